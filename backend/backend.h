@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* backend.h - what the cache asks of a source of git objects.
+ *
+ * A backend turns "object X of this repository" into bytes.  It knows
+ * nothing of files, inodes or NFS, and keeps no cache of its own.  A
+ * backend may wrap another (a shared cache in front of an origin; the fault
+ * injector of the tests): it answers what it can and passes the rest of
+ * the job on.
+ *
+ * Threads: open and close from one thread, with no job outstanding.  The
+ * verbs from any pool thread, several at a time.
+ *
+ * Errors, for all verbs: -ENOENT there is no such object, ref or
+ * repository; -EACCES the credentials do not suffice; -EAGAIN rate limited,
+ * try later; -ETIMEDOUT, -EHOSTUNREACH and kin, the origin cannot be
+ * reached; -EBADMSG it answered nonsense; -EFBIG beyond a configured limit;
+ * -EIO, -ENOMEM.
+ */
+#ifndef BACKEND_BACKEND_H
+#define BACKEND_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/oid.h"
+
+enum { BACKEND_WHY = 256 };     /* size of a line that says what is wrong */
+
+struct backend;
+struct job;
+
+/* Where the answers go.  They may come on any thread, one at a time per
+ * job, and only between the verb's call and done(). */
+struct job_ops {
+	/* An object, in git's canonical form without the header: start,
+	 * then data until 'size' bytes have passed, then end.  Another may
+	 * follow.  More than was asked for is welcome: a pack may bring
+	 * many.  The cache checks every hash, so a backend need not.  An
+	 * errno from start or data says: skip this object, or give up. */
+	int (*start)(struct job *, const struct oid *, enum obj,
+		     uint64_t size);
+	int (*data)(struct job *, const void *, size_t);
+	int (*end)(struct job *);
+	/* stat() only: the size of want[i], in bytes. */
+	void (*size)(struct job *, size_t i, uint64_t size);
+	/* resolve() only: the commit that the ref points at now.  An oid
+	 * of length 0: the ref is there but has no commit yet. */
+	void (*ref_is)(struct job *, const struct oid *commit);
+	/* The end: 0 or a negative errno.  Exactly once, and last. */
+	void (*done)(struct job *, int err);
+};
+
+/* One request to a backend.  The caller owns it, and what it points to,
+ * and keeps both valid until done(). */
+struct job {
+	const struct job_ops *ops;
+	uint64_t deadline;      /* clock_ms(); after it, answer -ETIMEDOUT */
+	/* fetch, stat */
+	const struct oid *want;
+	size_t nwant;
+	enum obj type;          /* of all of them */
+	const char *path;       /* a hint for APIs that go by path, or NULL */
+	/* resolve: a branch, a tag or a full or abbreviated commit id, as
+	 * git itself would look it up; NULL: the default branch. */
+	const char *ref;
+};
+
+struct backend_ops {
+	const char *name;       /* as in the configuration: "local" */
+
+	/* On error write one line for a human into 'why': what is wrong and
+	 * what to do about it. */
+	int (*open)(struct backend **ret, const char *url,
+		    char why[BACKEND_WHY]);
+	void (*close)(struct backend *);
+
+	/* Each may block, or queue the job and return.  Either way done()
+	 * ends it. */
+	void (*resolve)(struct backend *, struct job *);
+	void (*fetch)(struct backend *, struct job *);
+	/* Learn the sizes of blobs without their contents; a size that is
+	 * not told is unknown.  NULL: the cache fetches the blobs. */
+	void (*stat)(struct backend *, struct job *);
+	/* Offered an object somebody else fetched.  NULL: not interested. */
+	void (*offer)(struct backend *, const struct oid *, enum obj,
+		      const void *data, size_t len);
+};
+
+struct backend {
+	const struct backend_ops *ops;
+	struct backend *below;  /* the wrapped one, or NULL; owned */
+};
+
+/* Open whatever 'url' names: a path or file:// URL of a repository on this
+ * disk.  -EPROTONOSUPPORT when no backend speaks its scheme. */
+int backend_open(struct backend **ret, const char *url,
+		 char why[BACKEND_WHY]);
+void backend_close(struct backend *);           /* NULL is allowed */
+
+/* For backends: a whole object at once. */
+int job_object(struct job *, const struct oid *, enum obj, const void *data,
+	       size_t len);
+
+extern const struct backend_ops backend_local;
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* fs.h - the repositories, seen as a file system.  The only header of
+ * cache/ that nfsd/ includes.
+ *
+ * Every function that takes a waiter either answers at once (0 or a
+ * negative errno) or returns -EINPROGRESS, having parked the waiter.  When
+ * it wakes, call the function again with the same arguments; keep the
+ * value it was woken with until you have replied, so that each round finds
+ * what the last one waited for.  With a NULL waiter nothing is parked, and
+ * -EINPROGRESS means: not known yet.  None of them blocks.
+ *
+ * Ownership: a struct node lives with its caller (on the stack) and holds
+ * references; give it to node_clear() when done, also after a failure.
+ *
+ * Threads: any, one at a time per node.  fs_new() to fs_start() and
+ * fs_free() from one thread.
+ *
+ * Errors, beyond each function's own: -ESTALE the thing is gone for good;
+ * -EAGAIN, -ETIMEDOUT, -EHOSTUNREACH and kin: the source is the trouble;
+ * -EIO, -EBADMSG: its data is; -ENOMEM.
+ */
+#ifndef CACHE_FS_H
+#define CACHE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct backend;
+struct dir;
+struct fs;
+struct history;
+struct keyed;
+struct tree;
+struct value;
+struct waiter;
+
+enum { FS_WHY = 256, FS_NAME_MAX = 255, FS_STEPS_MAX = 36 };
+
+/* ---- setting up ---- */
+
+struct fs_options {
+	const char *state_dir;  /* made when missing; one server at a time */
+	const char *cache_dir;  /* made when missing */
+	size_t memory;          /* bytes, for everything kept in memory */
+	unsigned threads;       /* of the demand pool; 0: the default, 8 */
+	uint32_t ref_ttl;       /* ms a ref is believed; 0: the default */
+};
+
+/* On error, one line for a human in 'why'. */
+int fs_new(struct fs **ret, const struct fs_options *, char why[FS_WHY]);
+
+/* Show a repository as /NAME, at 'ref' (NULL: its default branch).  Takes
+ * over the backend, also on failure.  'location' tells one repository from
+ * another: an absolute path or URL.  -EEXIST, -EINVAL (not a possible
+ * name). */
+int fs_add(struct fs *, const char *name, const char *location,
+	   const char *ref, struct backend *, char why[FS_WHY]);
+
+/* No more fs_add(): begin to answer. */
+int fs_start(struct fs *, char why[FS_WHY]);
+
+/* Wait for what is under way and free.  No node may be left.  NULL is
+ * allowed. */
+void fs_free(struct fs *);
+
+/* 32 secret bytes, the same at every start: what handles are signed with. */
+const uint8_t *fs_secret(const struct fs *);
+
+/* ---- nodes ---- */
+
+/* As git has them: an executable is a file with mode 0755, a gitlink (the
+ * place of a submodule) an empty directory. */
+enum ftype { FT_DIR, FT_FILE, FT_EXEC, FT_SYMLINK, FT_GITLINK };
+
+struct attr {
+	uint64_t fileid;        /* never 0 */
+	uint64_t size;          /* bytes: exact */
+	struct timespec mtime;  /* when the content was committed */
+	struct timespec ctime;  /* when this server learnt of it; only grows */
+	enum ftype type;
+};
+
+/* A run of bytes and the reference that keeps it alive (caller unrefs
+ * 'owner', which may be NULL). */
+struct slice {
+	struct value *owner;
+	const void *data;
+	size_t len;
+};
+
+enum node_kind {
+	NODE_TOP = 1,           /* "/": the list of sources */
+	NODE_DIR,               /* a directory of a repository */
+	NODE_FILE,              /* anything else a tree can hold */
+	NODE_PIN,               /* NAME@@: the link to what NAME shows now */
+};
+
+/* A place in the file system.  The fields are cache/'s own business. */
+struct node {
+	struct fs *fs;
+	enum node_kind kind;
+	struct dir *dir;        /* itself; of a file the one that holds it */
+	struct history *hist;   /* PIN, DIR, FILE: what its root shows */
+	struct tree *tree;      /* FILE: the tree that has the entry */
+	uint32_t index;         /* FILE: and where */
+	uint32_t epoch;         /* PIN: which commit of 'hist' */
+	uint64_t fileid;
+};
+
+void node_clear(struct node *);
+#define CLEANUP_NODE __attribute__((cleanup(node_clear)))
+
+/* Where a node is: a path, hashed small enough for a file handle, so that
+ * no table of handles is kept and one given out before a restart still
+ * works.  A directory is found again by walking from its root, comparing
+ * each name's hash with 'step'; its id, a hash of the whole path, tells the
+ * right one.  A file is found in its directory by name hash and fileid. */
+struct where {
+	uint8_t kind;           /* enum node_kind */
+	uint8_t depth;          /* directories below the root */
+	uint8_t width;          /* bits per step: 16, 8, 4 or 2 */
+	uint64_t root;          /* which repository@ref; 0 for TOP */
+	uint64_t dir;           /* id of the directory; 0 for TOP and PIN */
+	uint32_t name;          /* FILE: hash of its name */
+	uint64_t fileid;        /* FILE, PIN */
+	uint8_t step[FS_STEPS_MAX];     /* big endian, first step first */
+};
+
+/* The bytes of 'step' that a place of this kind and depth uses, or -1 when
+ * it is too deep for a handle.  *width gets the bits per step. */
+int where_steps(uint8_t kind, unsigned depth, uint8_t *width);
+
+void fs_where(const struct node *, struct where *ret);
+/* -ESTALE */
+int fs_resolve(struct fs *, const struct where *, struct waiter *,
+	       struct node *ret);
+
+void fs_top(struct fs *, struct node *ret);
+
+uint64_t fs_id(const struct fs *);      /* for the fsid attribute */
+
+/* What an open file system could hold and does, for FSSTAT. */
+struct fs_space {
+	uint64_t bytes, entries;
+};
+void fs_space(struct fs *, struct fs_space *ret);
+
+int fs_getattr(struct node *, struct waiter *, struct attr *ret);
+
+/* -ENOENT, -ENOTDIR, -ENAMETOOLONG (over 255 bytes, or too deep for a
+ * handle).  "." and ".." work.  'name' needs no NUL. */
+int fs_lookup(struct node *dir, const char *name, size_t len,
+	      struct waiter *, struct node *ret);
+
+/* -EINVAL when it is no symlink.  Not NUL terminated. */
+int fs_readlink(struct node *, struct waiter *, struct slice *ret);
+
+/* Up to 'len' bytes from 'off'; short only at the end of the file, where
+ * *eof is set.  -EISDIR for directories, -EINVAL for symlinks. */
+int fs_read(struct node *, uint64_t off, size_t len, struct waiter *,
+	    struct slice *ret, bool *eof);
+
+struct fs_dirent {
+	const char *name;       /* not NUL terminated */
+	size_t len;
+	uint64_t fileid;
+	uint64_t cookie;        /* resumes after this entry; below 2^32 */
+	/* With 'plus' only, and NULL where they would cost a fetch. */
+	const struct attr *attr;
+	const struct where *where;
+};
+
+/* Entries after 'cookie' (0: from the start) in a fixed order, "." and ".."
+ * first, until 'emit' returns false: the entry it refused is not passed and
+ * *eof is false.  *verf is the version of the directory that 'cookie' came
+ * from and becomes the one that the entries come from: a listing that
+ * began before a change is ended in the old version.  'emit' must not call
+ * back into fs.  With 'plus', entries may have been emitted before
+ * -EINPROGRESS: start over.  -ENOTDIR. */
+typedef bool fs_emit(void *arg, const struct fs_dirent *);
+int fs_readdir(struct node *dir, uint64_t cookie, uint64_t *verf, bool plus,
+	       struct waiter *, fs_emit *emit, void *arg, bool *eof);
+
+#endif

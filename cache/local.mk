@@ -1,0 +1,10 @@
+noinst_LIBRARIES += libcache.a
+libcache_a_SOURCES = \
+	cache/composite.c cache/composite.h \
+	cache/dcache.c cache/dcache.h \
+	cache/fetch.c cache/fetch.h \
+	cache/flight.c cache/flight.h \
+	cache/fs.c cache/fs.h \
+	cache/inode.c cache/inode.h \
+	cache/root.c cache/root.h \
+	cache/state.c cache/state.h
