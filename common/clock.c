@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "common/clock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { MS_PER_S = 1000, NS_PER_MS = 1000000 };
+
+/* The clocks that stand still.  Set before 'frozen' is. */
+static atomic_bool frozen;
+static _Atomic uint64_t frozen_ms, frozen_wall_ns;
+
+static struct timespec now(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t;
+}
+
+static uint64_t to_ns(struct timespec t)
+{
+	return (uint64_t)t.tv_sec * MS_PER_S * NS_PER_MS +
+	       (uint64_t)t.tv_nsec;
+}
+
+uint64_t clock_ms(void)
+{
+	if (atomic_load(&frozen))
+		return atomic_load(&frozen_ms);
+	return to_ns(now(CLOCK_MONOTONIC)) / NS_PER_MS;
+}
+
+struct timespec clock_wall(void)
+{
+	uint64_t ns;
+
+	if (!atomic_load(&frozen))
+		return now(CLOCK_REALTIME);
+	ns = atomic_load(&frozen_wall_ns);
+	return (struct timespec){
+		.tv_sec = (time_t)(ns / MS_PER_S / NS_PER_MS),
+		.tv_nsec = (long)(ns % ((uint64_t)MS_PER_S * NS_PER_MS)),
+	};
+}
+
+void clock_freeze(void)
+{
+	uint64_t ms = clock_ms();
+
+	atomic_store(&frozen_wall_ns, to_ns(clock_wall()));
+	atomic_store(&frozen_ms, ms);
+	atomic_store(&frozen, true);
+}
+
+void clock_advance(uint64_t ms)
+{
+	atomic_fetch_add(&frozen_wall_ns, ms * NS_PER_MS);
+	atomic_fetch_add(&frozen_ms, ms);
+}
+
+void clock_thaw(void)
+{
+	atomic_store(&frozen, false);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "config.h"
+
+#include "common/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+
+struct pool {
+	char name[13];
+	pthread_mutex_t lock;   /* covers the next three */
+	pthread_cond_t more;
+	struct list queue;      /* struct work */
+	bool stopping;
+	unsigned threads;
+	pthread_t thread[];
+};
+
+static void name_thread(const char *name)
+{
+#ifdef __APPLE__
+	pthread_setname_np(name);
+#else
+	pthread_setname_np(pthread_self(), name);
+#endif
+}
+
+/* The next work, or NULL when there will be no more for this thread.  What
+ * a running work submits after that is left to the thread that runs it. */
+static struct work *next(struct pool *p)
+{
+	struct list *n;
+
+	LOCK_SCOPE(&p->lock);
+	while (!(n = list_pop(&p->queue)) && !p->stopping)
+		pthread_cond_wait(&p->more, &p->lock);
+	return n ? container_of(n, struct work, link) : NULL;
+}
+
+static void *worker(void *arg)
+{
+	struct pool *p = arg;
+	struct work *w;
+
+	name_thread(p->name);
+	while ((w = next(p)))
+		w->run(w);
+	return NULL;
+}
+
+int pool_start(struct pool **ret, const char *name, unsigned threads)
+{
+	struct pool *p = calloc(1, sizeof *p + threads * sizeof *p->thread);
+	sigset_t all, old;
+	int err = 0;
+
+	if (!p)
+		return -ENOMEM;
+	snprintf(p->name, sizeof p->name, "%s", name);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->more, NULL);
+	list_init(&p->queue);
+
+	/* Signals are for the threads that expect them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	while (!err && p->threads < threads) {
+		err = pthread_create(&p->thread[p->threads], NULL, worker, p);
+		p->threads += !err;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err) {
+		pool_stop(p);
+		return -EAGAIN;
+	}
+	*ret = p;
+	return 0;
+}
+
+void pool_submit(struct pool *p, struct work *w)
+{
+	LOCK_SCOPE(&p->lock);
+	list_add_tail(&p->queue, &w->link);
+	pthread_cond_signal(&p->more);
+}
+
+static void tell_to_stop(struct pool *p)
+{
+	LOCK_SCOPE(&p->lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->more);
+}
+
+void pool_stop(struct pool *p)
+{
+	if (!p)
+		return;
+	tell_to_stop(p);
+	for (unsigned i = 0; i < p->threads; i++)
+		pthread_join(p->thread[i], NULL);
+	pthread_cond_destroy(&p->more);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
