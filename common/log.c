@@ -19,7 +19,8 @@
 
 /* A line at its longest, every byte escaped, is below PIPE_BUF: it passes
  * through a pipe whole. */
-enum { TEXT_SIZE = 900, HEAD_SIZE = 160, LINE_SIZE = HEAD_SIZE + 4 * TEXT_SIZE };
+enum { TEXT_SIZE = 900, HEAD_SIZE = 160 };
+enum { LINE_SIZE = HEAD_SIZE + 4 * TEXT_SIZE };
 
 static const char *const level_name[] = {
 	[LOG_ERROR] = "error", [LOG_WARNING] = "warning",
