@@ -72,20 +72,22 @@ static bool admit(struct log_site *site, unsigned *swallowed)
 	return true;
 }
 
-/* Would a terminal or a reader of lines take this for more than text?
- * U+0080 to U+009F are control characters too: in UTF-8, C2 80 to C2 9F. */
-static bool must_escape(const unsigned char *c)
+/* Would a terminal or a reader of lines take this byte for more than text?
+ * Bytes 80 to 9F are control characters too, unless they continue a UTF-8
+ * character; and even so after C2. */
+static bool must_escape(unsigned char before, unsigned char c)
 {
-	return *c < 0x20 || *c == 0x7f || *c == '"' || *c == '\\' ||
-	       (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0);
+	return c < 0x20 || c == 0x7f || c == '"' || c == '\\' ||
+	       (c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2));
 }
 
 static char *escape(char *out, const char *text)
 {
 	static const char digit[] = "0123456789abcdef";
+	unsigned char before = 0;
 
-	for (const unsigned char *c = (const void *)text; *c; c++) {
-		if (!must_escape(c)) {
+	for (const unsigned char *c = (const void *)text; *c; before = *c++) {
+		if (!must_escape(before, *c)) {
 			*out++ = (char)*c;
 			continue;
 		}

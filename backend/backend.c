@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "backend/backend.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Undo %XX, as git does in URLs.  False when one of them is no byte that a
+ * path can have. */
+static bool percent_decode(char *s)
+{
+	char *out = s;
+
+	for (; *s; s++) {
+		int high, low;
+
+		if (*s != '%') {
+			*out++ = *s;
+			continue;
+		}
+		high = hex_value(s[1]);
+		low = high < 0 ? -1 : hex_value(s[2]);
+		if (low < 0 || (high == 0 && low == 0))
+			return false;
+		*out++ = (char)(high << 4 | low);
+		s += 2;
+	}
+	*out = '\0';
+	return true;
+}
+
+/* file:///path and file://localhost/path; 'rest' is what follows "//". */
+static int open_file_url(struct backend **ret, const char *rest,
+			 char why[BACKEND_WHY])
+{
+	static const char here[] = "localhost";
+	CLEANUP_FREE char *path = NULL;
+
+	if (!strncmp(rest, here, sizeof here - 1))
+		rest += sizeof here - 1;
+	if (*rest != '/') {
+		snprintf(why, BACKEND_WHY, "a file URL names a path on this "
+			 "machine: write file:///PATH");
+		return -EINVAL;
+	}
+	path = strdup(rest);
+	if (!path) {
+		snprintf(why, BACKEND_WHY, "out of memory");
+		return -ENOMEM;
+	}
+	if (!percent_decode(path)) {
+		snprintf(why, BACKEND_WHY, "'%%' in a file URL starts two "
+			 "hexadecimal digits: write %%25 for itself");
+		return -EINVAL;
+	}
+	return backend_local.open(ret, path, why);
+}
+
+/* git's HOST:PATH, unless there is a file of that name. */
+static bool is_remote_path(const char *url)
+{
+	return url[strcspn(url, ":/")] == ':' && access(url, F_OK) != 0;
+}
+
+int backend_open(struct backend **ret, const char *url,
+		 char why[BACKEND_WHY])
+{
+	const char *colon = strstr(url, "://");
+	size_t scheme = colon ? (size_t)(colon - url) : 0;
+
+	if (scheme == 4 && !memcmp(url, "file", 4))
+		return open_file_url(ret, colon + 3, why);
+	if (!colon && !is_remote_path(url))
+		return backend_local.open(ret, url, why);
+	/* Not the URL itself: it may hold a password. */
+	snprintf(why, BACKEND_WHY, "%.*s repositories cannot be served, only "
+		 "those on this disk: clone it and name the clone",
+		 colon ? (int)(scheme < 32 ? scheme : 32) : 3,
+		 colon ? url : "ssh");
+	return -EPROTONOSUPPORT;
+}
+
+void backend_close(struct backend *b)
+{
+	while (b) {
+		struct backend *below = b->below;
+
+		b->ops->close(b);
+		b = below;
+	}
+}
+
+int job_object(struct job *job, const struct oid *oid, enum obj type,
+	       const void *data, size_t len)
+{
+	int r = job->ops->start(job, oid, type, len);
+
+	if (!r && len > 0)
+		r = job->ops->data(job, data, len);
+	return r ? r : job->ops->end(job);
+}
