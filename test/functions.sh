@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 the gitnfs authors
+# gitnfs: git repositories as a read-only file system over NFSv3
+#
+# functions.sh - what the shell tests share.  They source it, with bash, in
+# the build directory; $srcdir is where the sources are.
+# shellcheck shell=bash disable=SC2034
+set -eu -o pipefail
+LC_ALL=C
+export LC_ALL
+
+gitnfsd=$PWD/gitnfsd
+PATIENCE=60             # seconds for what should take a moment
+
+skip() { echo "skipped: $*" >&2; exit 77; }
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# A directory of the test's own, with a blank in its name.
+dir=$(mktemp -d "${TMPDIR:-/tmp}/gitnfs test.XXXXXX")
+servers=()
+end() {
+	local status=$?
+
+	trap '' INT TERM HUP
+	[ ${#servers[@]} -eq 0 ] || kill -KILL "${servers[@]}" 2>/dev/null || :
+	wait
+	if [ $status -ne 0 ] && [ $status -ne 77 ] && [ -e "$dir/log" ]; then
+		echo 'the log of gitnfsd ends:' >&2
+		tail -n 20 "$dir/log" >&2
+	fi
+	rm -rf "$dir"
+}
+trap end EXIT
+trap 'exit 1' INT TERM HUP
+
+# serve ARGS...: start gitnfsd, at a free port unless ARGS say which, and
+# wait until it serves.  Sets 'server' to its process, 'port' to where, and
+# leaves what more it writes on standard output to be read from fd 9.
+serve() {
+	local line=
+
+	rm -f "$dir/out"
+	mkfifo "$dir/out"
+	case " $*" in
+	*' --listen'*) ;;
+	*) set -- --listen 127.0.0.1:0 "$@" ;;
+	esac
+	"$gitnfsd" --state-dir "$dir/state" --cache-dir "$dir/cache" "$@" \
+		>"$dir/out" 2>>"$dir/log" &
+	server=$!
+	servers+=("$server")
+	exec 9<"$dir/out"
+	IFS= read -r -t $PATIENCE -u 9 line || fail 'gitnfsd did not get ready'
+	[[ $line =~ ^ready\ nfs=.*:([0-9]+)$ ]] || fail "gitnfsd said: $line"
+	port=${BASH_REMATCH[1]}
+}
+
+# end_server SIGNAL: returns gitnfsd's exit status.
+end_server() {
+	kill "-$1" "$server"
+	servers=()
+	wait "$server"
+}
