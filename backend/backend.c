@@ -4,6 +4,7 @@
  */
 #include "backend/backend.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,17 +14,6 @@
 
 #include "common/cleanup.h"
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Undo %XX, as git does in URLs.  False when one of them is no byte that a
  * path can have. */
 static bool percent_decode(char *s)
@@ -31,18 +21,20 @@ static bool percent_decode(char *s)
 	char *out = s;
 
 	for (; *s; s++) {
-		int high, low;
+		char digits[3] = "";
+		char c = *s;
 
-		if (*s != '%') {
-			*out++ = *s;
-			continue;
+		if (c == '%') {
+			if (!isxdigit((unsigned char)s[1]) ||
+			    !isxdigit((unsigned char)s[2]))
+				return false;
+			memcpy(digits, s + 1, 2);
+			c = (char)strtoul(digits, NULL, 16);
+			if (!c)
+				return false;
+			s += 2;
 		}
-		high = hex_value(s[1]);
-		low = high < 0 ? -1 : hex_value(s[2]);
-		if (low < 0 || (high == 0 && low == 0))
-			return false;
-		*out++ = (char)(high << 4 | low);
-		s += 2;
+		*out++ = c;
 	}
 	*out = '\0';
 	return true;

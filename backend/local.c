@@ -16,13 +16,8 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <git2.h>
-#include <limits.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,9 +25,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/cat.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 
@@ -122,11 +117,11 @@ static int to_errno(int git_err)
 	return e && e->klass == GIT_ERROR_NOMEMORY ? -ENOMEM : -EIO;
 }
 
-static void close_refp(git_reference **ref)
+static void ref_freep(git_reference **ref)
 {
 	git_reference_free(*ref);
 }
-#define CLEANUP_REF __attribute__((cleanup(close_refp)))
+#define CLEANUP_REF __attribute__((cleanup(ref_freep)))
 
 /* ---- handles ---- */
 
@@ -270,164 +265,21 @@ static int send_stream(struct job *job, const struct oid *want,
 	return r ? r : job->ops->end(job);
 }
 
-/* ---- the git program, for what libgit2 would need too much memory ---- */
-
-struct child {
-	pid_t pid;
-	int out;                /* what it writes */
-};
-
-static int pipe_cloexec(int fd[2])
-{
-#if HAVE_PIPE2
-	return pipe2(fd, O_CLOEXEC) ? -errno : 0;
-#else
-	if (pipe(fd))
-		return -errno;
-	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
-	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
-	return 0;
-#endif
-}
-
-/* Ours without what would send git elsewhere; and it shall never go to the
- * network for an object that a partial clone lacks. */
-static char **git_environment(void)
-{
-	extern char **environ;
-	static char no_network[] = "GIT_ALLOW_PROTOCOL=none";
-	size_t n = 0;
-	char **env;
-
-	while (environ && environ[n])
-		n++;
-	env = calloc(n + 2, sizeof *env);
-	if (!env)
-		return NULL;
-	n = 0;
-	for (char **e = environ; e && *e; e++) {
-		if (strncmp(*e, "GIT_", 4))
-			env[n++] = *e;
-	}
-	env[n] = no_network;
-	return env;
-}
-
-static int spawn_git(char *const argv[], int out, pid_t *ret)
-{
-	CLEANUP_FREE char **env = git_environment();
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, pipes;
-	int r;
-
-	if (!env)
-		return -ENOMEM;
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&files, out, 1);
-	posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
-	/* Pool threads block every signal and servers ignore SIGPIPE: a
-	 * child would inherit both. */
-	sigemptyset(&none);
-	sigemptyset(&pipes);
-	sigaddset(&pipes, SIGPIPE);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &pipes);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-				 POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawnp(ret, argv[0], &files, &attr, argv, env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	return -r;
-}
-
-static int child_start(struct local *l, const struct oid *want,
-		       struct child *ret)
-{
-	char hex[OID_HEX + 1];
-	char *const argv[] = {
-		(char *)"git", (char *)"--no-replace-objects",
-		l->git_dir_option, (char *)"cat-file", (char *)"blob", hex,
-		NULL,
-	};
-	struct child c;
-	int fd[2], r;
-
-	oid_hex(want, hex);
-	r = pipe_cloexec(fd);
-	if (r)
-		return r;
-	c.out = fd[0];
-	r = spawn_git(argv, fd[1], &c.pid);
-	close(fd[1]);
-	if (r) {
-		close(fd[0]);
-		return r;
-	}
-	*ret = c;
-	return 0;
-}
-
-/* Reap the child, after killing it if its output is not wanted. */
-static int child_end(struct child *c, bool unwanted)
-{
-	int status;
-	pid_t r;
-
-	close(c->out);
-	if (unwanted)
-		kill(c->pid, SIGKILL);
-	do
-		r = waitpid(c->pid, &status, 0);
-	while (r < 0 && errno == EINTR);
-	return r == c->pid && WIFEXITED(status) && !WEXITSTATUS(status) ?
-		0 : -EIO;
-}
-
-/* Like read(2), but not beyond the deadline. */
-static ssize_t child_read(struct child *c, const struct job *job, void *buf,
-			  size_t len)
-{
-	struct pollfd p = { .fd = c->out, .events = POLLIN };
-
-	for (;;) {
-		uint64_t now = clock_ms();
-		uint64_t left = now < job->deadline ? job->deadline - now : 0;
-		int r;
-		ssize_t n;
-
-		if (!left)
-			return -ETIMEDOUT;
-		r = poll(&p, 1, left < INT_MAX ? (int)left : INT_MAX);
-		if (r < 0 && errno != EINTR)
-			return -EIO;
-		if (r <= 0)
-			continue;
-		n = read(c->out, buf, len);
-		if (n >= 0)
-			return n;
-		if (errno != EINTR)
-			return -EIO;
-	}
-}
-
-/* All of the child's output, which must be exactly 'size' bytes. */
-static int pass_output(struct child *c, struct job *job, size_t size)
+/* All of git's output, which must be exactly 'size' bytes. */
+static int pass_output(struct cat *c, struct job *job, size_t size)
 {
 	char buf[CHUNK];
 
 	for (;;) {
-		ssize_t n = child_read(c, job, buf, sizeof buf);
+		ssize_t n = cat_read(c, buf, sizeof buf, job->deadline);
 		int r;
 
 		if (n < 0)
 			return (int)n;
-		if (n == 0)
-			return size ? -EIO : 0;
-		if ((size_t)n > size)
+		if ((size_t)n > size || (n == 0 && size > 0))
 			return -EIO;
+		if (n == 0)
+			return 0;
 		r = job->ops->data(job, buf, (size_t)n);
 		if (r)
 			return r;
@@ -435,15 +287,15 @@ static int pass_output(struct child *c, struct job *job, size_t size)
 	}
 }
 
-static int send_child(struct job *job, const struct oid *want,
-		      struct child *c, size_t size)
+static int send_output(struct job *job, const struct oid *want,
+		       struct cat *c, size_t size)
 {
 	int r = job->ops->start(job, want, job->type, size);
 	int status;
 
 	if (!r)
 		r = pass_output(c, job, size);
-	status = child_end(c, r != 0);
+	status = cat_end(c);
 	if (!r)
 		r = status;
 	return r ? r : job->ops->end(job);
@@ -452,27 +304,24 @@ static int send_child(struct job *job, const struct oid *want,
 /* ---- fetch and stat ---- */
 
 static int send_large(struct local *l, struct handle *h, struct job *job,
-		      const struct oid *want, const git_oid *id)
+		      const struct oid *want, const git_oid *id, size_t size)
 {
 	git_odb_stream *stream;
 	git_object_t type;
-	struct child child;
-	size_t size;
+	size_t loose_size;
+	struct cat cat;
 	int r;
 
-	/* Loose objects only; packed ones libgit2 cannot read in parts. */
-	if (!git_odb_open_rstream(&stream, &size, &type, h->odb, id)) {
-		r = send_stream(job, want, stream, size);
+	/* libgit2 can read loose objects in parts, but not packed ones. */
+	if (!git_odb_open_rstream(&stream, &loose_size, &type, h->odb, id)) {
+		r = send_stream(job, want, stream, loose_size);
 		git_odb_stream_free(stream);
 		return r;
 	}
-	r = header(l, h, id, &size, &type);
-	if (r)
-		return r;
-	r = child_start(l, want, &child);
-	if (r == -ENOENT || r == -EACCES)       /* git is not installed */
+	r = cat_start(&cat, l->git_dir_option, want);
+	if (r == -ENOENT)       /* git is not installed */
 		return send_whole(h, job, want, id);
-	return r ? r : send_child(job, want, &child, size);
+	return r ? r : send_output(job, want, &cat, size);
 }
 
 static int fetch_one(struct local *l, struct handle *h, struct job *job,
@@ -494,7 +343,7 @@ static int fetch_one(struct local *l, struct handle *h, struct job *job,
 	if ((int)type != (int)job->type)
 		return -EBADMSG;
 	if (job->type == OBJ_BLOB && size > WHOLE_MAX)
-		return send_large(l, h, job, want, &id);
+		return send_large(l, h, job, want, &id, size);
 	return send_whole(h, job, want, &id);
 }
 

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* The small things everything else stands on. */
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/keyed.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/oid.h"
+#include "common/pool.h"
+
+/* ---- list ---- */
+
+START_TEST(list_keeps_order)
+{
+	struct list head, other, node[3];
+
+	list_init(&head);
+	ck_assert(list_empty(&head));
+	ck_assert_ptr_null(list_pop(&head));
+	for (int i = 0; i < 3; i++)
+		list_add_tail(&head, &node[i]);
+	list_take(&other, &head);
+	ck_assert(list_empty(&head));
+	list_del(&node[1]);
+	list_del(&node[1]);
+	ck_assert_ptr_eq(list_pop(&other), &node[0]);
+	ck_assert_ptr_eq(list_pop(&other), &node[2]);
+	ck_assert_ptr_null(list_pop(&other));
+	list_take(&other, &head);
+	ck_assert(list_empty(&other));
+}
+END_TEST
+
+/* ---- oid ---- */
+
+static void check_name(const char *hex, enum obj type, const char *data)
+{
+	size_t len = strlen(data);
+	char got[OID_HEX + 1];
+	struct oid_hash *h;
+	struct oid oid;
+
+	ck_assert_int_eq(oid_hash_start(&h, (uint8_t)(strlen(hex) / 2), type,
+					len), 0);
+	for (size_t i = 0; i < len; i++)
+		ck_assert_int_eq(oid_hash_data(h, data + i, 1), 0);
+	ck_assert_int_eq(oid_hash_end(h, &oid), 0);
+	oid_hex(&oid, got);
+	ck_assert_str_eq(got, hex);
+}
+
+/* From git hash-object. */
+START_TEST(oid_hash_is_gits)
+{
+	check_name("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", OBJ_BLOB, "");
+	check_name("ce013625030ba8dba906f756967f9e9ca394464a", OBJ_BLOB,
+		   "hello\n");
+	check_name("2cf8d83d9ee29543b34a87727421fdec"
+		   "b7e3f3a183d337639025de576db9ebb4", OBJ_BLOB, "hello\n");
+	check_name("4b825dc642cb6eb9a060e54bf8d69288fbee4904", OBJ_TREE, "");
+	check_name("6ef19b41225c5369f1c104d45d8d85ef"
+		   "a9b057b53b14b4b9b939dd74decc5321", OBJ_TREE, "");
+	check_name("2fe988becab593d8b9ab2b9a67f9d87ff1356941", OBJ_COMMIT,
+		   "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
+		   "author A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nx\n");
+	check_name("fac4a856c7aa3eadf82fa73455c00a0cb7979a4d", OBJ_TAG,
+		   "object 2fe988becab593d8b9ab2b9a67f9d87ff1356941\n"
+		   "type commit\ntag t\ntagger A <a> 1 +0000\n\nx\n");
+}
+END_TEST
+
+START_TEST(oid_hash_wants_a_known_length)
+{
+	struct oid_hash *h;
+
+	ck_assert_int_eq(oid_hash_start(&h, 16, OBJ_BLOB, 0), -EINVAL);
+	oid_hash_free(NULL);
+}
+END_TEST
+
+START_TEST(oid_parse_takes_names_only)
+{
+	static const char mixed[] = "CE013625030ba8dba906f756967f9e9ca394464A";
+	char sha256[2 * OID_SHA256 + 1], hex[OID_HEX + 1];
+	struct oid oid, before;
+
+	ck_assert_int_eq(oid_parse(mixed, 40, &oid), 0);
+	ck_assert_uint_eq(oid.len, OID_SHA1);
+	oid_hex(&oid, hex);
+	ck_assert_str_eq(hex, "ce013625030ba8dba906f756967f9e9ca394464a");
+	for (size_t i = OID_SHA1; i < OID_MAX; i++)
+		ck_assert_uint_eq(oid.id[i], 0);
+
+	before = oid;
+	ck_assert_int_eq(oid_parse(mixed, 39, &oid), -EINVAL);
+	ck_assert_int_eq(oid_parse("", 0, &oid), -EINVAL);
+	ck_assert_int_eq(oid_parse("g0000000000000000000000000000000000000ff",
+				   40, &oid), -EINVAL);
+	ck_assert_int_eq(oid_parse("0000000000000000000000000000000000000f:f",
+				   40, &oid), -EINVAL);
+	ck_assert(oid_eq(&oid, &before));
+
+	memset(sha256, 'a', sizeof sha256 - 1);
+	ck_assert_int_eq(oid_parse(sha256, sizeof sha256 - 1, &oid), 0);
+	ck_assert_uint_eq(oid.len, OID_SHA256);
+}
+END_TEST
+
+START_TEST(oid_knows_the_empty_tree)
+{
+	struct oid sha1 = oid_empty_tree(OID_SHA1);
+	struct oid sha256 = oid_empty_tree(OID_SHA256), other = sha1;
+
+	ck_assert(sha1.len == OID_SHA1 && oid_is_empty_tree(&sha1));
+	ck_assert(sha256.len == OID_SHA256 && oid_is_empty_tree(&sha256));
+	other.id[0] ^= 1;
+	ck_assert(!oid_is_empty_tree(&other));
+}
+END_TEST
+
+/* ---- keyed ---- */
+
+/* The vectors that SipHash's authors give with it. */
+START_TEST(keyed_is_siphash)
+{
+	struct keyed key;
+	uint8_t data[15];
+
+	for (uint8_t i = 0; i < sizeof key.k; i++)
+		key.k[i] = i;
+	for (uint8_t i = 0; i < sizeof data; i++)
+		data[i] = i;
+	ck_assert_uint_eq(keyed_hash(&key, data, sizeof data),
+			  0xa129ca6149be45e5);
+	ck_assert_uint_eq(keyed_hash(&key, data, 0), 0x726fdb47dd0e0e31);
+}
+END_TEST
+
+START_TEST(keyed_derive_separates)
+{
+	uint8_t secret[2][32] = { { 1 }, { 2 } };
+	struct keyed key[16], again;
+
+	for (unsigned i = 0; i < 16; i++)
+		key[i] = keyed_derive(secret[i / 8], i % 8);
+	for (unsigned i = 0; i < 16; i++) {
+		for (unsigned j = 0; j < i; j++)
+			ck_assert_mem_ne(&key[i], &key[j], sizeof *key);
+	}
+	again = keyed_derive(secret[0], 3);
+	ck_assert_mem_eq(&again, &key[3], sizeof again);
+}
+END_TEST
+
+/* ---- clock ---- */
+
+START_TEST(clock_stands_still_when_frozen)
+{
+	struct timespec wall;
+	uint64_t ms;
+
+	clock_freeze();
+	ms = clock_ms();
+	wall = clock_wall();
+	clock_advance(2500);
+	ck_assert_uint_eq(clock_ms(), ms + 2500);
+	ck_assert_int_eq((clock_wall().tv_sec - wall.tv_sec) * 1000 +
+			 (clock_wall().tv_nsec - wall.tv_nsec) / 1000000,
+			 2500);
+	clock_thaw();
+	ck_assert_uint_ge(clock_ms(), ms);
+	ck_assert_uint_lt(clock_ms(), ms + 60000);
+}
+END_TEST
+
+/* ---- log ---- */
+
+static FILE *captured;
+static int real_stderr;
+
+static void capture(void)
+{
+	captured = tmpfile();
+	ck_assert_ptr_nonnull(captured);
+	real_stderr = dup(STDERR_FILENO);
+	dup2(fileno(captured), STDERR_FILENO);
+}
+
+/* The lines logged since capture(), in a buffer of its own. */
+static char *release(void)
+{
+	static char text[65536];
+	size_t len;
+
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	rewind(captured);
+	len = fread(text, 1, sizeof text - 1, captured);
+	text[len] = '\0';
+	fclose(captured);
+	return text;
+}
+
+static unsigned lines(const char *text)
+{
+	unsigned n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+START_TEST(log_line_is_one_line)
+{
+	char *text;
+
+	capture();
+	log_warning("odd name", "name=%s n=%d",
+		    "a\nlevel=error \"b\" \\ \x1b[31m \x7f \xc3\x80 \x9b \xc2\x9b",
+		    7);
+	text = release();
+	ck_assert_uint_eq(lines(text), 1);
+	ck_assert_ptr_nonnull(strstr(text, " level=warning msg=\"odd name\" "
+		"name=a\\x0alevel=error \\\"b\\\" \\\\ \\x1b[31m \\x7f "
+		"\xc3\x80 \\x9b \xc2\\x9b n=7\n"));
+	ck_assert_int_eq(strncmp(text, "time=20", 7), 0);
+}
+END_TEST
+
+START_TEST(log_line_is_bounded)
+{
+	char name[5000], *text;
+
+	memset(name, '\n', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	capture();
+	log_error("long", "name=%s", name);
+	text = release();
+	ck_assert_uint_eq(lines(text), 1);
+	ck_assert_uint_lt(strlen(text), 4096);
+}
+END_TEST
+
+START_TEST(log_levels)
+{
+	enum log_level level = LOG_DEBUG;
+
+	ck_assert_int_eq(log_level_parse("loud", &level), -EINVAL);
+	ck_assert_int_eq(log_level_parse("", &level), -EINVAL);
+	ck_assert_int_eq(level, LOG_DEBUG);
+	ck_assert_int_eq(log_level_parse("warning", &level), 0);
+	ck_assert_int_eq(level, LOG_WARNING);
+
+	capture();
+	log_set_level(level);
+	log_info("no", "n=%d", 1);
+	log_warning("yes", "n=%d", 2);
+	log_set_level(LOG_INFO);
+	log_debug("no", "n=%d", 3);
+	ck_assert_uint_eq(lines(release()), 1);
+}
+END_TEST
+
+static void trouble(void)
+{
+	log_error("trouble", "disk=%s", "full");
+}
+
+START_TEST(log_rate_is_limited_per_site)
+{
+	char *text;
+
+	clock_freeze();
+	capture();
+	for (int i = 0; i < LOG_BURST + 5; i++)
+		trouble();
+	log_error("other", "n=%d", 1);
+	clock_advance(LOG_PERIOD_MS - 1);
+	trouble();
+	text = release();
+	ck_assert_uint_eq(lines(text), LOG_BURST + 1);
+	ck_assert_ptr_null(strstr(text, "swallowed"));
+
+	capture();
+	clock_advance(1);
+	for (int i = 0; i < LOG_BURST + 1; i++)
+		trouble();
+	text = release();
+	clock_thaw();
+	ck_assert_uint_eq(lines(text), LOG_BURST);
+	text = strstr(text, " swallowed=6\n");
+	ck_assert_ptr_nonnull(text);
+	ck_assert_ptr_null(strstr(text + 2, "swallowed"));
+}
+END_TEST
+
+/* ---- pool ---- */
+
+enum { WORKS = 10000 };
+
+struct step {
+	struct work work;
+	struct pool *pool;
+	unsigned id, again;
+};
+
+static atomic_uint runs, frees;
+static unsigned order[WORKS];
+static int gate[2];     /* a pipe: to read from it is to wait */
+
+static void record(struct work *w)
+{
+	order[atomic_fetch_add(&runs, 1)] =
+		container_of(w, struct step, work)->id;
+}
+
+static void count_and_free(struct work *w)
+{
+	atomic_fetch_add(&frees, 1);
+	free(container_of(w, struct step, work));
+}
+
+static void wait_at_gate(struct work *w)
+{
+	char c;
+
+	(void)w;
+	ck_assert_int_eq(read(gate[0], &c, 1), 1);
+}
+
+static void run_again(struct work *w)
+{
+	struct step *s = container_of(w, struct step, work);
+
+	atomic_fetch_add(&runs, 1);
+	if (s->again-- > 0)
+		pool_submit(s->pool, w);
+}
+
+START_TEST(pool_runs_everything_once)
+{
+	struct pool *p;
+
+	ck_assert_int_eq(pool_start(&p, "test", 4), 0);
+	for (int i = 0; i < WORKS; i++) {
+		struct step *s = calloc(1, sizeof *s);
+
+		s->work.run = count_and_free;
+		pool_submit(p, &s->work);
+	}
+	pool_stop(p);
+	ck_assert_uint_eq(frees, WORKS);
+	pool_stop(NULL);
+}
+END_TEST
+
+/* One thread, held back until all is queued. */
+START_TEST(pool_stop_drains_in_order)
+{
+	struct step first = { .work.run = wait_at_gate };
+	struct step *s = calloc(WORKS, sizeof *s);
+	struct pool *p;
+
+	ck_assert_int_eq(pipe(gate), 0);
+	ck_assert_int_eq(pool_start(&p, "test", 1), 0);
+	pool_submit(p, &first.work);
+	for (unsigned i = 0; i < WORKS; i++) {
+		s[i] = (struct step){ .work.run = record, .id = i };
+		pool_submit(p, &s[i].work);
+	}
+	ck_assert_uint_eq(runs, 0);
+	ck_assert_int_eq(write(gate[1], "", 1), 1);
+	pool_stop(p);
+	ck_assert_uint_eq(runs, WORKS);
+	for (unsigned i = 0; i < WORKS; i++)
+		ck_assert_uint_eq(order[i], i);
+	free(s);
+}
+END_TEST
+
+START_TEST(pool_stop_runs_what_work_submits)
+{
+	struct step s = { .work.run = run_again, .again = 999 };
+
+	ck_assert_int_eq(pool_start(&s.pool, "a name of any length", 3), 0);
+	pool_submit(s.pool, &s.work);
+	pool_stop(s.pool);
+	ck_assert_uint_eq(runs, 1000);
+}
+END_TEST
+
+/* More than one at a time: each of four waits for the other three. */
+static pthread_mutex_t meeting = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t came = PTHREAD_COND_INITIALIZER;
+static int present;
+
+static void meet(struct work *w)
+{
+	(void)w;
+	pthread_mutex_lock(&meeting);
+	present++;
+	pthread_cond_broadcast(&came);
+	while (present < 4)
+		pthread_cond_wait(&came, &meeting);
+	pthread_mutex_unlock(&meeting);
+}
+
+START_TEST(pool_threads_run_side_by_side)
+{
+	struct work w[4];
+	struct pool *p;
+
+	ck_assert_int_eq(pool_start(&p, "test", 4), 0);
+	for (int i = 0; i < 4; i++) {
+		w[i].run = meet;
+		pool_submit(p, &w[i]);
+	}
+	pool_stop(p);
+	ck_assert_int_eq(present, 4);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("common");
+	TCase *c = tcase_create("common");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, list_keeps_order);
+	tcase_add_test(c, oid_hash_is_gits);
+	tcase_add_test(c, oid_hash_wants_a_known_length);
+	tcase_add_test(c, oid_parse_takes_names_only);
+	tcase_add_test(c, oid_knows_the_empty_tree);
+	tcase_add_test(c, keyed_is_siphash);
+	tcase_add_test(c, keyed_derive_separates);
+	tcase_add_test(c, clock_stands_still_when_frozen);
+	tcase_add_test(c, log_line_is_one_line);
+	tcase_add_test(c, log_line_is_bounded);
+	tcase_add_test(c, log_levels);
+	tcase_add_test(c, log_rate_is_limited_per_site);
+	tcase_add_test(c, pool_runs_everything_once);
+	tcase_add_test(c, pool_stop_drains_in_order);
+	tcase_add_test(c, pool_stop_runs_what_work_submits);
+	tcase_add_test(c, pool_threads_run_side_by_side);
+	suite_add_tcase(s, c);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
