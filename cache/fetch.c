@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cache/fetch.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/pool.h"
+
+enum {
+	STALL_MS = 60000,       /* an errand without progress ends */
+	ABSENT_TTL = 1000,      /* ms that "there is none" is believed */
+	TROUBLE_TTL = 500,      /* ms that any other failure is */
+	SPOOL_SHARE = 8,        /* blobs over memory / 8 go to a file, ... */
+	SPOOL_DISCOUNT = 32,    /* ... and count for a 32nd of their size */
+	COMMIT_MAX = 1 << 24,   /* bytes; trees may be larger */
+	TREE_MAX = 1 << 30,
+};
+
+struct fetcher {
+	struct fetch_options opt;
+	struct flights *flights;
+	struct pool *pool;
+	char *spool;            /* a template for mkstemp(3) */
+};
+
+/* An object on its way in. */
+struct intake {
+	struct oid oid;
+	enum obj type;
+	struct oid_hash *hash;
+	char *data;             /* in memory, or ... */
+	int fd;                 /* ... in a file when not -1 */
+	size_t size, have;
+};
+
+/* One flight's work: born at the miss, dies when the flight lands. */
+struct errand {
+	struct work work;
+	struct job job;
+	struct fetcher *f;
+	struct key key;
+	const struct source *source;
+	struct intake in;
+	bool landed;            /* the wanted object did come */
+	int err;                /* or why not */
+
+	/* KIND_ROOT */
+	char *ref;
+	bool pinned;            /* 'ref' is a full id ... */
+	bool peeled;            /* ... but perhaps not a commit's */
+	struct oid commit, tree;
+	int64_t time;           /* of the commit, seconds */
+	enum { START, RESOLVE, COMMIT } step;   /* which job was last */
+
+	/* KIND_SIZES */
+	struct tree *of;
+	struct sizes *sizes;
+	struct oid *want;       /* the blobs, and which entry each is */
+	uint32_t *entry;
+};
+
+/* What an asker knows and the key does not say. */
+struct hint {
+	const struct source *source;
+	const char *ref;
+	struct tree *tree;
+};
+
+/* ---- values ---- */
+
+static void blob_free(struct value *v)
+{
+	struct blob *b = (struct blob *)v;
+
+	if (b->mapped)
+		munmap(b->data, b->len);
+	else
+		free(b->data);
+	free(b);
+}
+
+static struct blob *blob_new(void *data, size_t len, bool mapped)
+{
+	struct blob *b = malloc(sizeof *b);
+
+	if (!b)
+		return NULL;
+	b->v.refs = 1;
+	b->v.cost = sizeof *b + (mapped ? len / SPOOL_DISCOUNT : len);
+	b->v.free = blob_free;
+	b->data = data;
+	b->len = len;
+	b->mapped = mapped;
+	return b;
+}
+
+/* ---- objects coming in ---- */
+
+static void intake_drop(struct intake *in)
+{
+	oid_hash_free(TAKE(in->hash));
+	free(TAKE(in->data));
+	if (in->fd >= 0)
+		close(in->fd);
+	in->fd = -1;
+}
+
+static int spool_open(struct fetcher *f)
+{
+	CLEANUP_FREE char *path = strdup(f->spool);
+	int fd = path ? mkostemp(path, O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	return fd;
+}
+
+static int intake_start(struct job *job, const struct oid *oid, enum obj type,
+			uint64_t size)
+{
+	struct errand *e = container_of(job, struct errand, job);
+	struct intake *in = &e->in;
+	uint64_t max = type == OBJ_BLOB ? INT64_MAX :
+		       type == OBJ_TREE ? TREE_MAX : COMMIT_MAX;
+	int r;
+
+	intake_drop(in);
+	if (size > max || size > SIZE_MAX)
+		return -EFBIG;
+	in->oid = *oid;
+	in->type = type;
+	in->size = (size_t)size;
+	in->have = 0;
+	r = oid_hash_start(&in->hash, oid->len, type, size);
+	if (r)
+		return r;
+	if (type == OBJ_BLOB && size > e->f->opt.memory / SPOOL_SHARE) {
+		in->fd = spool_open(e->f);
+		return in->fd < 0 ? in->fd : 0;
+	}
+	in->data = malloc(in->size + 1);
+	if (!in->data)
+		return -ENOMEM;
+	in->data[in->size] = '\0';              /* for strtoll() */
+	return 0;
+}
+
+static int intake_data(struct job *job, const void *data, size_t len)
+{
+	struct errand *e = container_of(job, struct errand, job);
+	struct intake *in = &e->in;
+
+	if (!in->hash || len > in->size - in->have)
+		return -EBADMSG;
+	oid_hash_data(in->hash, data, len);
+	if (in->fd < 0)
+		memcpy(in->data + in->have, data, len);
+	for (size_t done = 0; in->fd >= 0 && done < len;) {
+		ssize_t n = write(in->fd, (const char *)data + done, len - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n < 0 ? 0 : (size_t)n;
+	}
+	in->have += len;
+	job->deadline = clock_ms() + STALL_MS;
+	return 0;
+}
+
+static int land_blob(struct errand *e, const struct key *key)
+{
+	struct intake *in = &e->in;
+	bool mapped = in->fd >= 0;
+	void *data = mapped ? mmap(NULL, in->size, PROT_READ, MAP_SHARED,
+				   in->fd, 0) : in->data;
+	struct blob *b;
+
+	if (data == MAP_FAILED)
+		return -errno;
+	b = blob_new(data, in->size, mapped);
+	if (!b) {
+		if (mapped)
+			munmap(data, in->size);
+		return -ENOMEM;
+	}
+	in->data = NULL;
+	flight_done(e->f->flights, key, &b->v, 0, 0);
+	return 0;
+}
+
+static int land_tree(struct errand *e, const struct key *key)
+{
+	struct tree *t;
+	int r = tree_parse(e->f->opt.names, &e->in.oid, TAKE(e->in.data),
+			   e->in.size, &t);
+
+	if (r)
+		return r;
+	if (t->dropped) {
+		char hex[OID_HEX + 1];
+
+		oid_hex(&t->oid, hex);
+		log_warning("entries left out", "source=%s tree=%s entries=%u",
+			    e->source->name, hex, t->dropped);
+	}
+	flight_done(e->f->flights, key, &t->v, 0, 0);
+	return 0;
+}
+
+/* "tree HEX\n", some more lines, "committer NAME <MAIL> SECONDS ZONE\n". */
+static int read_commit(struct errand *e)
+{
+	const char *p = e->in.data, *end = p + e->in.size, *line;
+	size_t hex = 2u * e->in.oid.len;
+
+	if (e->in.size < 6 + hex || memcmp(p, "tree ", 5) ||
+	    oid_parse(p + 5, hex, &e->tree) || p[5 + hex] != '\n')
+		return -EBADMSG;
+	for (line = p + 6 + hex; line < end && *line != '\n';) {
+		const char *nl = memchr(line, '\n', (size_t)(end - line));
+		const char *stop = nl ? nl : end, *gt;
+
+		if (stop - line > 10 && !memcmp(line, "committer ", 10)) {
+			for (gt = stop - 1; gt > line && *gt != '>'; gt--)
+				;
+			e->time = strtoll(gt + 1, NULL, 10);
+			break;
+		}
+		line = stop + 1;
+	}
+	return 0;
+}
+
+static int intake_end(struct job *job)
+{
+	struct errand *e = container_of(job, struct errand, job);
+	struct intake *in = &e->in;
+	struct key key = { .scope = e->source->number, .oid = in->oid };
+	struct oid oid;
+	bool wanted = job->nwant && oid_eq(&in->oid, &job->want[0]);
+	int r;
+
+	r = in->have == in->size ? oid_hash_end(TAKE(in->hash), &oid) :
+				   -EBADMSG;
+	if (!r && !oid_eq(&oid, &in->oid))
+		r = -EBADMSG;
+	if (r)
+		goto out;
+	for (size_t i = 0; e->sizes && i < e->job.nwant; i++)
+		if (oid_eq(&oid, &e->want[i]))
+			e->sizes->size[e->entry[i]] = in->size;
+	switch (in->type) {
+	case OBJ_BLOB:
+		key.kind = KIND_BLOB;
+		r = land_blob(e, &key);
+		break;
+	case OBJ_TREE:
+		key.kind = KIND_TREE;
+		r = land_tree(e, &key);
+		break;
+	case OBJ_COMMIT:
+		if (e->key.kind == KIND_ROOT && wanted)
+			r = read_commit(e);
+		break;
+	default:
+		break;
+	}
+	if (!r && wanted && in->type == e->job.type)
+		e->landed = true;
+out:
+	if (r && wanted)
+		e->err = r;
+	intake_drop(in);
+	return r;
+}
+
+static void intake_size(struct job *job, size_t i, uint64_t size)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	if (e->sizes && i < job->nwant)
+		e->sizes->size[e->entry[i]] = size;
+}
+
+static void intake_ref(struct job *job, const struct oid *commit)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	e->commit = *commit;
+	e->landed = true;
+}
+
+/* ---- errands ---- */
+
+static void errand_free(struct errand *e)
+{
+	intake_drop(&e->in);
+	free(e->ref);
+	tree_unref(e->of);
+	if (e->sizes)
+		value_unref(&e->sizes->v);
+	free(e->want);
+	free(e->entry);
+	free(e);
+}
+
+static void complain(const struct errand *e, int err)
+{
+	static const char *const what[] = {
+		[KIND_ROOT] = "ref", [KIND_TREE] = "tree",
+		[KIND_BLOB] = "blob", [KIND_SIZES] = "sizes of tree",
+	};
+	char hex[OID_HEX + 1] = "";
+
+	if (e->key.kind == KIND_ROOT && err == -ENOENT)
+		return;                         /* a name somebody tried */
+	if (e->key.kind != KIND_ROOT)
+		oid_hex(&e->key.oid, hex);
+	log_warning("fetch failed", "source=%s what=\"%s\" id=\"%s\" "
+		    "error=\"%s\"", e->source->name, what[e->key.kind],
+		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",
+		    strerror(-err));
+}
+
+/* The flight ends without what it was for. */
+static void fail(struct errand *e, int err)
+{
+	complain(e, err);
+	flight_done(e->f->flights, &e->key, NULL, err,
+		    err == -ENOENT ? ABSENT_TTL : TROUBLE_TTL);
+	errand_free(e);
+}
+
+static void errand_done(struct job *job, int err)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	if (!err)
+		err = e->err;
+	if (!err && !e->landed && e->key.kind != KIND_SIZES)
+		err = -ENOENT;
+	if (e->key.kind == KIND_ROOT) {
+		e->err = err;
+		pool_submit(e->f->pool, &e->work);
+	} else if (e->key.kind == KIND_SIZES) {
+		/* One size that cannot be learnt is no reason to withhold
+		 * the others. */
+		if (err && err != -ENOENT) {
+			fail(e, err);
+			return;
+		}
+		flight_done(e->f->flights, &e->key, &TAKE(e->sizes)->v, 0, 0);
+		errand_free(e);
+	} else if (err && !e->landed) {
+		fail(e, err);
+	} else {
+		errand_free(e);
+	}
+}
+
+static const struct job_ops intake_ops = {
+	.start = intake_start,
+	.data = intake_data,
+	.end = intake_end,
+	.size = intake_size,
+	.ref_is = intake_ref,
+	.done = errand_done,
+};
+
+static void start_job(struct errand *e, const struct oid *want, size_t n,
+		      enum obj type)
+{
+	e->landed = false;
+	e->err = 0;
+	e->job = (struct job){
+		.ops = &intake_ops,
+		.deadline = clock_ms() + STALL_MS,
+		.want = want,
+		.nwant = n,
+		.type = type,
+		.ref = e->ref ? e->ref : e->source->ref,
+	};
+}
+
+static void resolve(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+
+	e->step = RESOLVE;
+	start_job(e, NULL, 0, 0);
+	b->ops->resolve(b, &e->job);
+}
+
+static void fetch_commit(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+
+	e->step = COMMIT;
+	start_job(e, &e->commit, 1, OBJ_COMMIT);
+	b->ops->fetch(b, &e->job);
+}
+
+static void land_history(struct errand *e, struct history *h)
+{
+	flight_done(e->f->flights, &e->key, &h->v, 0,
+		    e->pinned ? 0 : e->f->opt.ref_ttl);
+	errand_free(e);
+}
+
+static void publish(struct errand *e)
+{
+	struct history *h;
+	int r;
+
+	if (!e->commit.len)
+		e->tree = oid_empty_tree(OID_SHA1);
+	r = root_publish(e->f->opt.roots, e->source, e->ref, &e->commit,
+			 &e->tree, e->time, &h);
+	if (r)
+		fail(e, r);
+	else
+		land_history(e, h);
+}
+
+/* No answer: show what is known, if anything is. */
+static void give_up(struct errand *e, struct history *known)
+{
+	struct history *h;
+	int r = e->err;
+
+	if (r == -ENOENT) {
+		r = root_gone(e->f->opt.roots, e->key.scope, &h);
+	} else if (known) {
+		complain(e, r);
+		h = history_of(value_ref(&known->v));
+		r = 0;
+	}
+	if (r)
+		fail(e, r);
+	else
+		land_history(e, h);
+}
+
+/* A root, from job to job: which commit; then, when it is another one than
+ * before, its tree and time; then write that down. */
+static void run_root(struct errand *e)
+{
+	struct roots *rs = e->f->opt.roots;
+	const struct root *root = root_find(rs, e->key.scope);
+	CLEANUP_HISTORY struct history *known =
+		root ? root_history(rs, root) : NULL;
+
+	switch (e->step) {
+	case START:
+		e->pinned = e->ref &&
+			    !oid_parse(e->ref, strlen(e->ref), &e->commit);
+		if (!e->pinned)
+			resolve(e);
+		else if (known)
+			land_history(e, TAKE(known));
+		else
+			fetch_commit(e);
+		break;
+	case RESOLVE:
+		if (e->err)
+			give_up(e, known);
+		else if (!e->commit.len)
+			publish(e);
+		else if (known && !known->gone &&
+			 oid_eq(&history_now(known)->commit, &e->commit))
+			land_history(e, TAKE(known));
+		else
+			fetch_commit(e);
+		break;
+	case COMMIT:
+		if (e->err == -ENOENT && !e->pinned)
+			e->err = -EIO;          /* a ref to nothing */
+		/* A full id may be that of an annotated tag. */
+		if (e->err && e->pinned && !e->peeled) {
+			e->peeled = true;
+			resolve(e);
+		} else if (e->err) {
+			give_up(e, known);
+		} else {
+			publish(e);
+		}
+	}
+}
+
+/* The sizes of one part of a tree. */
+static void run_sizes(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+	uint32_t first = e->key.part * SIZES_PART;
+	size_t n = 0;
+
+	e->sizes = sizes_new(e->of, e->key.part);
+	if (e->sizes) {
+		e->want = calloc(e->sizes->n, sizeof *e->want);
+		e->entry = calloc(e->sizes->n, sizeof *e->entry);
+	}
+	if (!e->want || !e->entry) {
+		fail(e, -ENOMEM);
+		return;
+	}
+	for (uint32_t i = 0; i < e->sizes->n; i++) {
+		uint8_t type = e->of->entry[first + i].type;
+
+		if (type == FT_DIR || type == FT_GITLINK)
+			continue;
+		e->want[n] = tree_oid(e->of, first + i);
+		e->entry[n++] = i;
+	}
+	start_job(e, e->want, n, OBJ_BLOB);
+	if (!n)
+		errand_done(&e->job, 0);
+	else if (b->ops->stat)
+		b->ops->stat(b, &e->job);
+	else
+		b->ops->fetch(b, &e->job);
+}
+
+static void run_object(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+
+	start_job(e, &e->key.oid, 1,
+		  e->key.kind == KIND_TREE ? OBJ_TREE : OBJ_BLOB);
+	if (oid_is_empty_tree(&e->key.oid))     /* need not be stored */
+		errand_done(&e->job, job_object(&e->job, &e->key.oid, OBJ_TREE,
+						"", 0));
+	else
+		b->ops->fetch(b, &e->job);
+}
+
+static void errand_run(struct work *w)
+{
+	struct errand *e = container_of(w, struct errand, work);
+
+	switch (e->key.kind) {
+	case KIND_ROOT:
+		run_root(e);
+		break;
+	case KIND_SIZES:
+		run_sizes(e);
+		break;
+	default:
+		run_object(e);
+	}
+}
+
+static void miss(void *arg, const struct key *key, void *hint)
+{
+	struct fetcher *f = arg;
+	const struct hint *ask = hint;
+	struct errand *e = calloc(1, sizeof *e);
+
+	if (e && ask->ref && !(e->ref = strdup(ask->ref))) {
+		free(e);
+		e = NULL;
+	}
+	if (!e) {
+		flight_done(f->flights, key, NULL, -ENOMEM, TROUBLE_TTL);
+		return;
+	}
+	e->work.run = errand_run;
+	e->f = f;
+	e->key = *key;
+	e->source = ask->source;
+	e->in.fd = -1;
+	e->of = ask->tree ? tree_ref(ask->tree) : NULL;
+	pool_submit(f->pool, &e->work);
+}
+
+/* ---- asking ---- */
+
+int fetcher_new(struct fetcher **ret, const struct fetch_options *opt)
+{
+	struct fetcher *f = calloc(1, sizeof *f);
+	int r = -ENOMEM;
+
+	if (!f)
+		return -ENOMEM;
+	f->opt = *opt;
+	f->flights = flights_new(opt->memory, miss, f);
+	if (!f->flights || asprintf(&f->spool, "%s/spool.XXXXXX",
+				    opt->spool_dir) < 0)
+		f->spool = NULL;
+	else
+		r = pool_start(&f->pool, "demand", opt->threads);
+	if (r) {
+		fetcher_free(f);
+		return r;
+	}
+	*ret = f;
+	return 0;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+	if (!f)
+		return;
+	pool_stop(f->pool);
+	flights_free(f->flights);
+	free(f->spool);
+	free(f);
+}
+
+struct flights *fetcher_flights(struct fetcher *f)
+{
+	return f->flights;
+}
+
+int fetch_history(struct fetcher *f, const struct source *source,
+		  const char *ref, struct waiter *w, struct history **ret)
+{
+	struct hint hint = { .source = source, .ref = ref };
+	struct key key = {
+		.scope = root_id(f->opt.roots, source, ref),
+		.kind = KIND_ROOT,
+	};
+	struct value *v;
+	int r = flight_get(f->flights, &key, &hint, w, &v);
+
+	if (!r)
+		*ret = history_of(v);
+	return r;
+}
+
+static int get_object(struct fetcher *f, const struct source *source,
+		      enum kind kind, const struct oid *oid,
+		      struct waiter *w, struct value **ret)
+{
+	struct hint hint = { .source = source };
+	struct key key = {
+		.scope = source->number,
+		.kind = kind,
+		.oid = *oid,
+	};
+
+	return flight_get(f->flights, &key, &hint, w, ret);
+}
+
+int fetch_tree(struct fetcher *f, const struct source *source,
+	       const struct oid *oid, struct waiter *w, struct tree **ret)
+{
+	struct value *v;
+	int r = get_object(f, source, KIND_TREE, oid, w, &v);
+
+	if (!r)
+		*ret = tree_of(v);
+	return r;
+}
+
+int fetch_blob(struct fetcher *f, const struct source *source,
+	       const struct oid *oid, struct waiter *w, struct blob **ret)
+{
+	struct value *v;
+	int r = get_object(f, source, KIND_BLOB, oid, w, &v);
+
+	if (!r)
+		*ret = (struct blob *)v;
+	return r;
+}
+
+int fetch_size(struct fetcher *f, const struct source *source,
+	       struct tree *tree, uint32_t index, struct waiter *w,
+	       uint64_t *ret)
+{
+	struct hint hint = { .source = source, .tree = tree };
+	struct key key = {
+		.scope = source->number,
+		.part = index / SIZES_PART,
+		.kind = KIND_SIZES,
+		.oid = tree->oid,
+	};
+	struct value *v;
+	int r = flight_get(f->flights, &key, &hint, w, &v);
+
+	if (r)
+		return r;
+
+	uint64_t size = ((struct sizes *)v)->size[index % SIZES_PART];
+
+	value_unref(v);
+	if (size == SIZE_UNKNOWN)
+		return -EIO;
+	*ret = size;
+	return 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* fetch.h - what is not in memory is brought there: from a miss in the
+ * table of flights, over a job for a backend, to a checked, parsed value.
+ *
+ * Every object is compared with its name before anybody sees it.  A blob
+ * too large for the memory budget is spooled into an unlinked file in the
+ * cache directory and mapped.
+ *
+ * Ownership: what the fetch_* functions return is a new reference.
+ * Threads: any.  fetcher_new() and fetcher_free() from one.
+ * Errors: as fs.h says of functions that take a waiter, plus those of
+ * backend.h; -ENOENT there is no such ref or object.
+ */
+#ifndef CACHE_FETCH_H
+#define CACHE_FETCH_H
+
+#include "cache/dcache.h"
+#include "cache/flight.h"
+#include "cache/root.h"
+
+struct fetcher;
+
+struct blob {
+	struct value v;
+	void *data;             /* NULL when empty */
+	size_t len;
+	bool mapped;
+};
+
+static inline void blob_unrefp(struct blob **b)
+{
+	if (*b)
+		value_unref(&(*b)->v);
+}
+#define CLEANUP_BLOB __attribute__((cleanup(blob_unrefp)))
+
+struct fetch_options {
+	size_t memory;          /* bytes, for all values */
+	unsigned threads;       /* of the demand pool */
+	uint32_t ref_ttl;       /* ms that a moving ref is believed */
+	const char *spool_dir;
+	const struct keyed *names;      /* for tree_parse() */
+	struct roots *roots;
+};
+
+/* What the options point to must outlive it.  -ENOMEM, -EAGAIN. */
+int fetcher_new(struct fetcher **ret, const struct fetch_options *);
+/* Waits for what is under way.  NULL is allowed. */
+void fetcher_free(struct fetcher *);
+
+/* The table itself, for values that are made and not fetched. */
+struct flights *fetcher_flights(struct fetcher *);
+
+/* What the root of 'ref' (NULL: the source's own) shows. */
+int fetch_history(struct fetcher *, const struct source *, const char *ref,
+		  struct waiter *, struct history **ret);
+int fetch_tree(struct fetcher *, const struct source *, const struct oid *,
+	       struct waiter *, struct tree **ret);
+int fetch_blob(struct fetcher *, const struct source *, const struct oid *,
+	       struct waiter *, struct blob **ret);
+/* Of the blob that entry 'index' names.  -EIO: it cannot be learnt. */
+int fetch_size(struct fetcher *, const struct source *, struct tree *,
+	       uint32_t index, struct waiter *, uint64_t *ret);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* flight.h - keyed values, each fetched at most once at a time, kept within
+ * a budget of memory.
+ *
+ * A flight is the life of one key: absent -> BUSY -> READY or FAILED ->
+ * absent again when evicted or expired.  Whoever asks first for an absent
+ * key starts the one fetch; everybody who asks while it is BUSY is parked
+ * on it and woken when it lands.  It does not know what the values are, nor
+ * how they are fetched.  Nothing in this file blocks or does I/O.
+ *
+ * Invariants: a BUSY key has exactly one fetch under way and is never
+ * evicted; every parked waiter is woken exactly once, by flight_done(); a
+ * woken waiter holds a reference to what landed, so what it waited for
+ * cannot be evicted before it has looked; a value that somebody holds is
+ * not evicted, since that would give no memory back.
+ *
+ * Threads: every function may be called from any thread.  The table is
+ * split in shards, each with one mutex; every such mutex is a leaf (no
+ * callback is ever called with it held).
+ */
+#ifndef CACHE_FLIGHT_H
+#define CACHE_FLIGHT_H
+
+#include <stdint.h>
+
+#include "common/oid.h"
+#include "common/waiter.h"
+
+struct flights;
+
+enum kind {
+	KIND_ROOT,              /* struct history: what a root shows */
+	KIND_TREE,              /* struct tree: a parsed tree object */
+	KIND_BLOB,              /* struct blob: a file's bytes */
+	KIND_SIZES,             /* struct sizes: of some entries of a tree */
+	KIND_DIR,               /* struct dir: a directory at a path */
+};
+
+struct key {
+	uint64_t scope;         /* the source's number; DIR, ROOT: root id */
+	uint32_t part;          /* SIZES: which part of the tree */
+	uint32_t kind;
+	struct oid oid;         /* DIR: the directory's id */
+};
+
+/* Start fetching 'key'.  Called once per flight, no lock held, on the
+ * thread of the asker, whose 'hint' is valid during the call only.  Must
+ * end in exactly one flight_done(), from any thread. */
+typedef void flight_miss(void *arg, const struct key *key, void *hint);
+
+/* 'budget' is in bytes of value cost over the whole table.
+ * Returns NULL when out of memory. */
+struct flights *flights_new(size_t budget, flight_miss *miss, void *arg);
+
+/* No flight may be BUSY. */
+void flights_free(struct flights *);
+
+/* Ask for a value.
+ *
+ * Returns 0 and a new reference in *ret; or -EINPROGRESS, having parked
+ * 'w'; or the negative errno the last fetch failed with, while that failure
+ * is still remembered; or -ENOMEM.  With 'w' NULL nothing is started and
+ * nothing parked: -EINPROGRESS then means "not here".
+ *
+ * A READY value past its time to live is still returned, and refreshed
+ * behind the caller's back: readers never wait for a refresh.
+ */
+int flight_get(struct flights *, const struct key *, void *hint,
+	       struct waiter *w, struct value **ret);
+
+/* End the flight of 'key', or add a value nobody asked for.
+ *
+ * Takes over the caller's reference to 'v' (NULL with err < 0).
+ * 'ttl' is how long to believe the outcome, in ms; 0 means for ever, and
+ * on failure that it is not remembered at all.  Those it wakes will ask
+ * again, so remember a failure (a second will do) unless they should start
+ * another fetch.  A failed refresh keeps the old value for another 'ttl'.
+ */
+void flight_done(struct flights *, const struct key *, struct value *v,
+		 int err, uint32_t ttl);
+
+/* For values that are made, not fetched: keep 'v' under 'key' unless there
+ * is one already.  Takes over 'v'; returns a reference to the one kept. */
+struct value *flight_add(struct flights *, const struct key *,
+			 struct value *v);
+
+/* Bytes charged now. */
+size_t flights_cost(const struct flights *);
+
+#endif

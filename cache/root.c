@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <search.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/root.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/list.h"
+
+/* Found by id in a search tree: on the way to a directory that is not in
+ * memory, not on the way to one that is. */
+struct slot {
+	struct root root;               /* first: the tree compares roots */
+	struct list link;               /* roots.all */
+	struct history *hist;           /* or NULL; covered by roots.lock */
+};
+
+struct roots {
+	const struct keyed *ids;
+	struct state *state;
+	struct source **source;         /* in order of names */
+	uint32_t n;
+	uint64_t list;                  /* hash of the list of sources */
+	struct state_top top;           /* as the journal has it */
+	atomic_uint_fast64_t serial;
+	pthread_mutex_t lock;           /* covers what follows */
+	void *tree;                     /* of struct slot, by tsearch(3) */
+	struct list all;                /* in order of making */
+	struct timespec changed;
+};
+
+static int slot_cmp(const void *a, const void *b)
+{
+	const struct root *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static bool after(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec :
+					a->tv_nsec > b->tv_nsec;
+}
+
+/* 't', but after 'floor'. */
+static struct timespec move_after(struct timespec t,
+				  const struct timespec *floor)
+{
+	if (after(&t, floor))
+		return t;
+	t = *floor;
+	if (++t.tv_nsec == 1000000000) {
+		t.tv_nsec = 0;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+/* ---- sources ---- */
+
+struct roots *roots_new(const struct keyed *ids)
+{
+	struct roots *rs = calloc(1, sizeof *rs);
+
+	if (!rs)
+		return NULL;
+	rs->ids = ids;
+	list_init(&rs->all);
+	pthread_mutex_init(&rs->lock, NULL);
+	return rs;
+}
+
+static void source_free(struct source *s)
+{
+	if (!s)
+		return;
+	backend_close(s->backend);
+	free(s->name);
+	free(s->location);
+	free(s->ref);
+	free(s);
+}
+
+static void slot_free(struct slot *e)
+{
+	if (e->hist)
+		value_unref(&e->hist->v);
+	free(e->root.name);
+	free(e->root.location);
+	free(e->root.ref);
+	free(e);
+}
+
+void roots_free(struct roots *rs)
+{
+	if (!rs)
+		return;
+	for (struct list *l; (l = list_pop(&rs->all));) {
+		struct slot *e = container_of(l, struct slot, link);
+
+		tdelete(e, &rs->tree, slot_cmp);
+		slot_free(e);
+	}
+	for (uint32_t i = 0; i < rs->n; i++)
+		source_free(rs->source[i]);
+	free(rs->source);
+	pthread_mutex_destroy(&rs->lock);
+	free(rs);
+}
+
+/* Where 'name' is in the list, or would be. */
+static bool place(const struct roots *rs, const char *name, size_t len,
+		  uint32_t *ret)
+{
+	uint32_t lo = 0, hi = rs->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const char *there = rs->source[mid]->name;
+		int c = strncmp(there, name, len);
+
+		if (!c && there[len])
+			c = 1;
+		if (!c) {
+			*ret = mid;
+			return true;
+		}
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*ret = lo;
+	return false;
+}
+
+int roots_add_source(struct roots *rs, const char *name, const char *location,
+		     const char *ref, struct backend *backend)
+{
+	struct source *s = calloc(1, sizeof *s), **more;
+	uint32_t at;
+
+	if (!s) {
+		backend_close(backend);
+		return -ENOMEM;
+	}
+	s->backend = backend;
+	s->number = rs->n;
+	s->name = strdup(name);
+	s->location = strdup(location);
+	s->ref = ref ? strdup(ref) : NULL;
+	more = realloc(rs->source, (rs->n + 1) * sizeof *more);
+	if (more)
+		rs->source = more;
+	if (!more || !s->name || !s->location || (ref && !s->ref)) {
+		source_free(s);
+		return -ENOMEM;
+	}
+	if (place(rs, name, strlen(name), &at)) {
+		source_free(s);
+		return -EEXIST;
+	}
+	memmove(&more[at + 1], &more[at], (rs->n - at) * sizeof *more);
+	more[at] = s;
+	rs->n++;
+	return 0;
+}
+
+uint32_t roots_sources(const struct roots *rs)
+{
+	return rs->n;
+}
+
+const struct source *roots_source(const struct roots *rs, uint32_t i)
+{
+	return rs->source[i];
+}
+
+const struct source *roots_source_find(const struct roots *rs,
+				       const char *name, size_t len)
+{
+	uint32_t at;
+
+	return place(rs, name, len, &at) ? rs->source[at] : NULL;
+}
+
+/* ---- roots ---- */
+
+static uint64_t id_of(const struct roots *rs, const char *name,
+		      const char *location, const char *ref)
+{
+	CLEANUP_FREE char *text = NULL;
+	/* NULs keep the parts apart; a ref is never empty. */
+	int len = asprintf(&text, "%s%c%s%c%s", name, 0, location, 0,
+			   ref ? ref : "");
+	uint64_t id = len < 0 ? 0 : keyed_hash(rs->ids, text, (size_t)len);
+
+	return id ? id : 1;                     /* 0 is the top */
+}
+
+uint64_t root_id(const struct roots *rs, const struct source *s,
+		 const char *ref)
+{
+	return id_of(rs, s->name, s->location, ref);
+}
+
+static struct slot *find(struct roots *rs, uint64_t id)
+{
+	struct root want = { .id = id };
+	struct slot **e = tfind(&want, &rs->tree, slot_cmp);
+
+	return e ? *e : NULL;
+}
+
+const struct root *root_find(struct roots *rs, uint64_t id)
+{
+	LOCK_SCOPE(&rs->lock);
+	struct slot *e = find(rs, id);
+
+	return e ? &e->root : NULL;
+}
+
+struct history *root_history(struct roots *rs, const struct root *root)
+{
+	LOCK_SCOPE(&rs->lock);
+	struct slot *e = find(rs, root->id);
+
+	return e && e->hist ? history_of(value_ref(&e->hist->v)) : NULL;
+}
+
+/* NULL: out of memory. */
+static struct slot *add(struct roots *rs, uint64_t id, const char *name,
+			 const char *location, const char *ref)
+{
+	struct slot *e = calloc(1, sizeof *e);
+	struct oid oid;
+
+	if (!e)
+		return NULL;
+	const struct source *s = roots_source_find(rs, name, strlen(name));
+
+	e->root = (struct root){
+		.id = id,
+		.source = s && !strcmp(s->location, location) ? s : NULL,
+		.name = strdup(name),
+		.location = strdup(location),
+		.ref = ref ? strdup(ref) : NULL,
+		.pinned = ref && !oid_parse(ref, strlen(ref), &oid),
+	};
+	if (e->root.name && e->root.location && (!ref || e->root.ref)) {
+		LOCK_SCOPE(&rs->lock);
+		if (tsearch(e, &rs->tree, slot_cmp)) {
+			list_add_tail(&rs->all, &e->link);
+			return e;
+		}
+	}
+	slot_free(e);
+	return NULL;
+}
+
+/* ---- histories ---- */
+
+static void history_free(struct value *v)
+{
+	free(v);
+}
+
+static struct history *history_alloc(struct roots *rs, uint32_t n,
+				     const struct root *root)
+{
+	size_t size = sizeof(struct history) + n * sizeof(struct epoch);
+	struct history *h = malloc(size);
+
+	if (!h)
+		return NULL;
+	h->v.refs = 1;
+	h->v.cost = size;
+	h->v.free = history_free;
+	h->root = root;
+	h->serial = atomic_fetch_add(&rs->serial, 1) + 1;
+	h->gone = false;
+	h->n = n;
+	return h;
+}
+
+/* 'old' (or nothing) and one more. */
+static struct history *history_append(struct roots *rs,
+				      const struct root *root,
+				      const struct history *old,
+				      const struct epoch *e)
+{
+	uint32_t n = old ? old->n : 0, skip = n == HISTORY_MAX;
+	struct history *h = history_alloc(rs, n + 1 - skip, root);
+
+	if (!h)
+		return NULL;
+	if (n) {
+		h->epoch[0] = old->epoch[0];
+		memcpy(&h->epoch[1], &old->epoch[1 + skip],
+		       (n - 1 - skip) * sizeof *e);
+	}
+	h->epoch[h->n - 1] = *e;
+	return h;
+}
+
+/* Make it the current one.  Takes over the caller's reference. */
+static void publish(struct roots *rs, struct slot *e, struct history *h)
+{
+	struct history *old;
+
+	pthread_mutex_lock(&rs->lock);
+	old = e->hist;
+	e->hist = h;
+	/* What "/" lists shows in its times, so that clients look again. */
+	if (!e->root.ref && e->root.source &&
+	    after(&history_now(h)->ctime, &rs->changed))
+		rs->changed = history_now(h)->ctime;
+	pthread_mutex_unlock(&rs->lock);
+	if (old)
+		value_unref(&old->v);
+}
+
+static int64_t clamp(int64_t t)
+{
+	return t < 0 ? 0 : t > UINT32_MAX ? UINT32_MAX : t;
+}
+
+int root_publish(struct roots *rs, const struct source *s, const char *ref,
+		 const struct oid *commit, const struct oid *tree,
+		 int64_t time, struct history **ret)
+{
+	uint64_t id = root_id(rs, s, ref);
+	const struct root *root = root_find(rs, id);
+	CLEANUP_HISTORY struct history *old =
+		root ? root_history(rs, root) : NULL;
+	const struct epoch *last = old ? history_now(old) : NULL;
+	struct oid oid;
+	int r;
+
+	/* A root is told from another of the same id by nothing but luck of
+	 * 2^-64: say so rather than mix them up. */
+	if (root && (strcmp(root->name, s->name) ||
+		     strcmp(root->ref ? root->ref : "", ref ? ref : "")))
+		return -EIO;
+	if (last && !old->gone && oid_eq(&last->commit, commit)) {
+		*ret = history_of(value_ref(&old->v));
+		return 0;
+	}
+	/* NFS has unsigned 32-bit seconds (RFC 1813, nfstime3). */
+	struct epoch e = {
+		.commit = *commit,
+		.tree = *tree,
+		.mtime.tv_sec = clamp(time),
+	};
+
+	/* A pinned name is the same at every server, whenever first seen. */
+	e.ctime = ref && !oid_parse(ref, strlen(ref), &oid) ? e.mtime :
+							      clock_wall();
+	if (!commit->len)
+		e.mtime = e.ctime;
+	if (last) {
+		e.mtime = move_after(e.mtime, &last->mtime);
+		e.ctime = move_after(e.ctime, &last->ctime);
+	}
+
+	struct state_root sr = { id, s->name, s->location, ref };
+	struct state_move sm = { id, e.commit, e.tree, e.mtime, e.ctime };
+
+	r = state_append(rs->state, root ? NULL : &sr, &sm, NULL);
+	if (r)
+		return r;
+	if (!root && !add(rs, id, s->name, s->location, ref))
+		return -ENOMEM;
+
+	pthread_mutex_lock(&rs->lock);
+	struct slot *entry = find(rs, id);
+	pthread_mutex_unlock(&rs->lock);
+	struct history *h = history_append(rs, &entry->root, old, &e);
+
+	if (!h)
+		return -ENOMEM;
+	*ret = history_of(value_ref(&h->v));
+	publish(rs, entry, h);
+	return 0;
+}
+
+int root_gone(struct roots *rs, uint64_t id, struct history **ret)
+{
+	const struct root *root = root_find(rs, id);
+	CLEANUP_HISTORY struct history *old =
+		root ? root_history(rs, root) : NULL;
+
+	if (!old)
+		return -ENOENT;
+	if (old->gone) {
+		*ret = TAKE(old);
+		return 0;
+	}
+
+	struct history *h = history_alloc(rs, old->n, root);
+
+	if (!h)
+		return -ENOMEM;
+	memcpy(h->epoch, old->epoch, old->n * sizeof *old->epoch);
+	h->gone = true;
+	pthread_mutex_lock(&rs->lock);
+	struct slot *entry = find(rs, id);
+	pthread_mutex_unlock(&rs->lock);
+	*ret = history_of(value_ref(&h->v));
+	publish(rs, entry, h);
+	return 0;
+}
+
+struct timespec roots_changed(struct roots *rs)
+{
+	LOCK_SCOPE(&rs->lock);
+	return rs->changed;
+}
+
+/* ---- the journal ---- */
+
+static int load_root(void *arg, const struct state_root *r)
+{
+	struct roots *rs = arg;
+
+	/* The key may have been replaced: then no handle has this id. */
+	if (r->id != id_of(rs, r->name, r->location, r->ref) ||
+	    root_find(rs, r->id))
+		return 0;
+	return add(rs, r->id, r->name, r->location, r->ref) ? 0 : -ENOMEM;
+}
+
+static int load_move(void *arg, const struct state_move *m)
+{
+	struct roots *rs = arg;
+	struct slot *e = find(rs, m->id);
+	struct epoch epoch = { m->commit, m->tree, m->mtime, m->ctime };
+
+	if (!e)
+		return 0;
+
+	struct history *h = history_append(rs, &e->root, e->hist, &epoch);
+
+	if (!h)
+		return -ENOMEM;
+	publish(rs, e, h);
+	return 0;
+}
+
+static int load_top(void *arg, const struct state_top *t)
+{
+	struct roots *rs = arg;
+
+	rs->top = *t;
+	return 0;
+}
+
+const struct state_reader roots_reader = { load_root, load_move, load_top };
+
+static size_t lines(const struct roots *rs)
+{
+	size_t n = 0;
+
+	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
+		struct slot *e = container_of(l, struct slot, link);
+
+		n += 1 + (e->hist ? e->hist->n : 0);
+	}
+	return n;
+}
+
+static int write_slot(struct state *state, const struct slot *e)
+{
+	const struct root *r = &e->root;
+	struct state_root sr = { r->id, r->name, r->location, r->ref };
+	int err = state_append(state, &sr, NULL, NULL);
+
+	for (uint32_t i = 0; !err && e->hist && i < e->hist->n; i++) {
+		const struct epoch *p = &e->hist->epoch[i];
+		struct state_move m = { r->id, p->commit, p->tree, p->mtime,
+					p->ctime };
+
+		err = state_append(state, NULL, &m, NULL);
+	}
+	return err;
+}
+
+/* When most of the journal's lines say what is no longer so. */
+static int compact(struct roots *rs)
+{
+	int r;
+
+	if (state_lines(rs->state) <= 2 * lines(rs) + 100)
+		return 0;
+	r = state_rewrite_begin(rs->state);
+	if (r)
+		return r;
+	for (struct list *l = rs->all.next; !r && l != &rs->all; l = l->next)
+		r = write_slot(rs->state, container_of(l, struct slot, link));
+	if (!r)
+		r = state_append(rs->state, NULL, NULL, &rs->top);
+	return state_rewrite_end(rs->state, r);
+}
+
+int roots_start(struct roots *rs, struct state *state)
+{
+	struct state_top top = { .time = clock_wall() };
+	int r = 0;
+
+	rs->state = state;
+	for (uint32_t i = 0; i < rs->n; i++) {
+		const struct source *s = rs->source[i];
+		uint64_t part[2] = { top.hash, id_of(rs, s->name, s->location,
+						     s->ref) };
+
+		top.hash = keyed_hash(rs->ids, part, sizeof part);
+	}
+	if (top.hash != rs->top.hash || !rs->top.time.tv_sec) {
+		top.time = move_after(top.time, &rs->top.time);
+		top.time = move_after(top.time, &rs->changed);
+		r = state_append(state, NULL, NULL, &top);
+		rs->top = top;
+	}
+	if (after(&rs->top.time, &rs->changed))
+		rs->changed = rs->top.time;
+	return r ? r : compact(rs);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* root.h - sources, their roots, and what each root has shown.
+ *
+ * A source is a repository with a name.  A root is one ref of a source: the
+ * top of one tree, "repository@ref".  Its history is the list of commits it
+ * has been seen at, with the time each was seen: what directories held
+ * before a move, and since when everything is as it is now.
+ *
+ * The list is bounded.  When it is full the second oldest commit is merged
+ * into the one after it: the times of a few files then move forward, never
+ * back, and those of all that has not changed since the first commit stay.
+ *
+ * Threads: root_source_add() and roots_load() before any other; the rest
+ * any.  A history is immutable; root_publish() is called by one thread per
+ * root at a time (the flight that resolves it).
+ * Errors: -ENOMEM; root_publish() also what state_append() says.
+ */
+#ifndef CACHE_ROOT_H
+#define CACHE_ROOT_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "backend/backend.h"
+#include "cache/state.h"
+#include "common/keyed.h"
+#include "common/oid.h"
+#include "common/value.h"
+
+enum { HISTORY_MAX = 64 };
+
+struct source {
+	uint64_t number;        /* the scope of its objects' keys */
+	char *name, *location;
+	char *ref;              /* what NAME alone shows; NULL: the default */
+	struct backend *backend;
+};
+
+/* Made when first resolved, and never freed: its id is in somebody's
+ * handle. */
+struct root {
+	uint64_t id;
+	const struct source *source;    /* NULL: not served this time */
+	char *name, *location;  /* of the source */
+	char *ref;              /* NULL: the source's own */
+	bool pinned;            /* ref is a commit id: never moves */
+};
+
+struct epoch {
+	struct oid commit;      /* length 0: no commit yet */
+	struct oid tree;
+	struct timespec mtime;  /* of the commit, but after the one before */
+	struct timespec ctime;  /* when it was seen first; strictly growing */
+};
+
+struct history {
+	struct value v;
+	const struct root *root;
+	uint64_t serial;        /* another number for another content */
+	bool gone;              /* the ref is no more; shows what it held */
+	uint32_t n;             /* at least 1 */
+	struct epoch epoch[];   /* oldest first */
+};
+
+static inline struct history *history_of(struct value *v)
+{
+	return (struct history *)v;     /* 'v' is the first member */
+}
+
+static inline const struct epoch *history_now(const struct history *h)
+{
+	return &h->epoch[h->n - 1];
+}
+
+static inline void history_unrefp(struct history **h)
+{
+	if (*h)
+		value_unref(&(*h)->v);
+}
+#define CLEANUP_HISTORY __attribute__((cleanup(history_unrefp)))
+
+struct roots;
+
+/* 'ids' must outlive it. */
+struct roots *roots_new(const struct keyed *ids);
+void roots_free(struct roots *);        /* NULL is allowed */
+
+/* Takes over 'backend', also on failure.  -EEXIST. */
+int roots_add_source(struct roots *, const char *name, const char *location,
+		     const char *ref, struct backend *backend);
+/* In order of their names. */
+uint32_t roots_sources(const struct roots *);
+const struct source *roots_source(const struct roots *, uint32_t i);
+/* NULL: none of that name. */
+const struct source *roots_source_find(const struct roots *,
+				       const char *name, size_t len);
+
+/* What reads the journal into the table, 'arg' being the struct roots; use
+ * after the sources are known. */
+extern const struct state_reader roots_reader;
+/* The journal has been read and will be written to. */
+int roots_start(struct roots *, struct state *);
+
+/* The id of a root, whether it exists or not. */
+uint64_t root_id(const struct roots *, const struct source *,
+		 const char *ref);
+/* NULL: never given out. */
+const struct root *root_find(struct roots *, uint64_t id);
+/* A new reference to what it showed last, or NULL. */
+struct history *root_history(struct roots *, const struct root *);
+
+/* A ref was resolved: remember its root and the move, durably, and return
+ * its history.  'time' is the commit's; without a commit yet, 'commit' has
+ * length 0 and 'tree' is the empty tree. */
+int root_publish(struct roots *, const struct source *, const char *ref,
+		 const struct oid *commit, const struct oid *tree,
+		 int64_t time, struct history **ret);
+/* The ref of a known root is no more.  -ENOENT: it never was. */
+int root_gone(struct roots *, uint64_t id, struct history **ret);
+
+/* When the list of sources, or what one of them shows, changed last. */
+struct timespec roots_changed(struct roots *);
+
+#endif
