@@ -34,8 +34,8 @@ trap end EXIT
 trap 'exit 1' INT TERM HUP
 
 # serve ARGS...: start gitnfsd, at a free port unless ARGS say which, and
-# wait until it serves.  Sets 'server' to its process, 'port' to where, and
-# leaves what more it writes on standard output to be read from fd 9.
+# wait until it serves.  Sets 'server' to its process, 'address' and 'port'
+# to where, and leaves what more it writes on standard output on fd 9.
 serve() {
 	local line=
 
@@ -51,8 +51,8 @@ serve() {
 	servers+=("$server")
 	exec 9<"$dir/out"
 	IFS= read -r -t $PATIENCE -u 9 line || fail 'gitnfsd did not get ready'
-	[[ $line =~ ^ready\ nfs=.*:([0-9]+)$ ]] || fail "gitnfsd said: $line"
-	port=${BASH_REMATCH[1]}
+	[[ $line =~ ^ready\ nfs=(.+):([0-9]+)$ ]] || fail "it said: $line"
+	address=${BASH_REMATCH[1]} port=${BASH_REMATCH[2]}
 }
 
 # end_server SIGNAL: returns gitnfsd's exit status.

@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 the gitnfs authors
+# gitnfs: git repositories as a read-only file system over NFSv3
+#
+# The command line of gitnfsd, which scripts depend on.
+# shellcheck source=test/functions.sh
+. "${srcdir:=$(dirname "$0")/..}/test/functions.sh"
+
+# run EXPECTED-STATUS ARGS...: leaves what it wrote in $dir/stdout, stderr.
+run() {
+	local expected=$1 status=0
+
+	shift
+	timeout $PATIENCE "$gitnfsd" "$@" </dev/null \
+		>"$dir/stdout" 2>"$dir/stderr" || status=$?
+	[ "$status" -eq "$expected" ] || {
+		cat "$dir/stdout" "$dir/stderr" >&2
+		fail "exit status $status instead of $expected: gitnfsd $*"
+	}
+}
+
+# says WORD: standard error is one line with WORD in it, and that is all.
+says() {
+	[ ! -s "$dir/stdout" ] || fail "unasked: $(cat "$dir/stdout")"
+	if [ "$(wc -l <"$dir/stderr")" -ne 1 ] ||
+		! grep -qi -e "$1" "$dir/stderr"; then
+		cat "$dir/stderr" >&2
+		fail "this is not one line with '$1'"
+	fi
+}
+
+# refuse WORD ARGS...: wrong for a reason outside the command line.
+refuse() {
+	local word=$1
+
+	shift
+	run 1 --state-dir "$dir/state" --cache-dir "$dir/cache" \
+		--listen 127.0.0.1:0 "$@"
+	says "$word"
+}
+
+# What comes on fd 9 after the "ready" lines, until gitnfsd ends.
+nothing_more() {
+	local rest
+
+	rest=$(timeout $PATIENCE cat <&9)
+	[ -z "$rest" ] || fail "more on standard output: $rest"
+}
+
+repo=$dir/repo.git
+"$srcdir/test/oddrepo.sh" "$repo" bare
+state=(--state-dir "$dir/state" --cache-dir "$dir/cache")
+
+# ---- asking ----
+
+run 0 --help
+for option in --config --listen --state-dir --cache-dir --cache-memory \
+	--loops --log-level --check-config --version --help; do
+	grep -q -e "$option" "$dir/stdout" || fail "--help lacks $option"
+done
+[ ! -s "$dir/stderr" ] || fail '--help writes to standard error'
+run 0 --version
+grep -qx 'gitnfsd [0-9][0-9.]*' "$dir/stdout" || fail '--version'
+
+# ---- wrong usage: 2 ----
+
+run 2 --no-such-option
+says no-such-option
+run 2 --listen
+says listen
+for address in '' nonsense 127.0.0.1 127.0.0.1: 127.0.0.1:99999 :: \
+	'[::1]' '127.0.0.1:1x' '127.0.0.1:-1'; do
+	run 2 "${state[@]}" --listen "$address" "$repo"
+	says "${address:-listen}"
+done
+for wrong in --loops=0 --loops=x --log-level=loud --cache-memory=lots \
+	--cache-memory=-1 --cache-memory=1q; do
+	run 2 "${state[@]}" "$wrong" "$repo"
+	says "${wrong#*=}"
+done
+
+# ---- wrong otherwise: 1, and one line ----
+
+refuse "$dir/none" "$dir/none"
+mkdir "$dir/plain"
+refuse "$dir/plain" "$dir/plain"
+refuse README "$srcdir/README.md"
+refuse no-such-branch "$repo@no-such-branch"
+refuse repo "$repo" "$repo"
+refuse 'a/b' "a/b=$repo"
+refuse gopher "gopher://example.org/x.git"
+refuse conf --config "$dir/none.conf"
+
+# Root may read everything, so ask as nobody.
+if [ "$(id -u)" -ne 0 ]; then
+	nobody=()
+else
+	nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+fi
+cp -r "$repo" "$dir/secret.git"
+chmod 000 "$dir/secret.git"
+chmod 755 "$dir"
+mkdir -m 777 "$dir/nobody"
+if ${nobody[@]+"${nobody[@]}"} test -x "$gitnfsd" 2>/dev/null; then
+	real=$gitnfsd
+	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "${nobody[*]}" "$real" \
+		>"$dir/as-nobody"
+	chmod 755 "$dir/as-nobody"
+	gitnfsd=$dir/as-nobody
+	run 1 --state-dir "$dir/nobody/s" --cache-dir "$dir/nobody/c" \
+		--listen 127.0.0.1:0 "$dir/secret.git"
+	says secret.git
+	gitnfsd=$real
+fi
+chmod 700 "$dir/secret.git"
+
+# ---- the configuration file ----
+
+cat >"$dir/conf" <<END
+[server]
+	listen = 127.0.0.1:0
+	listen = 127.0.0.1:0
+	loops = 2
+	log-level = debug
+[state]
+	dir = $dir/state
+[cache]
+	dir = $dir/cache
+	memory = 64m
+[source "odd"]
+	url = $repo
+[source "old"]
+	url = $repo
+	ref = light
+END
+run 0 --config "$dir/conf" --check-config
+[ ! -s "$dir/stdout" ] || fail '--check-config has written something'
+wrong_config() {	# WORD LINES: the file with LINES added
+	{ cat "$dir/conf"; printf '%s\n' "$2"; } >"$dir/wrong"
+	run 1 --config "$dir/wrong" --check-config
+	says "$1"
+}
+wrong_config nonsense '[nonsense]
+	key = value'
+wrong_config lisen '[server]
+	lisen = 127.0.0.1:0'
+wrong_config url '[source "x"]
+	ref = main'
+wrong_config lots '[cache]
+	memory = lots'
+wrong_config "$dir/none" "[source \"x\"]
+	url = $dir/none"
+wrong_config wrong '[unfinished'
+
+# ---- serving ----
+
+serve "$repo"
+first=$port
+# The same port, with another state directory.
+run 1 --state-dir "$dir/state2" --cache-dir "$dir/cache2" \
+	--listen "127.0.0.1:$first" "$repo"
+says "$first"
+# The same state directory, at another port.
+refuse "$dir/state" "$repo"
+start=${EPOCHREALTIME/[.,]/}
+end_server TERM || fail "SIGTERM: exit status $?"
+took=$((${EPOCHREALTIME/[.,]/} - start))
+[ $took -lt 1000000 ] || fail "SIGTERM took $took microseconds"
+nothing_more
+
+serve --listen 127.0.0.1:0 --listen 127.0.0.1:0 "$repo"
+first=$port
+IFS= read -r -t $PATIENCE -u 9 line || fail 'one "ready" line for two'
+[[ $line =~ ^ready\ nfs=127\.0\.0\.1:([0-9]+)$ ]] || fail "it said: $line"
+[ "${BASH_REMATCH[1]}" != "$first" ] || fail 'the same port twice'
+end_server INT || fail "SIGINT: exit status $?"
+nothing_more
+
+serve --listen "127.0.0.1:$first" "$repo"
+[ "$port" = "$first" ] || fail "asked for $first, got $port"
+end_server TERM || fail "SIGTERM: exit status $?"
+
+if [ -e /proc/net/if_inet6 ] &&
+	grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6; then
+	serve --listen '[::1]:0' "$repo"
+	[ "$address" = '[::1]' ] || fail "asked for [::1], got $address"
+	exec 8<>"/dev/tcp/::1/$port" 8>&- || fail 'nobody is at [::1]'
+	end_server TERM || fail "SIGTERM: exit status $?"
+	nothing_more
+else
+	echo 'no IPv6 here: [::1] is not tried'
+fi
+
+# The option goes before the file: one listener, though the file has two.
+serve --config "$dir/conf" --listen 127.0.0.1:0
+end_server TERM || fail "SIGTERM: exit status $?"
+nothing_more
+
+# ---- systemd ----
+
+perl -MIO::Socket::UNIX -e '
+	my ($path, @command) = @ARGV;
+	my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $path)
+		or die "socket: $!\n";
+	defined(my $pid = fork) or die "fork: $!\n";
+	if (!$pid) {
+		$ENV{NOTIFY_SOCKET} = $path;
+		exec @command;
+	}
+	$SIG{ALRM} = sub { kill KILL => $pid; die "not notified\n" };
+	alarm 60;
+	my $said = "";
+	until ($said =~ /^READY=1$/m) {
+		$socket->recv(my $message, 4096);
+		$said .= "$message\n";
+	}
+	kill TERM => $pid;
+	waitpid $pid, 0;
+	exit $? >> 8;
+' "$dir/notify" "$gitnfsd" "${state[@]}" --listen 127.0.0.1:0 "$repo" \
+	>"$dir/stdout" 2>>"$dir/log" || fail 'systemd is not notified'
+[ "$(grep -c '^ready nfs=' "$dir/stdout")" -eq 1 ] || fail 'with NOTIFY_SOCKET'

@@ -1,0 +1,15 @@
+# What users meet first: the command line, and the real Linux client.
+dist_check_SCRIPTS += \
+	test/cli.sh \
+	test/kernel/mount.sh
+
+EXTRA_DIST += \
+	.ci/run \
+	test/functions.sh \
+	test/kernel/README.md \
+	test/kernel/big.sh \
+	test/kernel/expect \
+	test/kernel/guest.sh \
+	test/kernel/manifest \
+	test/kernel/vm \
+	test/kernel/xstate.c
