@@ -59,6 +59,11 @@ static inline struct dir *dir_of(struct value *v)
 	return (struct dir *)v;         /* 'v' is the first member */
 }
 
+static inline struct dir *dir_ref(struct dir *d)
+{
+	return dir_of(value_ref(&d->v));
+}
+
 static inline void dir_unrefp(struct dir **d)
 {
 	if (*d)

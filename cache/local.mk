@@ -6,5 +6,8 @@ libcache_a_SOURCES = \
 	cache/flight.c cache/flight.h \
 	cache/fs.c cache/fs.h \
 	cache/inode.c cache/inode.h \
+	cache/node.c cache/node.h \
+	cache/readdir.c \
 	cache/root.c cache/root.h \
-	cache/state.c cache/state.h
+	cache/state.c cache/state.h \
+	cache/where.c

@@ -70,6 +70,11 @@ static inline struct history *history_of(struct value *v)
 	return (struct history *)v;     /* 'v' is the first member */
 }
 
+static inline struct history *history_ref(struct history *h)
+{
+	return history_of(value_ref(&h->v));
+}
+
 static inline const struct epoch *history_now(const struct history *h)
 {
 	return &h->epoch[h->n - 1];

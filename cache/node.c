@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/composite.h"
+#include "cache/node.h"
+#include "common/cleanup.h"
+#include "common/waiter.h"
+
+enum {
+	DIR_SIZE = 4096,        /* what a directory's size attribute says */
+	TOP_ID = 1,
+};
+
+/* ---- nodes ---- */
+
+void node_clear(struct node *n)
+{
+	dir_unrefp(&n->dir);
+	tree_unrefp(&n->tree);
+	history_unrefp(&n->hist);
+	*n = (struct node){ 0 };
+}
+
+/* The constructors take over the references they are given. */
+
+void node_top(struct fs *fs, struct node *ret)
+{
+	*ret = (struct node){ .fs = fs, .kind = NODE_TOP, .fileid = TOP_ID };
+}
+
+void node_dir(struct fs *fs, struct dir *d, struct history *h,
+		     struct node *ret)
+{
+	*ret = (struct node){
+		.fs = fs,
+		.kind = NODE_DIR,
+		.dir = d,
+		.hist = h,
+		.fileid = d->id,
+	};
+}
+
+void node_file(struct fs *fs, struct dir *d, struct history *h,
+		      struct tree *t, uint32_t index, struct node *ret)
+{
+	*ret = (struct node){
+		.fs = fs,
+		.kind = NODE_FILE,
+		.dir = d,
+		.hist = h,
+		.tree = t,
+		.index = index,
+		.fileid = inode_file_id(&fs->in, d->id, t, index),
+	};
+}
+
+void node_pin(struct fs *fs, struct history *h, uint32_t epoch,
+		     struct node *ret)
+{
+	*ret = (struct node){
+		.fs = fs,
+		.kind = NODE_PIN,
+		.hist = h,
+		.epoch = epoch,
+		.fileid = inode_pin_id(&fs->in, h->root->id,
+				       &h->epoch[epoch].commit),
+	};
+}
+
+void fs_top(struct fs *fs, struct node *ret)
+{
+	node_top(fs, ret);
+}
+
+bool node_is_gitlink(const struct node *n)
+{
+	return n->kind == NODE_FILE &&
+	       n->tree->entry[n->index].type == FT_GITLINK;
+}
+
+bool node_is_dir(const struct node *n)
+{
+	return n->kind == NODE_TOP || n->kind == NODE_DIR || node_is_gitlink(n);
+}
+
+/* ---- attributes ---- */
+
+uint32_t entry_hash(const struct fs *fs, const struct tree *t,
+			   uint32_t i)
+{
+	return tree_name_hash(&fs->names, tree_name(t, i), t->entry[i].len);
+}
+
+uint64_t entry_id(const struct fs *fs, const struct dir *d,
+			 const struct tree *t, uint32_t i)
+{
+	return t->entry[i].type == FT_DIR ?
+	       inode_dir_id(&fs->in, d->id, tree_name(t, i), t->entry[i].len) :
+	       inode_file_id(&fs->in, d->id, t, i);
+}
+
+static void set_times(const struct history *h, uint32_t epoch,
+		      struct attr *ret)
+{
+	ret->mtime = h->epoch[epoch].mtime;
+	ret->ctime = h->epoch[epoch].ctime;
+}
+
+/* Of entry 'index' of a directory's version 'at'. */
+int entry_attr(struct fs *fs, const struct dir *d, const struct history *h,
+		      const struct dirstate *s, uint32_t at, struct tree *t,
+		      uint32_t index, struct waiter *w, struct attr *ret)
+{
+	struct attr a = { .type = t->entry[index].type, .size = DIR_SIZE };
+	uint32_t epoch;
+	int r = inode_since(&fs->in, d, s, at, t, index, w, &epoch);
+
+	if (r)
+		return r;
+	if (a.type != FT_DIR && a.type != FT_GITLINK) {
+		r = fetch_size(fs->fetcher, d->root->source, t, index, w,
+			       &a.size);
+		if (r)
+			return r;
+	}
+	a.fileid = entry_id(fs, d, t, index);
+	set_times(h, epoch, &a);
+	*ret = a;
+	return 0;
+}
+
+static int top_attr(struct fs *fs, struct attr *ret)
+{
+	struct timespec t = roots_changed(fs->roots);
+
+	*ret = (struct attr){
+		.fileid = TOP_ID,
+		.size = DIR_SIZE,
+		.mtime = t,
+		.ctime = t,
+		.type = FT_DIR,
+	};
+	return 0;
+}
+
+static int pin_attr(const struct node *n, struct attr *ret)
+{
+	const struct epoch *e = &n->hist->epoch[n->epoch];
+	char text[FS_NAME_MAX + 1];
+	uint32_t since = n->epoch;
+
+	while (since && oid_eq(&e->commit, &n->hist->epoch[since - 1].commit))
+		since--;
+	*ret = (struct attr){
+		.fileid = n->fileid,
+		.size = composite_target(n->hist->root->name, &e->commit, text),
+		.type = FT_SYMLINK,
+	};
+	set_times(n->hist, since, ret);
+	return 0;
+}
+
+static int dir_attr(const struct node *n, struct waiter *w, struct attr *ret)
+{
+	CLEANUP_DIRSTATE struct dirstate *s = NULL;
+	int r = inode_state(&n->fs->in, n->dir, n->hist, w, &s);
+
+	if (r)
+		return r;
+	*ret = (struct attr){
+		.fileid = n->fileid,
+		.size = DIR_SIZE,
+		.type = FT_DIR,
+	};
+	set_times(n->hist, s->version[inode_shown(s)].epoch, ret);
+	return 0;
+}
+
+static int file_attr(const struct node *n, struct waiter *w, struct attr *ret)
+{
+	CLEANUP_DIRSTATE struct dirstate *s = NULL;
+	int r = inode_state(&n->fs->in, n->dir, n->hist, w, &s);
+	uint32_t at = 0;
+
+	if (r)
+		return r;
+	while (at < s->n && !oid_eq(&s->version[at].tree, &n->tree->oid))
+		at++;
+	if (at == s->n)
+		return -ESTALE;
+	return entry_attr(n->fs, n->dir, n->hist, s, at, n->tree, n->index, w,
+			  ret);
+}
+
+int fs_getattr(struct node *n, struct waiter *w, struct attr *ret)
+{
+	switch (n->kind) {
+	case NODE_TOP:
+		return top_attr(n->fs, ret);
+	case NODE_PIN:
+		return pin_attr(n, ret);
+	case NODE_DIR:
+		return dir_attr(n, w, ret);
+	case NODE_FILE:
+		return file_attr(n, w, ret);
+	}
+	return -EINVAL;
+}
+
+/* ---- lookup ---- */
+
+int node_lookup_top(struct fs *fs, const char *name, size_t len,
+		      struct waiter *w, struct node *ret)
+{
+	CLEANUP_HISTORY struct history *h = NULL;
+	struct composite_name cn;
+	struct dir *d;
+	int r = composite_parse(fs->roots, name, len, &cn);
+
+	if (!r)
+		r = fetch_history(fs->fetcher, cn.source,
+				  cn.has_ref ? cn.ref : NULL, w, &h);
+	if (r)
+		return r;
+	if (cn.pin) {
+		uint32_t now = h->n - 1;
+
+		node_pin(fs, TAKE(h), now, ret);
+		return 0;
+	}
+	if (h->gone)
+		return -ENOENT;
+	r = inode_root(&fs->in, h->root, &d);
+	if (!r)
+		node_dir(fs, d, TAKE(h), ret);
+	return r;
+}
+
+static int lookup_parent(struct node *n, struct node *ret)
+{
+	struct dir *d = node_is_gitlink(n) ? n->dir : n->dir->parent;
+
+	if (d)
+		node_dir(n->fs, dir_ref(d), history_ref(n->hist), ret);
+	else
+		node_top(n->fs, ret);
+	return 0;
+}
+
+static int lookup_entry(struct node *n, const char *name, size_t len,
+			struct waiter *w, struct node *ret)
+{
+	CLEANUP_DIRSTATE struct dirstate *s = NULL;
+	CLEANUP_TREE struct tree *t = NULL;
+	struct fs *fs = n->fs;
+	struct dir *d;
+	uint8_t width;
+	uint32_t i;
+	int r = inode_state(&fs->in, n->dir, n->hist, w, &s);
+
+	if (!r)
+		r = inode_tree(&fs->in, n->dir, &s->version[inode_shown(s)], w,
+			       &t);
+	if (r)
+		return r == -ENOENT ? -EIO : r;
+	r = tree_find(t, tree_name_hash(&fs->names, name, len), name, len, &i);
+	if (r)
+		return r;
+	if (t->entry[i].type != FT_DIR) {
+		if (where_steps(NODE_FILE, n->dir->depth, &width) < 0)
+			return -ENAMETOOLONG;
+		node_file(fs, dir_ref(n->dir), history_ref(n->hist), TAKE(t),
+			  i, ret);
+		return 0;
+	}
+	if (where_steps(NODE_DIR, n->dir->depth + 1u, &width) < 0)
+		return -ENAMETOOLONG;
+	r = inode_child(&fs->in, n->dir, name, len, &d);
+	if (!r)
+		node_dir(fs, d, history_ref(n->hist), ret);
+	return r;
+}
+
+static void node_copy(const struct node *n, struct node *ret)
+{
+	*ret = *n;
+	if (n->dir)
+		dir_ref(n->dir);
+	if (n->hist)
+		history_ref(n->hist);
+	if (n->tree)
+		tree_ref(n->tree);
+}
+
+int fs_lookup(struct node *n, const char *name, size_t len, struct waiter *w,
+	      struct node *ret)
+{
+	if (!node_is_dir(n))
+		return -ENOTDIR;
+	if (len > FS_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!len || (len == 1 && *name == '.')) {
+		if (!len)
+			return -ENOENT;
+		node_copy(n, ret);
+		return 0;
+	}
+	if (len == 2 && !memcmp(name, "..", 2)) {
+		if (n->kind != NODE_TOP)
+			return lookup_parent(n, ret);
+		node_top(n->fs, ret);
+		return 0;
+	}
+	if (n->kind == NODE_TOP)
+		return node_lookup_top(n->fs, name, len, w, ret);
+	if (node_is_gitlink(n))
+		return -ENOENT;
+	return lookup_entry(n, name, len, w, ret);
+}
+
+/* ---- contents ---- */
+
+static int get_blob(struct node *n, struct waiter *w, struct blob **ret)
+{
+	struct oid oid = tree_oid(n->tree, n->index);
+	int r = fetch_blob(n->fs->fetcher, n->dir->root->source, &oid, w, ret);
+
+	return r == -ENOENT ? -EIO : r;
+}
+
+static void pin_free(struct value *v)
+{
+	free(v);
+}
+
+struct pin_text {
+	struct value v;
+	char text[FS_NAME_MAX + 1];
+};
+
+static int pin_readlink(const struct node *n, struct slice *ret)
+{
+	struct pin_text *p = malloc(sizeof *p);
+
+	if (!p)
+		return -ENOMEM;
+	p->v.refs = 1;
+	p->v.cost = 0;
+	p->v.free = pin_free;
+	ret->owner = &p->v;
+	ret->data = p->text;
+	ret->len = composite_target(n->hist->root->name,
+				    &n->hist->epoch[n->epoch].commit, p->text);
+	return 0;
+}
+
+int fs_readlink(struct node *n, struct waiter *w, struct slice *ret)
+{
+	struct blob *b;
+	int r;
+
+	if (n->kind == NODE_PIN)
+		return pin_readlink(n, ret);
+	if (n->kind != NODE_FILE || n->tree->entry[n->index].type != FT_SYMLINK)
+		return -EINVAL;
+	r = get_blob(n, w, &b);
+	if (!r)
+		*ret = (struct slice){ &b->v, b->data, b->len };
+	return r;
+}
+
+int fs_read(struct node *n, uint64_t off, size_t len, struct waiter *w,
+	    struct slice *ret, bool *eof)
+{
+	struct blob *b;
+	int r;
+
+	if (node_is_dir(n))
+		return -EISDIR;
+	if (n->kind == NODE_PIN || n->tree->entry[n->index].type == FT_SYMLINK)
+		return -EINVAL;
+	r = get_blob(n, w, &b);
+	if (r)
+		return r;
+	if (off > b->len)
+		off = b->len;
+	if (len > b->len - off)
+		len = b->len - off;
+	*eof = off + len == b->len;
+	*ret = (struct slice){ &b->v, (const char *)b->data + off, len };
+	return 0;
+}

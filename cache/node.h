@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* node.h - the inside of a file system and of its nodes, shared by the files
+ * that implement fs.h: fs.c (setting up), node.c (one node: attributes,
+ * lookup, contents), where.c (places and handles), readdir.c (listings).
+ *
+ * Ownership: the constructors take over the references they are given.
+ * Threads, errors: as fs.h.
+ */
+#ifndef CACHE_NODE_H
+#define CACHE_NODE_H
+
+#include "cache/fs.h"
+#include "cache/inode.h"
+
+struct fs {
+	struct fs_options opt;
+	char *state_dir, *cache_dir;
+	struct keyed ids, names;
+	struct roots *roots;
+	struct state *state;
+	struct fetcher *fetcher;
+	struct inodes in;
+};
+
+/* ---- nodes ---- */
+
+void node_top(struct fs *, struct node *ret);
+void node_dir(struct fs *, struct dir *, struct history *, struct node *ret);
+void node_file(struct fs *, struct dir *, struct history *, struct tree *,
+	       uint32_t index, struct node *ret);
+void node_pin(struct fs *, struct history *, uint32_t epoch,
+	      struct node *ret);
+
+/* A gitlink is a file in its directory's eyes and a directory in all
+ * others'. */
+bool node_is_gitlink(const struct node *);
+bool node_is_dir(const struct node *);
+
+/* ---- entries of a directory ---- */
+
+uint64_t entry_id(const struct fs *, const struct dir *, const struct tree *,
+		  uint32_t index);
+uint32_t entry_hash(const struct fs *, const struct tree *, uint32_t index);
+/* 'tree' is that of version 'at' in 'state'. */
+int entry_attr(struct fs *, const struct dir *, const struct history *,
+	       const struct dirstate *state, uint32_t at, struct tree *tree,
+	       uint32_t index, struct waiter *, struct attr *ret);
+
+/* Of a name in "/". */
+int node_lookup_top(struct fs *, const char *name, size_t len,
+		    struct waiter *, struct node *ret);
+
+/* ---- places ---- */
+
+/* The place of 'd', or, with a depth one greater, of a child of it: all but
+ * the last step and the child's id.  -ENAMETOOLONG: too deep. */
+int where_path(uint8_t kind, const struct dir *d, unsigned depth,
+	       struct where *ret);
+/* Step 'i', which must be zero so far, from a name's hash. */
+void where_put_step(struct where *, unsigned i, uint32_t hash);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cache/composite.h"
+#include "cache/node.h"
+
+enum { COOKIE_DOT = 1, COOKIE_DOTDOT, COOKIE_FIRST };
+
+/* A listing on its way out. */
+struct listing {
+	fs_emit *emit;
+	void *arg;
+	bool plus;
+	bool full;              /* 'emit' refused one */
+};
+
+static void list_one(struct listing *l, const char *name, size_t len,
+		     uint64_t fileid, uint64_t cookie, const struct attr *attr,
+		     const struct where *where)
+{
+	struct fs_dirent e = {
+		.name = name,
+		.len = len,
+		.fileid = fileid,
+		.cookie = cookie,
+		.attr = attr,
+		.where = where,
+	};
+
+	if (!l->full)
+		l->full = !l->emit(l->arg, &e);
+}
+
+static void list_node(struct listing *l, const char *name, size_t len,
+		      uint64_t cookie, struct node *n)
+{
+	struct where where;
+	struct attr attr;
+
+	fs_where(n, &where);
+	if (l->plus && !fs_getattr(n, NULL, &attr))
+		list_one(l, name, len, n->fileid, cookie, &attr, &where);
+	else
+		list_one(l, name, len, n->fileid, cookie, NULL, NULL);
+}
+
+static void list_dots(struct listing *l, struct node *n, uint64_t cookie)
+{
+	CLEANUP_NODE struct node up = { 0 };
+
+	if (cookie < COOKIE_DOT)
+		list_node(l, ".", 1, COOKIE_DOT, n);
+	if (cookie < COOKIE_DOTDOT && !fs_lookup(n, "..", 2, NULL, &up))
+		list_node(l, "..", 2, COOKIE_DOTDOT, &up);
+}
+
+/* What a source shows is not asked for a listing's sake: an entry whose
+ * root is not known goes without attributes, and with a fileid of its
+ * own, since READDIR must send one. */
+static void list_top(struct listing *l, struct node *n, uint64_t cookie)
+{
+	struct fs *fs = n->fs;
+	uint32_t count = composite_entries(fs->roots);
+
+	for (uint64_t i = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
+	     i < count && !l->full; i++) {
+		CLEANUP_NODE struct node child = { 0 };
+		char name[FS_NAME_MAX + 1];
+		bool pin;
+		const struct source *s =
+			composite_entry(fs->roots, (uint32_t)i, name, &pin);
+		uint64_t root = root_id(fs->roots, s, NULL);
+
+		if (!node_lookup_top(fs, name, strlen(name), NULL, &child))
+			list_node(l, name, strlen(name), COOKIE_FIRST + i,
+				  &child);
+		else
+			list_one(l, name, strlen(name), pin ? root :
+				 inode_dir_id(&fs->in, root, "", 0),
+				 COOKIE_FIRST + i, NULL, NULL);
+	}
+}
+
+static uint64_t tree_verf(const struct oid *oid)
+{
+	uint64_t v;
+
+	memcpy(&v, oid->id, sizeof v);
+	return v ? v : 1;
+}
+
+/* A listing that began in an older version is ended in it; one that is not
+ * remembered any more goes on at the same place of the present one. */
+static uint32_t version_of(const struct dirstate *s, uint64_t verf)
+{
+	for (uint32_t i = 0; verf && i < s->n; i++)
+		if (s->version[i].tree.len &&
+		    tree_verf(&s->version[i].tree) == verf)
+			return i;
+	return inode_shown(s);
+}
+
+/* What all entries of one listing have in common. */
+struct listing_dir {
+	struct node *n;
+	const struct dirstate *state;
+	struct tree *tree;
+	uint32_t at;            /* the version that has 'tree' */
+	struct waiter *w;
+	/* Places of a file and of a directory in it, but for the last step;
+	 * kind 0: too deep to have one. */
+	struct where file, dir;
+};
+
+static void list_bases(struct listing_dir *ld)
+{
+	struct dir *d = ld->n->dir;
+
+	if (where_path(NODE_FILE, d, d->depth, &ld->file))
+		ld->file.kind = 0;
+	if (where_path(NODE_DIR, d, d->depth + 1u, &ld->dir))
+		ld->dir.kind = 0;
+}
+
+/* False: too deep. */
+static bool entry_where(const struct listing_dir *ld, uint32_t i,
+			uint64_t fileid, struct where *ret)
+{
+	bool is_tree = ld->tree->entry[i].type == FT_DIR;
+	uint32_t hash = entry_hash(ld->n->fs, ld->tree, i);
+
+	*ret = is_tree ? ld->dir : ld->file;
+	if (!ret->kind)
+		return false;
+	if (is_tree) {
+		where_put_step(ret, ret->depth - 1u, hash);
+		ret->dir = fileid;
+	} else {
+		ret->name = hash;
+		ret->fileid = fileid;
+	}
+	return true;
+}
+
+/* The first entry's attributes are waited for, so that every reply gets on;
+ * after it, a reply ends where the next ones would have to be. */
+static int list_entries(struct listing *l, struct listing_dir *ld,
+			uint64_t cookie)
+{
+	struct node *n = ld->n;
+	struct tree *t = ld->tree;
+	uint64_t first = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
+	struct attr attr;
+	int r = 0;
+
+	if (l->plus && first < t->n)
+		r = entry_attr(n->fs, n->dir, n->hist, ld->state, ld->at, t,
+			       (uint32_t)first, ld->w, &attr);
+	if (r == -EINPROGRESS)
+		return r;
+	list_dots(l, n, cookie);
+	for (uint64_t at = first; at < t->n && !l->full; at++) {
+		uint32_t i = (uint32_t)at;
+		uint64_t id = entry_id(n->fs, n->dir, t, i);
+		bool has_place = false;
+		struct where where;
+
+		if (l->plus && at > first)
+			r = entry_attr(n->fs, n->dir, n->hist, ld->state,
+				       ld->at, t, i, NULL, &attr);
+		if (r == -EINPROGRESS) {
+			l->full = true;
+			break;
+		}
+		if (l->plus)
+			has_place = entry_where(ld, i, id, &where);
+		list_one(l, tree_name(t, i), t->entry[i].len, id,
+			 COOKIE_FIRST + at, l->plus && !r ? &attr : NULL,
+			 has_place ? &where : NULL);
+	}
+	return 0;
+}
+
+static int list_dir(struct listing *l, struct node *n, uint64_t cookie,
+		    uint64_t *verf, struct waiter *w)
+{
+	CLEANUP_DIRSTATE struct dirstate *s = NULL;
+	CLEANUP_TREE struct tree *t = NULL;
+	struct fs *fs = n->fs;
+	int r = inode_state(&fs->in, n->dir, n->hist, w, &s);
+
+	if (r)
+		return r;
+	uint32_t at = version_of(s, cookie ? *verf : 0);
+
+	r = inode_tree(&fs->in, n->dir, &s->version[at], w, &t);
+	if (r == -ENOENT && at != inode_shown(s)) {     /* collected */
+		at = inode_shown(s);
+		r = inode_tree(&fs->in, n->dir, &s->version[at], w, &t);
+	}
+	if (r)
+		return r == -ENOENT ? -EIO : r;
+
+	struct listing_dir ld = {
+		.n = n,
+		.state = s,
+		.tree = t,
+		.at = at,
+		.w = w,
+	};
+
+	if (l->plus)
+		list_bases(&ld);
+	*verf = tree_verf(&t->oid);
+	return list_entries(l, &ld, cookie);
+}
+
+int fs_readdir(struct node *n, uint64_t cookie, uint64_t *verf, bool plus,
+	       struct waiter *w, fs_emit *emit, void *arg, bool *eof)
+{
+	struct listing l = { .emit = emit, .arg = arg, .plus = plus };
+	int r = 0;
+
+	if (!node_is_dir(n))
+		return -ENOTDIR;
+	if (n->kind == NODE_DIR) {
+		r = list_dir(&l, n, cookie, verf, w);
+	} else {
+		*verf = 1;
+		list_dots(&l, n, cookie);
+		if (n->kind == NODE_TOP)
+			list_top(&l, n, cookie);
+	}
+	if (!r)
+		*eof = !l.full;
+	return r;
+}
