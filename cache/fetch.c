@@ -319,7 +319,7 @@ static void complain(const struct errand *e, int err)
 {
 	static const char *const what[] = {
 		[KIND_ROOT] = "ref", [KIND_TREE] = "tree",
-		[KIND_BLOB] = "blob", [KIND_SIZES] = "sizes of tree",
+		[KIND_BLOB] = "blob", [KIND_SIZES] = "sizes",
 	};
 	char hex[OID_HEX + 1] = "";
 
@@ -327,8 +327,8 @@ static void complain(const struct errand *e, int err)
 		return;                         /* a name somebody tried */
 	if (e->key.kind != KIND_ROOT)
 		oid_hex(&e->key.oid, hex);
-	log_warning("fetch failed", "source=%s what=\"%s\" id=\"%s\" "
-		    "error=\"%s\"", e->source->name, what[e->key.kind],
+	log_warning("fetch failed", "source=%s %s=%s error=%s",
+		    e->source->name, what[e->key.kind],
 		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",
 		    strerror(-err));
 }

@@ -15,6 +15,10 @@
 #include "common/clock.h"
 #include "common/list.h"
 
+/* Every root takes some hundred bytes for good, and whoever may ask for
+ * commits by their ids makes them. */
+enum { ROOTS_MAX = 1 << 18 };
+
 /* Found by id in a search tree: on the way to a directory that is not in
  * memory, not on the way to one that is. */
 struct slot {
@@ -34,6 +38,7 @@ struct roots {
 	pthread_mutex_t lock;           /* covers what follows */
 	void *tree;                     /* of struct slot, by tsearch(3) */
 	struct list all;                /* in order of making */
+	uint32_t known;                 /* how many */
 	struct timespec changed;
 };
 
@@ -259,6 +264,7 @@ static struct slot *add(struct roots *rs, uint64_t id, const char *name,
 		LOCK_SCOPE(&rs->lock);
 		if (tsearch(e, &rs->tree, slot_cmp)) {
 			list_add_tail(&rs->all, &e->link);
+			rs->known++;
 			return e;
 		}
 	}
@@ -328,6 +334,12 @@ static void publish(struct roots *rs, struct slot *e, struct history *h)
 		value_unref(&old->v);
 }
 
+static bool is_full(struct roots *rs)
+{
+	LOCK_SCOPE(&rs->lock);
+	return rs->known >= ROOTS_MAX;
+}
+
 static int64_t clamp(int64_t t)
 {
 	return t < 0 ? 0 : t > UINT32_MAX ? UINT32_MAX : t;
@@ -354,6 +366,8 @@ int root_publish(struct roots *rs, const struct source *s, const char *ref,
 		*ret = history_of(value_ref(&old->v));
 		return 0;
 	}
+	if (!root && is_full(rs))
+		return -ENOSPC;
 	/* NFS has unsigned 32-bit seconds (RFC 1813, nfstime3). */
 	struct epoch e = {
 		.commit = *commit,

@@ -16,7 +16,8 @@
  * Threads: root_source_add() and roots_load() before any other; the rest
  * any.  A history is immutable; root_publish() is called by one thread per
  * root at a time (the flight that resolves it).
- * Errors: -ENOMEM; root_publish() also what state_append() says.
+ * Errors: -ENOMEM; root_publish() also what state_append() says, and
+ * -ENOSPC when there are too many roots.
  */
 #ifndef CACHE_ROOT_H
 #define CACHE_ROOT_H
