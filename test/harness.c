@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "test/harness.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "cache/fs.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "nfsd/server.h"
+#include "test/fake.h"
+
+enum { MEMORY = 64 << 20, LOOPS = 2 };
+
+static char *base;      /* the program's directory */
+
+/* ---- the program ---- */
+
+static char *text(const char *fmt, va_list ap)
+{
+	char *s;
+
+	ck_assert_int_ge(vasprintf(&s, fmt, ap), 0);
+	return s;
+}
+
+static void be_neutral(void)
+{
+	static const char *const gone[] = {
+		"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
+		"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+		"GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS",
+		"GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES", "GIT_COMMON_DIR",
+	};
+	static const char *const set[][2] = {
+		{ "GIT_CONFIG_NOSYSTEM", "1" },
+		{ "GIT_CONFIG_GLOBAL", "/dev/null" },
+		{ "GIT_DEFAULT_HASH", "sha1" },
+		{ "GIT_AUTHOR_NAME", "A U Thor" },
+		{ "GIT_AUTHOR_EMAIL", "author@example.org" },
+		{ "GIT_COMMITTER_NAME", "C O Mitter" },
+		{ "GIT_COMMITTER_EMAIL", "committer@example.org" },
+		{ "LC_ALL", "C" }, { "TZ", "UTC" },
+	};
+
+	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+		unsetenv(gone[i]);
+	for (size_t i = 0; i < sizeof set / sizeof *set; i++)
+		setenv(set[i][0], set[i][1], 1);
+}
+
+int harness_main(const char *name, double timeout_s, ...)
+{
+	const char *tmp = getenv("TMPDIR");
+	Suite *s = suite_create(name);
+	SRunner *runner;
+	harness_add *add;
+	va_list ap;
+	int failed;
+
+	be_neutral();
+	log_set_level(LOG_ERROR);
+	if (asprintf(&base, "%s/gitnfs-test-XXXXXX", tmp ? tmp : "/tmp") < 0 ||
+	    !mkdtemp(base)) {
+		perror("a directory for the test");
+		return 99;
+	}
+	va_start(ap, timeout_s);
+	while ((add = va_arg(ap, harness_add *))) {
+		TCase *c = tcase_create(name);
+
+		tcase_set_timeout(c, timeout_s);
+		add(c);
+		suite_add_tcase(s, c);
+	}
+	va_end(ap);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	shell("chmod -R u+w '%s' && rm -rf '%s'", base, base);
+	free(base);
+	return failed != 0;
+}
+
+char *harness_dir(void)
+{
+	char *dir;
+
+	ck_assert_int_ge(asprintf(&dir, "%s/XXXXXX", base), 0);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	return dir;
+}
+
+const char *harness_repo(const char *kind)
+{
+	static struct {
+		const char *kind;
+		char *dir;
+	} made[8];
+	const char *srcdir = getenv("srcdir");
+	size_t i;
+
+	for (i = 0; made[i].kind; i++)
+		if (!strcmp(made[i].kind, kind))
+			return made[i].dir;
+	ck_assert_uint_lt(i + 1, sizeof made / sizeof *made);
+	made[i].kind = kind;
+	made[i].dir = harness_dir();
+	shell("sh '%s/test/oddrepo.sh' '%s' '%s'", srcdir ? srcdir : ".",
+	      made[i].dir, kind);
+	return made[i].dir;
+}
+
+bool harness_slow(void)
+{
+	const char *slow = getenv("GITNFS_SLOW");
+
+	return slow && !strcmp(slow, "1");
+}
+
+uint64_t harness_memory(void)
+{
+	CLEANUP_FREE char *line = NULL;
+	size_t cap = 0;
+	unsigned long kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	ck_assert_ptr_nonnull(f);
+	while (getline(&line, &cap, f) > 0)
+		if (sscanf(line, "RssAnon: %lu kB", &kib) == 1)
+			break;
+	fclose(f);
+	ck_assert_uint_ne(kib, 0);
+	return (uint64_t)kib << 10;
+}
+
+/* ---- git ---- */
+
+static char *output(const char *command, size_t *len)
+{
+	char *ret = NULL, part[65536];
+	size_t n;
+	FILE *from, *to = open_memstream(&ret, len);
+
+	from = popen(command, "r");
+	ck_assert_ptr_nonnull(from);
+	while ((n = fread(part, 1, sizeof part, from)))
+		fwrite(part, 1, n, to);
+	fclose(to);
+	ck_assert_msg(!pclose(from), "failed: %s", command);
+	return ret;
+}
+
+void shell(const char *fmt, ...)
+{
+	CLEANUP_FREE char *command = NULL, *out = NULL;
+	size_t len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	command = text(fmt, ap);
+	va_end(ap);
+	out = output(command, &len);
+}
+
+static char *git_v(size_t *len, const char *repo, const char *fmt, va_list ap)
+{
+	CLEANUP_FREE char *args = text(fmt, ap), *command = NULL;
+
+	ck_assert_int_ge(asprintf(&command, "git -C '%s' %s", repo, args), 0);
+	return output(command, len);
+}
+
+char *git_bytes(size_t *len, const char *repo, const char *fmt, ...)
+{
+	size_t dummy;
+	va_list ap;
+	char *ret;
+
+	va_start(ap, fmt);
+	ret = git_v(len ? len : &dummy, repo, fmt, ap);
+	va_end(ap);
+	return ret;
+}
+
+char *git(const char *repo, const char *fmt, ...)
+{
+	size_t len;
+	va_list ap;
+	char *ret;
+
+	va_start(ap, fmt);
+	ret = git_v(&len, repo, fmt, ap);
+	va_end(ap);
+	if (len && ret[len - 1] == '\n')
+		ret[len - 1] = 0;
+	return ret;
+}
+
+void git_do(const char *repo, const char *fmt, ...)
+{
+	size_t len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	free(git_v(&len, repo, fmt, ap));
+	va_end(ap);
+}
+
+/* ---- the server ---- */
+
+static void add_source(struct harness *h, const struct source *s)
+{
+	char why[FS_WHY] = "";
+	struct backend *b;
+
+	if (s->fake)
+		b = fake_backend(s->fake);
+	else
+		ck_assert_msg(!backend_open(&b, s->path, why), "%s", why);
+	ck_assert_msg(!fs_add(h->fs, s->name, s->fake ? s->name : s->path,
+			      s->ref, b, why), "%s", why);
+}
+
+static void start(struct harness *h)
+{
+	static const char *const listen[] = { "127.0.0.1:0" };
+	CLEANUP_FREE char *state = NULL, *cache = NULL;
+	char why[FS_WHY] = "";
+	const char *port;
+
+	ck_assert_int_ge(asprintf(&state, "%s/state", h->dir), 0);
+	ck_assert_int_ge(asprintf(&cache, "%s/cache", h->dir), 0);
+	const struct fs_options fo = {
+		.state_dir = state,
+		.cache_dir = cache,
+		.memory = h->memory ? h->memory : MEMORY,
+		.threads = h->threads,
+		.ref_ttl = h->ref_ttl,
+	};
+	const struct server_options so = {
+		.listen = listen,
+		.nlisten = 1,
+		.loops = h->loops ? h->loops : LOOPS,
+		.jukebox_ms = h->jukebox_ms,
+	};
+
+	ck_assert_msg(!fs_new(&h->fs, &fo, why), "%s", why);
+	for (size_t i = 0; i < h->nsource; i++)
+		add_source(h, &h->source[i]);
+	ck_assert_msg(!fs_start(h->fs, why), "%s", why);
+	ck_assert_msg(!server_start(&h->server, &so, h->fs, why), "%s", why);
+	port = strrchr(server_address(h->server, 0), ':');
+	ck_assert_ptr_nonnull(port);
+	h->port = (uint16_t)strtoul(port + 1, NULL, 10);
+}
+
+void harness_start(struct harness *h)
+{
+	h->dir = harness_dir();
+	start(h);
+}
+
+int harness_stop_server(struct harness *h)
+{
+	return server_stop(h->server);
+}
+
+static void stop(struct harness *h)
+{
+	ck_assert_int_eq(server_stop(h->server), 0);
+	fs_free(h->fs);
+}
+
+void harness_stop(struct harness *h)
+{
+	stop(h);
+	free(h->dir);
+	h->dir = NULL;
+}
+
+void harness_restart(struct harness *h)
+{
+	stop(h);
+	start(h);
+}

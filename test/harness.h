@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* harness.h - the whole server inside the test program, on a free port of
+ * 127.0.0.1, with directories of its own; git itself as the oracle.
+ *
+ * It knows no protocol: that is raw.h, call.h and libnfs.
+ *
+ * Threads: the test's.  Errors: what goes wrong fails the test.
+ */
+#ifndef TEST_HARNESS_H
+#define TEST_HARNESS_H
+
+#include <check.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fake;
+
+/* ---- the program ---- */
+
+enum { HARNESS_SKIP = 77 };
+
+/* Run a suite whose test cases are filled by these functions (NULL ends
+ * them) and return what main() should.  Tests run with git's environment
+ * made neutral and a directory for the program's files, which is removed
+ * at the end. */
+int harness_main(const char *name, double timeout_s, ...)
+	__attribute__((sentinel));
+typedef void harness_add(TCase *);
+
+/* A new empty directory, freed with the program's. */
+char *harness_dir(void);
+
+/* The repository test/oddrepo.sh makes of this kind; made on the first use,
+ * in 'add' for all tests or in one test for itself. */
+const char *harness_repo(const char *kind);
+
+/* GITNFS_SLOW=1: more time than "make check" should take is fine. */
+bool harness_slow(void);
+
+/* The resident anonymous memory of this process, in bytes. */
+uint64_t harness_memory(void);
+
+/* ---- git ---- */
+
+/* The output of "git -C REPO FORMAT...", run by the shell; the caller frees
+ * it.  A NUL follows it; *len, when not NULL, gets its length.  The form
+ * without _bytes drops the last newline. */
+char *git_bytes(size_t *len, const char *repo, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+char *git(const char *repo, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* For what it does. */
+void git_do(const char *repo, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A shell command line. */
+void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- the server ---- */
+
+struct source {
+	const char *name;       /* shown as /NAME */
+	const char *path;       /* of a local repository */
+	struct fake *fake;      /* or this */
+	const char *ref;
+};
+
+struct harness {
+	/* Set before the start; 0: the default. */
+	const struct source *source;
+	size_t nsource;
+	uint32_t jukebox_ms;
+	uint32_t ref_ttl;
+	size_t memory;
+	unsigned loops, threads;
+
+	/* Set by it. */
+	char *dir;              /* state and cache are below */
+	struct fs *fs;
+	struct server *server;
+	uint16_t port;
+};
+
+void harness_start(struct harness *);
+/* Waits for what is under way. */
+void harness_stop(struct harness *);
+/* With the state and cache that it has, on another port. */
+void harness_restart(struct harness *);
+/* Only the network, and as server_stop() returns. */
+int harness_stop_server(struct harness *);
+
+#endif

@@ -1,0 +1,50 @@
+# The whole server in the test program: see HACKING.md.
+EXTRA_DIST += test/oddrepo.sh
+dist_check_SCRIPTS += test/layers.sh
+
+if HAVE_LIBNFS
+check_LIBRARIES += libit.a
+libit_a_SOURCES = \
+	test/call.c test/call.h \
+	test/fake.c test/fake.h \
+	test/harness.c test/harness.h \
+	test/raw.c test/raw.h
+libit_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+it_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
+it_libs = libit.a $(nfsd_libs) $(CHECK_LIBS)
+
+check_PROGRAMS += \
+	test/it_big \
+	test/it_hostile \
+	test/it_moves \
+	test/it_nfs3 \
+	test/it_oracle \
+	test/it_park \
+	test/it_readdir \
+	test/it_rpc
+test_it_big_SOURCES = test/it_big.c
+test_it_big_CFLAGS = $(it_cflags)
+test_it_big_LDADD = $(it_libs)
+test_it_hostile_SOURCES = test/it_hostile.c
+test_it_hostile_CFLAGS = $(it_cflags)
+test_it_hostile_LDADD = $(it_libs)
+test_it_moves_SOURCES = test/it_moves.c
+test_it_moves_CFLAGS = $(it_cflags)
+test_it_moves_LDADD = $(it_libs)
+test_it_nfs3_SOURCES = test/it_nfs3.c
+test_it_nfs3_CFLAGS = $(it_cflags)
+test_it_nfs3_LDADD = $(it_libs)
+test_it_oracle_SOURCES = test/it_oracle.c
+test_it_oracle_CFLAGS = $(it_cflags) $(NFS_CFLAGS)
+test_it_oracle_LDADD = $(it_libs) $(NFS_LIBS)
+test_it_park_SOURCES = test/it_park.c
+test_it_park_CFLAGS = $(it_cflags)
+test_it_park_LDADD = $(it_libs)
+test_it_readdir_SOURCES = test/it_readdir.c
+test_it_readdir_CFLAGS = $(it_cflags)
+test_it_readdir_LDADD = $(it_libs)
+test_it_rpc_SOURCES = test/it_rpc.c
+test_it_rpc_CFLAGS = $(it_cflags)
+test_it_rpc_LDADD = $(it_libs)
+endif

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 the gitnfs authors
+# gitnfs: git repositories as a read-only file system over NFSv3
+#
+# The layers lean one way: nfsd -> cache/fs.h -> cache -> backend/backend.h
+# <- drivers, and common below all.
+cd "${srcdir:-.}" || exit 99
+for d in common backend cache nfsd; do
+	test -d $d || { echo "no $d here"; exit 99; }
+done
+
+# Who includes what: FILE:LINE:#include "what".
+includes() {
+	grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$1"/*.[ch]
+}
+
+bad=$(
+	includes common | grep -E '"(nfsd|cache|backend|test)/'
+	includes backend | grep -E '"(nfsd|cache|test)/'
+	includes cache | grep -E '"(nfsd|test)/'
+	includes cache | grep '"backend/' | grep -v '"backend/backend\.h"'
+	includes nfsd | grep '"cache/' | grep -v '"cache/fs\.h"'
+	includes nfsd | grep '"backend/' |
+	    grep -v '^nfsd/main\.c:.*"backend/backend\.h"'
+	includes nfsd | grep '"test/'
+	# By a path from the top only, or nothing above would see it.
+	for d in common backend cache nfsd; do
+		includes $d | grep -vE '"((common|backend|cache|nfsd)/|config\.h)'
+	done
+)
+test -z "$bad" || { printf '%s\n' "$bad"; exit 1; }

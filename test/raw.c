@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "test/raw.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 10000, RECORD_MAX = 2 << 20 };
+
+/* ---- XDR ---- */
+
+void wire_free(struct wire *w)
+{
+	free(w->p);
+	*w = (struct wire){ 0 };
+}
+
+void wire_put_bytes(struct wire *w, const void *data, size_t len)
+{
+	if (!len)
+		return;
+	if (w->cap - w->len < len) {
+		w->cap = 2 * w->cap + len;
+		w->p = realloc(w->p, w->cap);
+		ck_assert_ptr_nonnull(w->p);
+	}
+	memcpy(w->p + w->len, data, len);
+	w->len += len;
+}
+
+void wire_put32(struct wire *w, uint32_t v)
+{
+	v = htonl(v);
+	wire_put_bytes(w, &v, sizeof v);
+}
+
+void wire_put64(struct wire *w, uint64_t v)
+{
+	wire_put32(w, (uint32_t)(v >> 32));
+	wire_put32(w, (uint32_t)v);
+}
+
+void wire_put_opaque(struct wire *w, const void *data, size_t len)
+{
+	static const uint8_t zero[4];
+
+	wire_put32(w, (uint32_t)len);
+	wire_put_bytes(w, data, len);
+	wire_put_bytes(w, zero, -len % 4);
+}
+
+const uint8_t *wire_get_bytes(struct wire *w, size_t len)
+{
+	const uint8_t *p = w->p + w->at;
+
+	ck_assert_uint_le(len, w->len - w->at);
+	w->at += len;
+	return p;
+}
+
+uint32_t wire_get32(struct wire *w)
+{
+	uint32_t v;
+
+	memcpy(&v, wire_get_bytes(w, sizeof v), sizeof v);
+	return ntohl(v);
+}
+
+uint64_t wire_get64(struct wire *w)
+{
+	uint64_t high = wire_get32(w);
+
+	return high << 32 | wire_get32(w);
+}
+
+bool wire_get_bool(struct wire *w)
+{
+	uint32_t v = wire_get32(w);
+
+	ck_assert_uint_le(v, 1);
+	return v;
+}
+
+const uint8_t *wire_get_opaque(struct wire *w, size_t max, size_t *len)
+{
+	const uint8_t *p, *pad;
+
+	*len = wire_get32(w);
+	ck_assert_uint_le(*len, max);
+	p = wire_get_bytes(w, *len);
+	pad = wire_get_bytes(w, -*len % 4);
+	for (size_t i = 0; i < -*len % 4; i++)
+		ck_assert_uint_eq(pad[i], 0);
+	return p;
+}
+
+void wire_end(struct wire *w)
+{
+	ck_assert_uint_eq(w->at, w->len);
+}
+
+/* ---- connection ---- */
+
+void raw_open(struct raw *r, uint16_t port)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int on = 1;
+
+	*r = (struct raw){ .fd = socket(AF_INET, SOCK_STREAM, 0),
+			   .port = port, .xid = 0x10000 };
+	ck_assert_int_ge(r->fd, 0);
+	ck_assert_int_eq(connect(r->fd, (struct sockaddr *)&to, sizeof to), 0);
+	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void raw_close(struct raw *r)
+{
+	if (r->fd > 0)
+		close(r->fd);
+	r->fd = -1;
+}
+
+void raw_send(struct raw *r, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = send(r->fd, p, len, MSG_NOSIGNAL);
+
+		/* It may have closed on us: raw_receive() will tell. */
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return;
+		ck_assert_int_gt(n, 0);
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+void raw_record(struct raw *r, const struct wire *w)
+{
+	CLEANUP_WIRE struct wire record = { 0 };
+
+	wire_put32(&record, RAW_LAST | (uint32_t)w->len);
+	wire_put_bytes(&record, w->p, w->len);
+	raw_send(r, record.p, record.len);
+}
+
+/* False: closed, before the first byte. */
+static bool receive(struct raw *r, void *to, size_t len)
+{
+	char *p = to;
+
+	for (size_t got = 0; got < len;) {
+		struct pollfd ready = { .fd = r->fd, .events = POLLIN };
+		int waited = poll(&ready, 1, PATIENCE_MS);
+		ssize_t n;
+
+		ck_assert_msg(waited == 1, "no answer in %d ms", PATIENCE_MS);
+		n = recv(r->fd, p + got, len - got, 0);
+		if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+			ck_assert_uint_eq(got, 0);
+			return false;
+		}
+		ck_assert_int_gt(n, 0);
+		got += (size_t)n;
+	}
+	return true;
+}
+
+bool raw_receive(struct raw *r, struct wire *ret)
+{
+	uint32_t head;
+
+	ret->len = ret->at = 0;
+	do {
+		uint32_t len;
+
+		if (!receive(r, &head, sizeof head)) {
+			ck_assert_uint_eq(ret->len, 0);
+			return false;
+		}
+		head = ntohl(head);
+		len = head & ~RAW_LAST;
+		ck_assert_uint_le(ret->len + len, RECORD_MAX);
+		if (ret->cap < ret->len + len) {
+			ret->cap = ret->len + len;
+			ret->p = realloc(ret->p, ret->cap);
+			ck_assert_ptr_nonnull(ret->p);
+		}
+		if (len)
+			ck_assert(receive(r, ret->p + ret->len, len));
+		ret->len += len;
+	} while (!(head & RAW_LAST));
+	return true;
+}
+
+/* ---- calls ---- */
+
+void raw_head_auth(struct wire *w, uint32_t xid, uint32_t prog, uint32_t vers,
+		   uint32_t proc, uint32_t flavor, const void *cred, size_t len)
+{
+	wire_put32(w, xid);
+	wire_put32(w, 0);       /* CALL */
+	wire_put32(w, 2);       /* RPC version */
+	wire_put32(w, prog);
+	wire_put32(w, vers);
+	wire_put32(w, proc);
+	wire_put32(w, flavor);
+	wire_put_opaque(w, cred, len);
+	wire_put32(w, 0);       /* verifier: AUTH_NONE */
+	wire_put32(w, 0);
+}
+
+void raw_head(struct wire *w, uint32_t xid, uint32_t prog, uint32_t vers,
+	      uint32_t proc)
+{
+	CLEANUP_WIRE struct wire sys = { 0 };
+
+	wire_put32(&sys, 0);                    /* stamp */
+	wire_put_opaque(&sys, "test", 4);       /* machine */
+	wire_put32(&sys, 1000);
+	wire_put32(&sys, 1000);
+	wire_put32(&sys, 1);
+	wire_put32(&sys, 1000);
+	raw_head_auth(w, xid, prog, vers, proc, 1, sys.p, sys.len);
+}
+
+struct raw_reply raw_reply(struct wire *w)
+{
+	struct raw_reply r;
+
+	r.xid = wire_get32(w);
+	ck_assert_uint_eq(wire_get32(w), 1);            /* REPLY */
+	r.stat = wire_get32(w);
+	ck_assert_uint_le(r.stat, RAW_DENIED);
+	if (r.stat == RAW_ACCEPTED) {
+		ck_assert_uint_eq(wire_get32(w), 0);    /* AUTH_NONE */
+		ck_assert_uint_eq(wire_get32(w), 0);
+	}
+	r.why = wire_get32(w);
+	return r;
+}
+
+void raw_call(struct raw *r, const struct wire *call, struct wire *reply)
+{
+	struct raw_reply head;
+
+	raw_record(r, call);
+	ck_assert(raw_receive(r, reply));
+	head = raw_reply(reply);
+	ck_assert_uint_eq(head.xid, r->xid);
+	ck_assert_uint_eq(head.stat, RAW_ACCEPTED);
+	ck_assert_uint_eq(head.why, RAW_SUCCESS);
+}
