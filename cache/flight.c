@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cache/flight.h"
+#include "common/cleanup.h"
 #include "common/clock.h"
 
 enum {
@@ -47,6 +48,7 @@ struct flights {
 	size_t budget;
 	size_t buckets;                 /* per shard, a power of two */
 	atomic_size_t cost;
+	atomic_uint turn;               /* whose shard is next to give way */
 	struct shard shard[SHARDS];
 };
 
@@ -128,44 +130,49 @@ static bool over(const struct flights *t)
 	return flights_cost(t) > t->budget;
 }
 
-/* One visit: drop the oldest that nobody uses.  What is in use is young by
- * definition and moves to the other end.  Returns whether any went. */
+/* What cannot go: it would give no memory back, or, of a failure, have those
+ * who were woken by it start another fetch. */
+static bool in_use(const struct flight *f, uint64_t now)
+{
+	if (f->state == FAILED)
+		return f->expires > now;
+	return f->refreshing || atomic_load(&f->value->refs) > 1;
+}
+
+/* One visit: drop the oldest that can go.  What is in use is young by
+ * definition and moves to the other end.  Returns whether one went. */
 static bool evict(struct flights *t, struct shard *s, struct list *dead)
 {
-	bool any = false;
+	uint64_t now = clock_ms();
 
-	pthread_mutex_lock(&s->lock);
-	for (int n = 0; n < EVICT_SCAN && over(t) && !list_empty(&s->lru); n++) {
+	LOCK_SCOPE(&s->lock);
+	for (int n = 0; n < EVICT_SCAN && !list_empty(&s->lru); n++) {
 		struct flight *f = container_of(s->lru.next, struct flight, lru);
 
-		if (f->refreshing ||
-		    (f->value && atomic_load(&f->value->refs) > 1)) {
-			list_del(&f->lru);
-			list_add_tail(&s->lru, &f->lru);
-			continue;
+		if (!in_use(f, now)) {
+			forget(t, slot(t, s, hash(&f->key), &f->key), dead);
+			return true;
 		}
-		forget(t, slot(t, s, hash(&f->key), &f->key), dead);
-		any = true;
+		list_del(&f->lru);
+		list_add_tail(&s->lru, &f->lru);
 	}
-	pthread_mutex_unlock(&s->lock);
-	return any;
+	return false;
 }
 
 /* Shards take turns, so that the oldest of all go, roughly.  Freeing a value
- * may release others (a directory its parent): go on while it helps. */
+ * may release others (a directory its parent): go on until no shard has one
+ * to give. */
 static void shrink(struct flights *t)
 {
-	bool any = true;
+	for (int idle = 0; over(t) && idle < SHARDS; idle++) {
+		unsigned turn = atomic_fetch_add_explicit(&t->turn, 1,
+						memory_order_relaxed);
+		struct list dead;
 
-	while (over(t) && any) {
-		any = false;
-		for (int i = 0; i < SHARDS && over(t); i++) {
-			struct list dead;
-
-			list_init(&dead);
-			any |= evict(t, &t->shard[i], &dead);
-			bury(&dead);
-		}
+		list_init(&dead);
+		if (evict(t, &t->shard[turn % SHARDS], &dead))
+			idle = -1;
+		bury(&dead);
 	}
 }
 
@@ -321,7 +328,8 @@ void flight_done(struct flights *t, const struct key *k, struct value *v,
 	list_take(&waiters, &f->waiters);
 	f->refreshing = false;
 	if (f->state == READY && !v) {          /* refresh failed: keep the old */
-		f->expires = ttl ? now + ttl : now;
+		if (f->expires)                 /* else it holds for ever */
+			f->expires = now + ttl;
 		goto out;
 	}
 	if (f->state != BUSY)
