@@ -1,0 +1,47 @@
+noinst_LIBRARIES += libnfsd.a
+sbin_PROGRAMS += gitnfsd
+
+libnfsd_a_SOURCES = \
+	nfsd/attr.c nfsd/attr.h \
+	nfsd/config.c nfsd/config.h \
+	nfsd/conn.c nfsd/conn.h \
+	nfsd/fh.c nfsd/fh.h \
+	nfsd/loop.c nfsd/loop.h \
+	nfsd/mount3.c \
+	nfsd/nfs3.c nfsd/nfs3_proc.h \
+	nfsd/nfs3_readdir.c \
+	nfsd/rpc.c nfsd/rpc.h \
+	nfsd/server.c nfsd/server.h \
+	nfsd/service.h \
+	nfsd/status.c nfsd/status.h \
+	nfsd/xdr.h
+# What rpcgen makes is not held to our warnings.
+noinst_LIBRARIES += libnfsxdr.a
+nodist_libnfsxdr_a_SOURCES = $(rpcgen_sources)
+libnfsxdr_a_CFLAGS = -std=gnu11 -w
+libnfsd_a_LIBADD = $(libnfsxdr_a_OBJECTS)
+libnfsd_a_DEPENDENCIES = $(libnfsxdr_a_OBJECTS)
+
+gitnfsd_SOURCES = nfsd/main.c
+nfsd_libs = libnfsd.a libcache.a $(backend_libs) $(common_libs) \
+	$(EVENT_LIBS) $(TIRPC_LIBS)
+gitnfsd_LDADD = $(nfsd_libs)
+
+# The protocols, from their descriptions.  rpcgen writes into its output the
+# name it is given and must not see that of the source folder.
+rpcgen_headers = nfsd/mount3.h nfsd/nfs3.h
+rpcgen_sources = nfsd/mount3_xdr.c nfsd/nfs3_xdr.c
+EXTRA_DIST += nfsd/mount3.x nfsd/nfs3.x
+BUILT_SOURCES += $(rpcgen_headers)
+CLEANFILES += $(rpcgen_headers) $(rpcgen_sources)
+
+RUN_RPCGEN = $(AM_V_GEN)$(MKDIR_P) nfsd; \
+	run() { (cd '$(srcdir)' && $(RPCGEN) "$$@") >$@.tmp && mv $@.tmp $@; }; run
+nfsd/mount3.h: nfsd/mount3.x
+	$(RUN_RPCGEN) -h nfsd/mount3.x
+nfsd/nfs3.h: nfsd/nfs3.x
+	$(RUN_RPCGEN) -h nfsd/nfs3.x
+nfsd/mount3_xdr.c: nfsd/mount3.x
+	$(RUN_RPCGEN) -c nfsd/mount3.x
+nfsd/nfs3_xdr.c: nfsd/nfs3.x
+	$(RUN_RPCGEN) -c nfsd/nfs3.x

@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <git2.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "nfsd/config.h"
+#include "nfsd/server.h"
+
+enum {
+	MEMORY_DEFAULT = 256 << 20,
+	LOOPS_MAX = 1024,
+	LOG_LEVEL_UNSET = -1,
+};
+
+const char config_help[] =
+"usage: gitnfsd [OPTIONS] [SOURCE...]\n"
+"Show git repositories as a read-only file system over NFSv3.\n"
+"\n"
+"  SOURCE                  [NAME=]PATH or [NAME=]URL, optionally followed by\n"
+"                          @REF; shown as /NAME (default: the last component\n"
+"                          of the path without .git)\n"
+"\n"
+"  -c, --config FILE       configuration file (git-config syntax)\n"
+"  -l, --listen ADDR:PORT  default 127.0.0.1:2049; repeatable; port 0: any\n"
+"      --state-dir DIR     key, journal, recorded commits\n"
+"      --cache-dir DIR     downloaded objects\n"
+"      --cache-memory SIZE what may be kept in memory (default 256m)\n"
+"      --loops N           threads that answer (default: processors, up to 4)\n"
+"      --log-level LEVEL   error, warning, info or debug (default info)\n"
+"      --check-config      check configuration and sources, and exit\n"
+"      --version           tell the version, and exit\n"
+"      --help              this text\n"
+"\n"
+"gitnfsd(8) and gitnfs.conf(5) tell more.\n";
+
+/* Always 'err', for "return fail(...)". */
+static int __attribute__((format(printf, 3, 4)))
+fail(char why[CONFIG_WHY], int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, CONFIG_WHY, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static int no_memory(char why[CONFIG_WHY])
+{
+	return fail(why, -ENOMEM, "out of memory");
+}
+
+/* ---- values: what they are set to first, they keep ---- */
+
+/* Where a value comes from, for what is said about a wrong one. */
+struct origin {
+	const char *file;       /* NULL: the command line */
+	const char *key;        /* "--listen"; "server.listen" */
+	char *why;
+};
+
+static int wrong(const struct origin *o, const char *value, const char *wanted)
+{
+	if (o->file)
+		return fail(o->why, -EBADMSG, "%s: %s = \"%s\": %s", o->file,
+			    o->key, value, wanted);
+	return fail(o->why, -EINVAL, "%s \"%s\": %s", o->key, value, wanted);
+}
+
+static int add_listen(struct config *c, const struct origin *o,
+		      const char *value)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	char **more;
+
+	if (server_parse_address(value, &addr, &len))
+		return wrong(o, value, "give an address and a port in figures, "
+			     "as in 127.0.0.1:2049 or [::1]:2049");
+	more = realloc(c->listen, (c->nlisten + 1) * sizeof *more);
+	if (!more)
+		return no_memory(o->why);
+	c->listen = more;
+	more[c->nlisten] = strdup(value);
+	if (!more[c->nlisten])
+		return no_memory(o->why);
+	c->nlisten++;
+	return 0;
+}
+
+static int set_loops(struct config *c, const struct origin *o,
+		     const char *value)
+{
+	int32_t n;
+
+	if (git_config_parse_int32(&n, value) || n < 1 || n > LOOPS_MAX)
+		return wrong(o, value, "give a number from 1 to 1024");
+	if (!c->loops)
+		c->loops = (unsigned)n;
+	return 0;
+}
+
+static int set_log_level(struct config *c, const struct origin *o,
+			 const char *value)
+{
+	enum log_level level;
+
+	if (log_level_parse(value, &level))
+		return wrong(o, value,
+			     "give one of error, warning, info, debug");
+	if ((int)c->log_level == LOG_LEVEL_UNSET)
+		c->log_level = level;
+	return 0;
+}
+
+static int set_memory(struct config *c, const struct origin *o,
+		      const char *value)
+{
+	int64_t n;
+
+	if (git_config_parse_int64(&n, value) || n < 1 ||
+	    (uint64_t)n > SIZE_MAX)
+		return wrong(o, value, "give a number of bytes, perhaps with "
+			     "k, m or g behind it");
+	if (!c->memory)
+		c->memory = (size_t)n;
+	return 0;
+}
+
+static int set_dir(char **dir, const struct origin *o, const char *value)
+{
+	if (!*value)
+		return wrong(o, value, "give the path of a directory");
+	if (*dir)
+		return 0;
+	*dir = strdup(value);
+	return *dir ? 0 : no_memory(o->why);
+}
+
+/* ---- sources ---- */
+
+static void clear_source(struct config_source *s)
+{
+	free(s->name);
+	free(s->url);
+	free(s->location);
+	free(s->ref);
+}
+
+static struct config_source *find_source(const struct config *c,
+					 const char *name)
+{
+	for (size_t i = 0; i < c->nsource; i++)
+		if (!strcmp(c->source[i].name, name))
+			return &c->source[i];
+	return NULL;
+}
+
+/* Takes over what is in '*s', also on failure. */
+static int add_source(struct config *c, struct config_source *s,
+		      char why[CONFIG_WHY])
+{
+	struct config_source *more =
+		realloc(c->source, (c->nsource + 1) * sizeof *more);
+
+	if (!more) {
+		clear_source(s);
+		return no_memory(why);
+	}
+	c->source = more;
+	more[c->nsource++] = *s;
+	return 0;
+}
+
+/* The path in a file:// URL, or what is no URL at all; else NULL. */
+static const char *path_in(const char *url)
+{
+	if (!strncmp(url, "file://", 7))
+		return url + 7;
+	return strstr(url, "://") ? NULL : url;
+}
+
+static bool exists(const char *url)
+{
+	const char *path = path_in(url);
+
+	return path && !access(path, F_OK);
+}
+
+static char *location_of(const char *url)
+{
+	const char *path = path_in(url);
+	char *real = path ? realpath(path, NULL) : NULL;
+
+	return real ? real : strdup(url);
+}
+
+/* Cut "URL@REF" in two, in place; NULL: there is no "@REF".  What exists as
+ * it stands is not cut, and what is left of the cut exists where we can
+ * tell: '@' may be part of either. */
+static char *cut_ref(char *url)
+{
+	bool local = path_in(url);
+	char *start = url, *at;
+
+	if (exists(url))
+		return NULL;
+	if (!local) {
+		/* Behind the host, which may have a user before it. */
+		start = strchr(strstr(url, "://") + 3, '/');
+		if (!start)
+			return NULL;
+	}
+	for (at = url + strlen(url); at-- > start;) {
+		if (*at != '@')
+			continue;
+		*at = '\0';
+		if (!local || exists(url))
+			return at + 1;
+		*at = '@';
+	}
+	return NULL;
+}
+
+/* The last component of a path, without slashes behind it: *ret_len bytes
+ * from what is returned. */
+static const char *last_component(const char *path, size_t len,
+				  size_t *ret_len)
+{
+	size_t start;
+
+	while (len && path[len - 1] == '/')
+		len--;
+	start = len;
+	while (start && path[start - 1] != '/')
+		start--;
+	*ret_len = len - start;
+	return path + start;
+}
+
+static bool is_name(const char *p, size_t len, const char *name)
+{
+	return len == strlen(name) && !memcmp(p, name, len);
+}
+
+/* The name to show a source by when none is given; NULL: there is none. */
+static char *default_name(const struct config_source *s)
+{
+	const char *path = path_in(s->url) ? path_in(s->url) : s->url, *p;
+	size_t len;
+
+	p = last_component(path, strlen(path), &len);
+	if (is_name(p, len, ".git"))    /* name it by the working tree */
+		p = last_component(path, (size_t)(p - path), &len);
+	if (!len || is_name(p, len, ".") || is_name(p, len, "..")) {
+		path = s->location;
+		p = last_component(path, strlen(path), &len);
+		if (is_name(p, len, ".git"))
+			p = last_component(path, (size_t)(p - path), &len);
+	}
+	if (len > 4 && is_name(p + len - 4, 4, ".git"))
+		len -= 4;
+	return len ? strndup(p, len) : NULL;
+}
+
+/* A SOURCE of the command line. */
+static int parse_source(struct config *c, const char *arg,
+			char why[CONFIG_WHY])
+{
+	const char *equal = strchr(arg, '='), *slash = strchr(arg, '/');
+	struct config_source s = { 0 };
+	const char *url = arg, *ref;
+	int r;
+
+	if (equal && (!slash || equal < slash) && !exists(arg)) {
+		s.name = strndup(arg, (size_t)(equal - arg));
+		url = equal + 1;
+	}
+	s.url = strdup(url);
+	ref = s.url ? cut_ref(s.url) : NULL;
+	if (ref)
+		s.ref = strdup(ref);
+	s.location = s.url ? location_of(s.url) : NULL;
+	if (s.location && !s.name)
+		s.name = default_name(&s);
+
+	if (!s.location || (ref && !s.ref))
+		r = no_memory(why);
+	else if (!*s.url || (s.ref && !*s.ref))
+		r = fail(why, -EINVAL, "source \"%s\": give [NAME=]PATH or "
+			 "[NAME=]URL, optionally followed by @REF", arg);
+	else if (!s.name || !*s.name)
+		r = fail(why, -EINVAL, "source \"%s\": nothing to name it by; "
+			 "give NAME=PATH", arg);
+	else
+		return add_source(c, &s, why);
+	clear_source(&s);
+	return r;
+}
+
+/* ---- the command line ---- */
+
+enum {
+	OPT_STATE_DIR = 256,
+	OPT_CACHE_DIR,
+	OPT_CACHE_MEMORY,
+	OPT_LOOPS,
+	OPT_LOG_LEVEL,
+	OPT_CHECK,
+	OPT_VERSION,
+	OPT_HELP,
+};
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
+	{ "cache-dir", required_argument, NULL, OPT_CACHE_DIR },
+	{ "cache-memory", required_argument, NULL, OPT_CACHE_MEMORY },
+	{ "loops", required_argument, NULL, OPT_LOOPS },
+	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+	{ "check-config", no_argument, NULL, OPT_CHECK },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int set_option(struct config *c, int opt, const char *value, char *why)
+{
+	struct origin o = { .why = why };
+
+	switch (opt) {
+	case 'l':
+		o.key = "--listen";
+		return add_listen(c, &o, value);
+	case OPT_STATE_DIR:
+		o.key = "--state-dir";
+		return set_dir(&c->state_dir, &o, value);
+	case OPT_CACHE_DIR:
+		o.key = "--cache-dir";
+		return set_dir(&c->cache_dir, &o, value);
+	case OPT_CACHE_MEMORY:
+		o.key = "--cache-memory";
+		return set_memory(c, &o, value);
+	case OPT_LOOPS:
+		o.key = "--loops";
+		return set_loops(c, &o, value);
+	case OPT_LOG_LEVEL:
+		o.key = "--log-level";
+		return set_log_level(c, &o, value);
+	case OPT_CHECK:
+		c->mode = CONFIG_CHECK;
+		return 0;
+	case OPT_VERSION:
+		c->mode = CONFIG_VERSION;
+		return 0;
+	case OPT_HELP:
+		c->mode = CONFIG_HELP;
+		return 0;
+	}
+	return 0;
+}
+
+static int parse_args(struct config *c, int argc, char **argv,
+		      const char **ret_file, char why[CONFIG_WHY])
+{
+	int opt, r = 0;
+
+	/* From the start again, as each system wants to be told. */
+#ifdef __GLIBC__
+	optind = 0;
+#else
+	optreset = 1;
+	optind = 1;
+#endif
+	opterr = 0;
+	while (!r && (opt = getopt_long(argc, argv, ":c:l:", options,
+					NULL)) != -1) {
+		if (opt == '?')
+			return fail(why, -EINVAL, "wrong option \"%s\"; "
+				    "gitnfsd --help lists them",
+				    argv[optind - 1]);
+		if (opt == ':')
+			return fail(why, -EINVAL, "option \"%s\" needs a "
+				    "value; see gitnfsd --help",
+				    argv[optind - 1]);
+		if (opt == 'c')
+			*ret_file = optarg;
+		else
+			r = set_option(c, opt, optarg, why);
+	}
+	while (!r && optind < argc)
+		r = parse_source(c, argv[optind++], why);
+	return r;
+}
+
+/* ---- the file ---- */
+
+struct reading {
+	struct config *config;
+	struct config here;     /* what only the file says */
+	const char *file;
+	char *why;
+};
+
+/* A path, with "~/" understood.  git has its own word for "wrong". */
+static int expand(const struct origin *o, const char *value, char **ret)
+{
+	git_buf buf = { 0 };
+
+	if (git_config_parse_path(&buf, value))
+		return wrong(o, value, "cannot tell whose home that is");
+	*ret = strdup(buf.ptr);
+	git_buf_dispose(&buf);
+	return *ret ? 0 : no_memory(o->why);
+}
+
+static int read_source(struct reading *rd, const struct origin *o,
+		       const char *name, size_t len, const char *key,
+		       const char *value)
+{
+	struct config_source *s, new = { .name = strndup(name, len) };
+	int r;
+
+	if (!new.name)
+		return no_memory(rd->why);
+	s = find_source(&rd->here, new.name);
+	if (s) {
+		free(new.name);
+	} else {
+		r = add_source(&rd->here, &new, rd->why);
+		if (r)
+			return r;
+		s = &rd->here.source[rd->here.nsource - 1];
+	}
+	if (!strcmp(key, "url")) {
+		free(TAKE(s->url));
+		return expand(o, value, &s->url);
+	}
+	free(s->ref);
+	s->ref = strdup(value);
+	return s->ref ? 0 : no_memory(rd->why);
+}
+
+static int read_dir(char **dir, const struct origin *o, const char *value)
+{
+	CLEANUP_FREE char *path = NULL;
+	int r = expand(o, value, &path);
+
+	return r ? r : set_dir(dir, o, path);
+}
+
+static int read_entry(const git_config_entry *e, void *arg)
+{
+	struct reading *rd = arg;
+	struct config *c = rd->config;
+	const struct origin o = { rd->file, e->name, rd->why };
+	const char *key = strrchr(e->name, '.') + 1, *name = e->name + 7;
+
+	if (!strncmp(e->name, "include.", 8) ||
+	    !strncmp(e->name, "includeif.", 10))
+		return 0;       /* done by libgit2 */
+	if (!e->value)
+		return fail(rd->why, -EBADMSG, "%s: %s has no value",
+			    rd->file, e->name);
+	if (!strcmp(e->name, "server.listen"))
+		return add_listen(&rd->here, &o, e->value);
+	if (!strcmp(e->name, "server.loops"))
+		return set_loops(c, &o, e->value);
+	if (!strcmp(e->name, "server.log-level"))
+		return set_log_level(c, &o, e->value);
+	if (!strcmp(e->name, "state.dir"))
+		return read_dir(&c->state_dir, &o, e->value);
+	if (!strcmp(e->name, "cache.dir"))
+		return read_dir(&c->cache_dir, &o, e->value);
+	if (!strcmp(e->name, "cache.memory"))
+		return set_memory(c, &o, e->value);
+	if (!strncmp(e->name, "source.", 7) && key > name &&
+	    (!strcmp(key, "url") || !strcmp(key, "ref")))
+		return read_source(rd, &o, name, (size_t)(key - 1 - name), key,
+				   e->value);
+	return fail(rd->why, -EBADMSG, "%s: %s is not known; gitnfs.conf(5) "
+		    "lists what is", rd->file, e->name);
+}
+
+/* Add the file's listeners, unless there are others, and its sources, but
+ * for those whose names are taken. */
+static int merge(struct reading *rd)
+{
+	struct config *c = rd->config, *here = &rd->here;
+
+	if (!c->nlisten) {
+		c->listen = TAKE(here->listen);
+		c->nlisten = here->nlisten;
+		here->nlisten = 0;
+	}
+	for (size_t i = 0; i < here->nsource; i++) {
+		struct config_source *s = &here->source[i], taken;
+		int r;
+
+		if (!s->url || !*s->url)
+			return fail(rd->why, -EBADMSG, "%s: source \"%s\" "
+				    "needs a url", rd->file, s->name);
+		if (find_source(c, s->name))
+			continue;
+		s->location = location_of(s->url);
+		if (!s->location)
+			return no_memory(rd->why);
+		taken = *s;
+		*s = (struct config_source){ 0 };
+		r = add_source(c, &taken, rd->why);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int read_file(struct config *c, const char *file, char why[CONFIG_WHY])
+{
+	struct reading rd = { .config = c, .file = file, .why = why };
+	git_config *cfg;
+	int r;
+
+	if (access(file, R_OK)) {
+		r = -errno;
+		return fail(why, r == -ENOENT ? r : -EBADMSG,
+			    "configuration file %s: %s", file, strerror(-r));
+	}
+	if (git_config_open_ondisk(&cfg, file))
+		return fail(why, -EBADMSG, "%s: %s", file,
+			    git_error_last()->message);
+	r = git_config_foreach(cfg, read_entry, &rd);
+	git_config_free(cfg);
+	if (!r)
+		r = merge(&rd);
+	config_free(&rd.here);
+	return r;
+}
+
+/* ---- what nobody has said ---- */
+
+/* The directory that an XDG variable names, or its default below HOME; for
+ * root, one of the system's. */
+static char *default_dir(const char *system, const char *variable,
+			 const char *below_home)
+{
+	const char *xdg = getenv(variable), *home = getenv("HOME");
+	char *ret = NULL;
+	int n;
+
+	if (!geteuid())
+		return strdup(system);
+	if (xdg && *xdg == '/')
+		n = asprintf(&ret, "%s/gitnfs", xdg);
+	else if (home && *home)
+		n = asprintf(&ret, "%s/%s/gitnfs", home, below_home);
+	else
+		return NULL;
+	return n < 0 ? NULL : ret;
+}
+
+static int set_defaults(struct config *c, char why[CONFIG_WHY])
+{
+	const struct origin o = { .key = "--listen", .why = why };
+
+	if (!c->nlisten && add_listen(c, &o, "127.0.0.1:2049"))
+		return -ENOMEM;
+	if (!c->memory)
+		c->memory = MEMORY_DEFAULT;
+	if ((int)c->log_level == LOG_LEVEL_UNSET)
+		c->log_level = LOG_INFO;
+	if (!c->state_dir)
+		c->state_dir = default_dir("/var/lib/gitnfs",
+					   "XDG_STATE_HOME", ".local/state");
+	if (!c->cache_dir)
+		c->cache_dir = default_dir("/var/cache/gitnfs",
+					   "XDG_CACHE_HOME", ".cache");
+	if (!c->state_dir || !c->cache_dir)
+		return fail(why, -EINVAL, "there is no HOME to keep things in; "
+			    "give --state-dir and --cache-dir");
+	return 0;
+}
+
+static int load(struct config *c, int argc, char **argv, char *why)
+{
+	CLEANUP_FREE char *dir = NULL, *usual = NULL;
+	const char *file = NULL;
+	int r = parse_args(c, argc, argv, &file, why);
+
+	if (r || c->mode == CONFIG_HELP || c->mode == CONFIG_VERSION)
+		return r;
+	if (!file) {
+		dir = default_dir("/etc/gitnfs", "XDG_CONFIG_HOME", ".config");
+		if (dir && asprintf(&usual, "%s/gitnfs.conf", dir) < 0)
+			return no_memory(why);
+		if (usual && !access(usual, F_OK))
+			file = usual;
+	}
+	if (file)
+		r = read_file(c, file, why);
+	if (!r)
+		r = set_defaults(c, why);
+	if (!r && !c->nsource)
+		r = fail(why, -EINVAL, "there is nothing to serve; name a "
+			 "repository, as in: gitnfsd ~/src/linux");
+	return r;
+}
+
+int config_load(struct config *ret, int argc, char **argv,
+		char why[CONFIG_WHY])
+{
+	int r;
+
+	*ret = (struct config){ .log_level = (enum log_level)LOG_LEVEL_UNSET };
+	git_libgit2_init();
+	r = load(ret, argc, argv, why);
+	git_libgit2_shutdown();
+	return r;
+}
+
+void config_free(struct config *c)
+{
+	for (size_t i = 0; i < c->nlisten; i++)
+		free(c->listen[i]);
+	for (size_t i = 0; i < c->nsource; i++)
+		clear_source(&c->source[i]);
+	free(c->listen);
+	free(c->source);
+	free(c->state_dir);
+	free(c->cache_dir);
+	*c = (struct config){ 0 };
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "nfsd/conn.h"
+#include "nfsd/xdr.h"
+
+enum {
+	/* A whole record, the mark of the next, and more to make one
+	 * receive carry many calls. */
+	IN_SIZE = 128 << 10,
+	LAST_FRAGMENT = 1u << 31,
+};
+
+_Static_assert(IN_SIZE > RPC_RECORD_MAX + 4,
+	       "there is room for more whenever more is wanted");
+
+struct conns {
+	struct loop *loop;
+	struct rpc *rpc;
+	struct list all;        /* open, or with waiters out */
+	struct list dirty;      /* answered since the last flush */
+	struct task flush;
+	bool flushing;          /* 'flush' is posted */
+	uint8_t *spare;         /* an input buffer nobody needs now */
+	struct event *stop_timer;
+	bool stopping;
+};
+
+/* What has arrived:
+ *
+ *	buf[start, start + len)  the record, as far as it is put together
+ *	buf[raw, end)            what comes after, not looked at
+ */
+struct input {
+	uint8_t *buf;           /* NULL: nothing is kept */
+	size_t start, len, raw, end;
+	uint32_t left;          /* bytes of the fragment yet to come */
+	bool last;              /* it is the record's last */
+};
+
+struct conn {
+	struct conns *home;
+	struct list link;       /* home->all */
+	struct list dirty;      /* home->dirty */
+	struct task adopt;
+	int fd;                 /* -1: closed */
+	struct event *readable, *writable;
+	bool reading, writing;  /* which of the two are added */
+	bool pumping;           /* pump() runs, and will send what is queued */
+	bool ending;            /* read no more; close when all is answered */
+	bool aborted;
+	unsigned calls;         /* parked and not answered */
+	unsigned waiters;       /* out, for calls answered or not */
+	struct input in;
+	struct evbuffer *out;
+};
+
+static void conn_free(struct conn *c)
+{
+	struct conns *home = c->home;
+
+	list_del(&c->link);
+	free(c);
+	if (home->stopping && list_empty(&home->all))
+		loop_end(home->loop);
+}
+
+static void return_buffer(struct conns *home, uint8_t *buf)
+{
+	if (home->spare)
+		free(buf);
+	else
+		home->spare = buf;
+}
+
+/* Frees 'c' unless there are waiters out. */
+static void conn_close(struct conn *c)
+{
+	if (c->readable)
+		event_free(c->readable);
+	if (c->writable)
+		event_free(c->writable);
+	c->readable = c->writable = NULL;
+	close(c->fd);
+	c->fd = -1;
+	if (c->in.buf)
+		return_buffer(c->home, c->in.buf);
+	c->in.buf = NULL;
+	if (c->out)
+		evbuffer_free(c->out);
+	c->out = NULL;
+	list_del(&c->dirty);
+	if (!c->waiters)
+		conn_free(c);
+}
+
+static bool is_full(const struct conn *c)
+{
+	return c->calls >= CONN_CALLS_MAX ||
+	       evbuffer_get_length(c->out) >= CONN_OUT_MAX;
+}
+
+/* Run the records that are complete.  -EAGAIN: there is another, but the
+ * connection is full.  Other errors: it is of no use. */
+static int run_records(struct conn *c)
+{
+	struct input *in = &c->in;
+
+	for (;;) {
+		if (in->left) {
+			size_t n = in->end - in->raw;
+
+			if (!n)
+				return 0;
+			if (n > in->left)
+				n = in->left;
+			if (in->start + in->len != in->raw)
+				memmove(in->buf + in->start + in->len,
+					in->buf + in->raw, n);
+			in->len += n;
+			in->raw += n;
+			in->left -= (uint32_t)n;
+		} else if (in->last) {
+			int r;
+
+			if (is_full(c))
+				return -EAGAIN;
+			r = rpc_record(c->home->rpc, c, in->buf + in->start,
+				     in->len);
+			if (r)
+				return r;
+			if (c->aborted)
+				return -ENOMEM;
+			in->last = false;
+			in->len = 0;
+		} else {
+			uint32_t mark;
+
+			if (in->end - in->raw < 4)
+				return 0;
+			mark = load32(in->buf + in->raw);
+			in->raw += 4;
+			if (!in->len)
+				in->start = in->raw;
+			in->last = mark & LAST_FRAGMENT;
+			in->left = mark & ~(uint32_t)LAST_FRAGMENT;
+			if (in->len + in->left > RPC_RECORD_MAX)
+				return -EMSGSIZE;
+		}
+	}
+}
+
+/* Move what is left to the front, or give the buffer back. */
+static void tidy_input(struct conn *c)
+{
+	struct input *in = &c->in;
+	size_t rest = in->end - in->raw;
+
+	if (!in->buf)
+		return;
+	if (!in->len && !rest) {
+		return_buffer(c->home, in->buf);
+		in->buf = NULL;
+	} else if (in->start || in->len != in->raw) {
+		memmove(in->buf, in->buf + in->start, in->len);
+		memmove(in->buf + in->len, in->buf + in->raw, rest);
+	}
+	in->start = 0;
+	in->raw = in->len;
+	in->end = in->len + rest;
+}
+
+static int send_queued(struct conn *c)
+{
+	while (evbuffer_get_length(c->out)) {
+		if (evbuffer_write(c->out, c->fd) >= 0)
+			continue;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static int set_events(struct conn *c, bool reading, bool writing)
+{
+	if (reading != c->reading &&
+	    (reading ? event_add(c->readable, NULL) : event_del(c->readable)))
+		return -ENOMEM;
+	c->reading = reading;
+	if (writing != c->writing &&
+	    (writing ? event_add(c->writable, NULL) : event_del(c->writable)))
+		return -ENOMEM;
+	c->writing = writing;
+	return 0;
+}
+
+/* Do all that can be done now: run, send, and wait for the right events.
+ * May free 'c'. */
+static void pump(struct conn *c)
+{
+	bool queued;
+	int r, sent;
+
+	c->pumping = true;
+	do {
+		r = run_records(c);
+		tidy_input(c);
+		sent = send_queued(c);
+	} while (r == -EAGAIN && !sent && !is_full(c));
+	c->pumping = false;
+
+	if (r == -EBADMSG || r == -EMSGSIZE)
+		log_info("connection closed", "reason=%s",
+			 r == -EMSGSIZE ? "record too large" : "not RPC");
+	queued = evbuffer_get_length(c->out);
+	if ((r && r != -EAGAIN) || sent || c->aborted ||
+	    (c->ending && !r && !c->calls && !queued) ||
+	    set_events(c, !c->ending && !r, queued))
+		conn_close(c);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	struct input *in = &c->in;
+	ssize_t n;
+
+	(void)what;
+	if (!in->buf) {
+		in->buf = TAKE(c->home->spare);
+		if (!in->buf)
+			in->buf = malloc(IN_SIZE);
+		if (!in->buf) {
+			conn_close(c);
+			return;
+		}
+	}
+	n = recv(fd, in->buf + in->end, IN_SIZE - in->end, 0);
+	if (n > 0) {
+		in->end += (size_t)n;
+	} else if (!n) {
+		c->ending = true;
+	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+		conn_close(c);
+		return;
+	}
+	pump(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	pump(arg);
+}
+
+static void run_flush(struct task *t)
+{
+	struct conns *cs = container_of(t, struct conns, flush);
+	struct list dirty, *n;
+
+	cs->flushing = false;
+	list_take(&dirty, &cs->dirty);
+	while ((n = list_pop(&dirty)))
+		pump(container_of(n, struct conn, dirty));
+}
+
+/* ---- for rpc.c ---- */
+
+struct evbuffer *conn_out(struct conn *c)
+{
+	return c->out;
+}
+
+static void mark_dirty(struct conn *c)
+{
+	struct conns *cs = c->home;
+
+	if (c->pumping || !list_empty(&c->dirty))
+		return;
+	list_add_tail(&cs->dirty, &c->dirty);
+	if (!cs->flushing)
+		loop_post(cs->loop, &cs->flush);
+	cs->flushing = true;
+}
+
+void conn_wrote(struct conn *c)
+{
+	mark_dirty(c);
+}
+
+bool conn_is_closed(const struct conn *c)
+{
+	return c->fd < 0;
+}
+
+bool conn_may_park(const struct conn *c)
+{
+	return c->waiters < CONN_WAITERS_MAX;
+}
+
+void conn_parked(struct conn *c)
+{
+	c->calls++;
+	c->waiters++;
+}
+
+void conn_answered(struct conn *c)
+{
+	c->calls--;
+}
+
+void conn_released(struct conn *c)
+{
+	c->waiters--;
+	if (!c->waiters && conn_is_closed(c))
+		conn_free(c);
+}
+
+void conn_abort(struct conn *c)
+{
+	c->aborted = true;
+	mark_dirty(c);
+}
+
+/* ---- all of them ---- */
+
+static void run_adopt(struct task *t)
+{
+	struct conn *c = container_of(t, struct conn, adopt);
+	struct conns *cs = c->home;
+	struct event_base *base = loop_base(cs->loop);
+	const int on = 1;
+
+	list_add_tail(&cs->all, &c->link);
+	/* Both only help, and fail on what is not TCP. */
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	c->out = evbuffer_new();
+	c->readable = event_new(base, c->fd, EV_READ | EV_PERSIST,
+				on_readable, c);
+	c->writable = event_new(base, c->fd, EV_WRITE | EV_PERSIST,
+				on_writable, c);
+	if (cs->stopping || !c->out || !c->readable || !c->writable ||
+	    set_events(c, true, false))
+		conn_close(c);
+}
+
+void conns_adopt(struct conns *cs, int fd)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->home = cs;
+	c->fd = fd;
+	c->adopt.run = run_adopt;
+	list_init(&c->link);
+	list_init(&c->dirty);
+	loop_post(cs->loop, &c->adopt);
+}
+
+static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct conns *cs = arg;
+	struct list all, *n;
+
+	(void)fd;
+	(void)what;
+	rpc_give_up(cs->rpc);
+	list_take(&all, &cs->all);
+	while ((n = list_pop(&all))) {
+		struct conn *c = container_of(n, struct conn, link);
+
+		list_add_tail(&cs->all, n);
+		if (conn_is_closed(c))
+			continue;
+		send_queued(c);
+		conn_close(c);
+	}
+	loop_end(cs->loop);
+}
+
+void conns_stop(struct conns *cs)
+{
+	const struct timeval patience = { .tv_usec = CONN_STOP_MS * 1000 };
+	struct list all, *n;
+
+	list_take(&all, &cs->all);
+	while ((n = list_pop(&all))) {
+		struct conn *c = container_of(n, struct conn, link);
+
+		list_add_tail(&cs->all, n);
+		if (conn_is_closed(c))
+			continue;
+		c->ending = true;
+		pump(c);
+	}
+	cs->stopping = true;
+	if (list_empty(&cs->all))
+		loop_end(cs->loop);
+	else
+		evtimer_add(cs->stop_timer, &patience);
+}
+
+static void conns_destroy(struct conns *cs)
+{
+	if (cs->stop_timer)
+		event_free(cs->stop_timer);
+	free(cs->spare);
+	free(cs);
+}
+
+int conns_new(struct conns **ret, struct loop *loop, struct rpc *rpc)
+{
+	struct conns *cs = calloc(1, sizeof *cs);
+
+	if (!cs)
+		return -ENOMEM;
+	cs->loop = loop;
+	cs->rpc = rpc;
+	list_init(&cs->all);
+	list_init(&cs->dirty);
+	cs->flush.run = run_flush;
+	list_init(&cs->flush.link);
+	cs->stop_timer = evtimer_new(loop_base(loop), on_stop_timer, cs);
+	if (!cs->stop_timer) {
+		conns_destroy(cs);
+		return -ENOMEM;
+	}
+	*ret = cs;
+	return 0;
+}
+
+int conns_free(struct conns *cs)
+{
+	if (!cs)
+		return 0;
+	if (!list_empty(&cs->all))
+		return -EBUSY;
+	conns_destroy(cs);
+	return 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* conn.h - TCP connections that carry RPC records.
+ *
+ * Whatever has arrived is taken in one receive, all calls in it are run,
+ * and all replies leave in one writev.  Calls that park are answered when
+ * they can be, in any order.
+ *
+ * Bounds, for each connection: a record is at most RPC_RECORD_MAX bytes,
+ * more is hung up on.  With CONN_CALLS_MAX calls parked or CONN_OUT_MAX
+ * bytes queued nothing more is read until there are less.  A connection
+ * without bytes of its own to keep has no input buffer.
+ *
+ * Ownership: a connection lives as long as it is open or one of its calls
+ * has a waiter out.
+ *
+ * Threads: conns_adopt() from any; the rest on the loop's own.
+ * Errors: -ENOMEM.
+ */
+#ifndef NFSD_CONN_H
+#define NFSD_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "nfsd/rpc.h"
+
+struct conn;
+struct conns;
+struct evbuffer;
+
+enum {
+	CONN_CALLS_MAX = 256,
+	CONN_OUT_MAX = 8 << 20,
+	/* Waiters out, those of calls that were answered "later" among
+	 * them.  Beyond it no call of this connection parks. */
+	CONN_WAITERS_MAX = 1024,
+	CONN_STOP_MS = 800,
+};
+
+/* The connections of one loop. */
+int conns_new(struct conns **ret, struct loop *, struct rpc *);
+
+/* Take over a connected socket. */
+void conns_adopt(struct conns *, int fd);
+
+/* Read no more; answer what is under way, for up to CONN_STOP_MS; close;
+ * then end the loop. */
+void conns_stop(struct conns *);
+
+/* After the loop has ended.  -EBUSY: there are waiters out, nothing was
+ * freed and nothing may be.  NULL is allowed. */
+int conns_free(struct conns *);
+
+/* ---- for rpc.c ---- */
+
+/* Where to append replies; then tell conn_wrote(). */
+struct evbuffer *conn_out(struct conn *);
+void conn_wrote(struct conn *);
+
+/* Nothing written here would reach anybody. */
+bool conn_is_closed(const struct conn *);
+
+/* The stages of a call that parks: its first wait; its answer; the return
+ * of its waiter for good, after which the connection may be gone. */
+bool conn_may_park(const struct conn *);
+void conn_parked(struct conn *);
+void conn_answered(struct conn *);
+void conn_released(struct conn *);
+
+/* It ran out of memory in the middle of a reply. */
+void conn_abort(struct conn *);
+
+#endif

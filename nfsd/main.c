@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* gitnfsd: start what there is, in order, and stop it. */
+#include <config.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "cache/fs.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "nfsd/config.h"
+#include "nfsd/server.h"
+
+enum {
+	EXIT_USAGE = 2,
+	REF_MS = 5000,          /* to see whether a ref is there */
+	STOP_MS = 950,          /* then we are gone, whatever is under way */
+};
+
+_Static_assert((int)FS_WHY >= (int)BACKEND_WHY &&
+	       (int)CONFIG_WHY >= (int)FS_WHY &&
+	       (int)CONFIG_WHY >= (int)SERVER_WHY, "one buffer fits all");
+
+static void say(const char *why)
+{
+	fprintf(stderr, "gitnfsd: %s\n", why);
+}
+
+/* ---- systemd ---- */
+
+/* sd_notify(3), which is no more than this. */
+static void notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = path ? strlen(path) : 0;
+	CLEANUP_FD int fd = -1;
+
+	if (!len || len >= sizeof addr.sun_path)
+		return;
+	memcpy(addr.sun_path, path, len);
+	if (*path == '@')       /* of Linux's abstract names */
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (fd < 0 || sendto(fd, state, strlen(state), 0,
+			     (struct sockaddr *)&addr,
+			     (socklen_t)(offsetof(struct sockaddr_un,
+						  sun_path) + len)) < 0)
+		log_warning("systemd is not notified", "error=\"%s\"",
+			    strerror(errno));
+}
+
+/* ---- sources ---- */
+
+/* Whether a ref is there: a backend's resolve, waited for. */
+struct question {
+	struct job job;
+	pthread_mutex_t lock;
+	pthread_cond_t answered;
+	bool over;
+	int err;
+};
+
+static void ignore_commit(struct job *job, const struct oid *commit)
+{
+	(void)job;
+	(void)commit;
+}
+
+static void resolved(struct job *job, int err)
+{
+	struct question *q = container_of(job, struct question, job);
+
+	LOCK_SCOPE(&q->lock);
+	q->over = true;
+	q->err = err;
+	pthread_cond_signal(&q->answered);
+}
+
+static int find_ref(struct backend *b, const char *ref)
+{
+	static const struct job_ops ops = {
+		.ref_is = ignore_commit,
+		.done = resolved,
+	};
+	struct question q = {
+		.job = {
+			.ops = &ops,
+			.ref = ref,
+			.deadline = clock_ms() + REF_MS,
+		},
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.answered = PTHREAD_COND_INITIALIZER,
+	};
+
+	b->ops->resolve(b, &q.job);
+	LOCK_SCOPE(&q.lock);
+	while (!q.over)
+		pthread_cond_wait(&q.answered, &q.lock);
+	return q.err;
+}
+
+static int open_source(const struct config_source *s, struct backend **ret,
+		       char why[CONFIG_WHY])
+{
+	struct backend *b;
+	int r = backend_open(&b, s->url, why);
+
+	if (r)
+		return r;
+	/* A source that cannot be reached now may be later; a ref that is
+	 * not there is a mistake. */
+	if (s->ref && find_ref(b, s->ref) == -ENOENT) {
+		backend_close(b);
+		snprintf(why, CONFIG_WHY, "%s has no branch, tag or commit "
+			 "\"%s\"; \"git -C %s branch -a\" lists the branches",
+			 s->url, s->ref, s->url);
+		return -ENOENT;
+	}
+	*ret = b;
+	return 0;
+}
+
+static void log_sources(const struct config *c)
+{
+	for (size_t i = 0; i < c->nsource; i++)
+		log_info("source", "name=\"%s\" url=\"%s\" ref=\"%s\"",
+			 c->source[i].name, c->source[i].url,
+			 c->source[i].ref ? c->source[i].ref : "");
+}
+
+static int check(const struct config *c, char why[CONFIG_WHY])
+{
+	for (size_t i = 0; i < c->nsource; i++) {
+		struct backend *b;
+		int r = open_source(&c->source[i], &b, why);
+
+		if (r)
+			return r;
+		backend_close(b);
+	}
+	log_sources(c);
+	return 0;
+}
+
+static int start_fs(struct fs *fs, const struct config *c,
+		    char why[CONFIG_WHY])
+{
+	for (size_t i = 0; i < c->nsource; i++) {
+		const struct config_source *s = &c->source[i];
+		struct backend *b;
+		int r = open_source(s, &b, why);
+
+		if (!r)
+			r = fs_add(fs, s->name, s->location, s->ref, b, why);
+		if (r)
+			return r;
+	}
+	return fs_start(fs, why);
+}
+
+/* ---- serving ---- */
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	/* What still runs only reads. */
+	_exit(EXIT_SUCCESS);
+}
+
+static void wait_for_end(void)
+{
+	const struct itimerval at_most = { .it_value.tv_usec = STOP_MS * 1000 };
+	sigset_t end;
+	int sig;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGTERM);
+	while (sigwait(&end, &sig))
+		;
+	signal(SIGALRM, on_alarm);
+	setitimer(ITIMER_REAL, &at_most, NULL);
+	notify("STOPPING=1");
+}
+
+static void announce(const struct server *server, const struct config *c)
+{
+	log_sources(c);
+	for (size_t i = 0; i < c->nlisten; i++) {
+		log_info("started", "nfs=%s", server_address(server, i));
+		printf("ready nfs=%s\n", server_address(server, i));
+	}
+	fflush(stdout);
+	notify("READY=1");
+}
+
+static int serve(const struct config *c, char why[CONFIG_WHY])
+{
+	const struct fs_options fs_options = {
+		.state_dir = c->state_dir,
+		.cache_dir = c->cache_dir,
+		.memory = c->memory,
+	};
+	const struct server_options server_options = {
+		.listen = (const char *const *)c->listen,
+		.nlisten = c->nlisten,
+		.loops = c->loops,
+	};
+	struct server *server;
+	struct fs *fs;
+	int r = fs_new(&fs, &fs_options, why);
+
+	if (r)
+		return r;
+	r = start_fs(fs, c, why);
+	if (!r)
+		r = server_start(&server, &server_options, fs, why);
+	if (!r) {
+		announce(server, c);
+		wait_for_end();
+		/* Whoever still waits for 'fs' keeps it. */
+		if (server_stop(server))
+			fs = NULL;
+		log_info("stopped", "sources=%zu", c->nsource);
+	}
+	fs_free(fs);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	char why[CONFIG_WHY] = "";
+	struct config c;
+	sigset_t end;
+	int r;
+
+	/* Before there are threads: these signals are for wait_for_end(). */
+	sigemptyset(&end);
+	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &end, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	r = config_load(&c, argc, argv, why);
+	if (r) {
+		config_free(&c);
+		say(why);
+		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	}
+	if (c.mode == CONFIG_CHECK || c.mode == CONFIG_SERVE)
+		log_set_level(c.log_level);
+	switch (c.mode) {
+	case CONFIG_HELP:
+		fputs(config_help, stdout);
+		break;
+	case CONFIG_VERSION:
+		puts("gitnfsd " PACKAGE_VERSION);
+		break;
+	case CONFIG_CHECK:
+		r = check(&c, why);
+		break;
+	case CONFIG_SERVE:
+		r = serve(&c, why);
+		break;
+	}
+	config_free(&c);
+	if (r)
+		say(why);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}

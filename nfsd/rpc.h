@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* rpc.h - ONC RPC calls (RFC 5531) and what answers them.
+ *
+ * A call is born on the loop whose connection read it, runs there, is
+ * parked and run again there, and ends there when its reply is queued.
+ * Only its waiter is touched by other threads, so procedures need no lock.
+ *
+ * Restart, don't resume: a procedure that finds something missing parks
+ * and is run again from the top, arguments and all, when that has landed.
+ * What each wait brought is kept until the reply is queued, so that every
+ * run gets further than the last.  A call that is parked too long is
+ * answered "ask again later"; its request then lives on, answered, until
+ * its waiter wakes, for a waiter cannot be taken back.
+ *
+ * Knows no procedure, no file and no socket.
+ *
+ * Threads: a struct rpc belongs to its loop's thread.
+ * Errors: -ENOMEM, and what each function adds.
+ */
+#ifndef NFSD_RPC_H
+#define NFSD_RPC_H
+
+#include <rpc/rpc.h>
+
+#include "common/waiter.h"
+#include "nfsd/loop.h"
+#include "nfsd/service.h"
+#include "nfsd/xdr.h"
+
+struct conn;
+struct rpc;
+
+enum {
+	/* The deepest path takes one wait a directory; this is a bug. */
+	RPC_RUNS_MAX = 1024,
+	/* What one call may bring: the largest WRITE and its head. */
+	RPC_RECORD_MAX = (64 + 32) << 10,
+	/* What one may be answered, not counting request.tail. */
+	RPC_RESULTS_MAX = (1 << 20) + 4,
+};
+
+/* A call, as its procedure sees it. */
+struct request {
+	const struct service *service;
+	struct reader in;       /* the arguments */
+	struct writer out;      /* the results, RPC_RESULTS_MAX of room */
+	struct slice tail;      /* an opaque's bytes, sent after 'out' as they
+				 * are and padded; owned */
+
+	/* The rest is rpc.c's own. */
+	struct rpc *rpc;
+	struct conn *conn;
+	const struct program *program;
+	const struct proc *proc;
+	uint32_t xid;
+	struct waiter waiter;
+	struct task again;      /* posted by the waiter */
+	struct list waiting;    /* rpc->waiting, oldest first; until answered */
+	uint64_t born;          /* clock_ms() of the first wait */
+	struct reader args;     /* the arguments, from their start */
+	uint8_t *copy;          /* which is this one, once parked */
+	struct value **pin;     /* what each wait brought */
+	unsigned npin, pin_room;
+	unsigned runs;
+	bool held;              /* it has parked: its connection counts it */
+	bool parked;            /* its waiter is out */
+	bool answered;
+};
+
+typedef bool_t rpc_xdr(XDR *, void *);
+
+/* What a procedure is: written by hand, or around code from rpcgen. */
+struct proc {
+	const char *name;
+
+	/* By hand: read rq->in, write rq->out, return 0; or -EINPROGRESS,
+	 * parked, to be run again from the start; or -EBADMSG, the
+	 * arguments cannot be decoded.  With a NULL waiter nothing can be
+	 * parked. */
+	int (*run)(struct request *rq, struct waiter *w);
+
+	/* Generated: never parks.  'res' may point into 'arg' or to what
+	 * never goes away; nobody frees it. */
+	void (*answer)(struct request *rq, const void *arg, void *res);
+	rpc_xdr *xdr_arg, *xdr_res;
+	uint16_t arg_size, res_size;
+
+	/* A failure's results: the status and so many zero words. */
+	uint8_t fail_words;
+};
+
+struct program {
+	uint32_t number, version;
+	uint32_t nproc;
+	const struct proc *proc;        /* indexed by procedure number */
+	/* The status that says 'err' (negative errno). */
+	uint32_t (*status)(const struct proc *, int err);
+};
+
+extern const struct program nfs3_program, mount3_program;
+
+/* The calls of one loop.  'patience_ms': how long one may be parked. */
+int rpc_new(struct rpc **ret, struct loop *, const struct service *,
+	    unsigned patience_ms);
+/* With no call under way.  NULL is allowed. */
+void rpc_free(struct rpc *);
+
+/* Run the call in 'record', whose bytes are the caller's again on return.
+ * -EBADMSG: no call can be made out, the connection is of no use. */
+int rpc_record(struct rpc *, struct conn *, const uint8_t *record, size_t len);
+
+/* Answer "later" to all that are parked. */
+void rpc_give_up(struct rpc *);
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "nfsd/conn.h"
+#include "nfsd/fh.h"
+#include "nfsd/server.h"
+
+enum {
+	LOOPS_DEFAULT = 4,
+	JUKEBOX_MS = 10000,
+	BACKLOG = 1024,
+	ACCEPT_BATCH = 64,
+	ACCEPT_PAUSE_MS = 100,
+	/* "[" address "]:" port */
+	ADDRESS_MAX = NI_MAXHOST + NI_MAXSERV + 4,
+};
+
+/* A loop, its calls and its connections. */
+struct worker {
+	struct loop *loop;
+	struct rpc *rpc;
+	struct conns *conns;
+	struct task stop;
+};
+
+struct listener {
+	struct server *server;
+	int fd;
+	struct event *ready;
+	struct event *resume;   /* after a pause */
+	char address[ADDRESS_MAX];
+};
+
+struct server {
+	struct service service;
+	struct worker *worker;
+	size_t nworker;
+	struct listener *listener;
+	size_t nlistener;
+	size_t next;            /* worker, of the first loop's thread */
+	struct task stop;
+};
+
+/* ---- addresses ---- */
+
+int server_parse_address(const char *text, struct sockaddr_storage *ret,
+			 socklen_t *ret_len)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	CLEANUP_FREE char *copy = strdup(text);
+	char *colon, *host = copy, *end;
+	struct addrinfo *found;
+	unsigned long port;
+
+	if (!copy)
+		return -ENOMEM;
+	colon = strrchr(copy, ':');
+	if (!colon || colon == copy || colon[1] < '0' || colon[1] > '9')
+		return -EINVAL;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || port > UINT16_MAX)
+		return -EINVAL;
+	*colon = '\0';
+	if (*host == '[') {
+		if (colon[-1] != ']')
+			return -EINVAL;
+		colon[-1] = '\0';
+		host++;
+	} else if (strchr(host, ':')) {
+		return -EINVAL;
+	}
+	if (getaddrinfo(host, colon + 1, &hints, &found))
+		return -EINVAL;
+	memcpy(ret, found->ai_addr, found->ai_addrlen);
+	*ret_len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return 0;
+}
+
+static int name_address(int fd, char ret[ADDRESS_MAX])
+{
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof addr;
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len))
+		return -errno;
+	if (getnameinfo((struct sockaddr *)&addr, len, host, sizeof host, port,
+			sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+		return -EINVAL;
+	snprintf(ret, ADDRESS_MAX,
+		 addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	return 0;
+}
+
+/* ---- accepting, on the first loop ---- */
+
+static void pause_accepting(struct listener *l, int err)
+{
+	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
+
+	log_warning("cannot accept", "address=%s error=\"%s\"", l->address,
+		    strerror(-err));
+	event_del(l->ready);
+	evtimer_add(l->resume, &pause);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(l->ready, NULL);
+}
+
+static int accept_one(int listener)
+{
+#ifdef HAVE_ACCEPT4
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+#else
+	int fd = accept(listener, NULL, NULL);
+
+	if (fd < 0)
+		return -errno;
+	evutil_make_socket_nonblocking(fd);
+	evutil_make_socket_closeonexec(fd);
+	return fd;
+#endif
+}
+
+static void on_connection(evutil_socket_t listener, short what, void *arg)
+{
+	struct listener *l = arg;
+	struct server *s = l->server;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		int fd = accept_one(listener);
+
+		switch (fd) {
+		case -EAGAIN:
+#if EWOULDBLOCK != EAGAIN
+		case -EWOULDBLOCK:
+#endif
+			return;
+		/* What ails that one peer is not our trouble. */
+		case -EINTR:
+		case -ECONNABORTED:
+		case -EPROTO:
+			continue;
+		}
+		if (fd < 0) {
+			pause_accepting(l, fd);
+			return;
+		}
+		conns_adopt(s->worker[s->next].conns, fd);
+		s->next = (s->next + 1) % s->nworker;
+	}
+}
+
+static int open_listener(struct listener *l, struct event_base *base,
+			 const struct sockaddr_storage *addr, socklen_t len)
+{
+	const int on = 1;
+
+	l->fd = socket(addr->ss_family, SOCK_STREAM, 0);
+	if (l->fd < 0)
+		return -errno;
+	evutil_make_socket_nonblocking(l->fd);
+	evutil_make_socket_closeonexec(l->fd);
+	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* So that 0.0.0.0 and [::] can be had beside each other. */
+	if (addr->ss_family == AF_INET6)
+		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	if (bind(l->fd, (const struct sockaddr *)addr, len) ||
+	    listen(l->fd, BACKLOG))
+		return -errno;
+	l->ready = event_new(base, l->fd, EV_READ | EV_PERSIST, on_connection,
+			     l);
+	l->resume = evtimer_new(base, on_resume, l);
+	if (!l->ready || !l->resume || event_add(l->ready, NULL))
+		return -ENOMEM;
+	return name_address(l->fd, l->address);
+}
+
+static int listen_at(struct server *s, struct listener *l, const char *text,
+		     char why[SERVER_WHY])
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int r = server_parse_address(text, &addr, &len);
+
+	if (r) {
+		snprintf(why, SERVER_WHY, "\"%s\" is no ADDRESS:PORT in "
+			 "figures, as 127.0.0.1:2049 or [::1]:2049 is", text);
+		return r;
+	}
+	l->server = s;
+	r = open_listener(l, loop_base(s->worker[0].loop), &addr, len);
+	if (r)
+		snprintf(why, SERVER_WHY, "cannot listen at %s: %s; choose "
+			 "another address or port with --listen", text,
+			 strerror(-r));
+	return r;
+}
+
+static void stop_listening(struct server *s)
+{
+	for (size_t i = 0; i < s->nlistener; i++) {
+		struct listener *l = &s->listener[i];
+
+		if (l->ready)
+			event_free(l->ready);
+		if (l->resume)
+			event_free(l->resume);
+		l->ready = l->resume = NULL;
+		if (l->fd >= 0)
+			close(l->fd);
+		l->fd = -1;
+	}
+}
+
+/* ---- the whole ---- */
+
+static void run_stop_worker(struct task *t)
+{
+	conns_stop(container_of(t, struct worker, stop)->conns);
+}
+
+/* Connections that were accepted have been dealt out when this is over, so
+ * that what is posted next finds them. */
+static void run_stop(struct task *t)
+{
+	struct server *s = container_of(t, struct server, stop);
+
+	stop_listening(s);
+	for (size_t i = 0; i < s->nworker; i++)
+		loop_post(s->worker[i].loop, &s->worker[i].stop);
+}
+
+static int start_worker(struct worker *w, const struct service *service,
+			unsigned jukebox_ms)
+{
+	int r = loop_new(&w->loop);
+
+	w->stop.run = run_stop_worker;
+	if (!r)
+		r = rpc_new(&w->rpc, w->loop, service, jukebox_ms);
+	if (!r)
+		r = conns_new(&w->conns, w->loop, w->rpc);
+	return r;
+}
+
+/* With no loop running.  -EBUSY: not freed. */
+static int free_server(struct server *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->nworker; i++) {
+		struct worker *w = &s->worker[i];
+
+		if (!conns_free(w->conns))
+			w->conns = NULL;
+		else
+			r = -EBUSY;
+	}
+	if (r)
+		return r;
+	stop_listening(s);
+	for (size_t i = 0; i < s->nworker; i++) {
+		rpc_free(s->worker[i].rpc);
+		loop_free(s->worker[i].loop);
+	}
+	free(s->worker);
+	free(s->listener);
+	free(s);
+	return 0;
+}
+
+static int start_all(struct server *s, const struct server_options *opt,
+		     char why[SERVER_WHY])
+{
+	unsigned jukebox_ms = opt->jukebox_ms ? opt->jukebox_ms : JUKEBOX_MS;
+	int r;
+
+	for (size_t i = 0; i < s->nworker; i++) {
+		r = start_worker(&s->worker[i], &s->service, jukebox_ms);
+		if (r) {
+			snprintf(why, SERVER_WHY, "cannot make an event loop: "
+				 "%s", strerror(-r));
+			return r;
+		}
+	}
+	for (size_t i = 0; i < opt->nlisten; i++) {
+		r = listen_at(s, &s->listener[i], opt->listen[i], why);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int server_start(struct server **ret, const struct server_options *opt,
+		 struct fs *fs, char why[SERVER_WHY])
+{
+	struct server *s = calloc(1, sizeof *s);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t loops = opt->loops, running = 0;
+	int r;
+
+	if (!loops)
+		loops = cpus < 1 ? 1 : cpus > LOOPS_DEFAULT ? LOOPS_DEFAULT :
+			(size_t)cpus;
+	snprintf(why, SERVER_WHY, "out of memory");
+	if (!s)
+		return -ENOMEM;
+	s->service = (struct service){
+		.fs = fs,
+		.fh_key = fh_key(fs),
+		.fsid = fs_id(fs),
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+	s->stop.run = run_stop;
+	s->worker = calloc(loops, sizeof *s->worker);
+	s->listener = calloc(opt->nlisten, sizeof *s->listener);
+	if (s->worker)
+		s->nworker = loops;
+	if (s->listener)
+		s->nlistener = opt->nlisten;
+	for (size_t i = 0; i < s->nlistener; i++)
+		s->listener[i].fd = -1;
+	r = s->worker && s->listener ? start_all(s, opt, why) : -ENOMEM;
+	while (!r && running < loops) {
+		r = loop_run(s->worker[running].loop, (unsigned)running);
+		if (!r)
+			running++;
+		else
+			snprintf(why, SERVER_WHY, "cannot start a thread: %s",
+				 strerror(-r));
+	}
+	if (!r) {
+		*ret = s;
+		return 0;
+	}
+	if (running)
+		loop_post(s->worker[0].loop, &s->stop);
+	for (size_t i = 0; i < s->nworker; i++)
+		if (s->worker[i].loop)
+			loop_join(s->worker[i].loop);
+	free_server(s);
+	return r;
+}
+
+const char *server_address(const struct server *s, size_t i)
+{
+	return s->listener[i].address;
+}
+
+int server_stop(struct server *s)
+{
+	if (!s)
+		return 0;
+	loop_post(s->worker[0].loop, &s->stop);
+	for (size_t i = 0; i < s->nworker; i++)
+		loop_join(s->worker[i].loop);
+	return free_server(s);
+}

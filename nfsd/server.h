@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* server.h - NFS and MOUNT over TCP, as a whole: listeners and loops.
+ *
+ * The first loop also accepts, and deals connections out to all in turn.
+ * Knows no configuration, so that a test can hold a server of its own.
+ *
+ * Threads: all from one.
+ * Errors: as bind(2) and kin; -ENOMEM, -EAGAIN.
+ */
+#ifndef NFSD_SERVER_H
+#define NFSD_SERVER_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum { SERVER_WHY = 256 };
+
+struct fs;
+struct server;
+
+struct server_options {
+	/* "127.0.0.1:2049", "[::1]:2049"; port 0: a free one. */
+	const char *const *listen;
+	size_t nlisten;
+	unsigned loops;         /* 0: one per processor, at most 4 */
+	unsigned jukebox_ms;    /* a call may be parked; 0: the default, 10 s */
+};
+
+/* -EINVAL: not an address and a port in figures. */
+int server_parse_address(const char *text, struct sockaddr_storage *ret,
+			 socklen_t *ret_len);
+
+/* Serve 'fs', which must stay.  On error one line for a human in 'why'. */
+int server_start(struct server **ret, const struct server_options *,
+		 struct fs *, char why[SERVER_WHY]);
+
+/* Where listener 'i' really listens, as "127.0.0.1:2049". */
+const char *server_address(const struct server *, size_t i);
+
+/* Accept and read no more, answer the calls at hand, close, free.  Takes
+ * less than a second: -EBUSY if by then 'fs' still holds a waiter of some
+ * call.  Then nothing is freed, and 'fs' must not be either.  NULL is
+ * allowed. */
+int server_stop(struct server *);
+
+#endif
