@@ -34,6 +34,7 @@ rpcgen_sources = nfsd/mount3_xdr.c nfsd/nfs3_xdr.c
 EXTRA_DIST += nfsd/mount3.x nfsd/nfs3.x
 BUILT_SOURCES += $(rpcgen_headers)
 CLEANFILES += $(rpcgen_headers) $(rpcgen_sources)
+$(libnfsd_a_OBJECTS) $(libnfsxdr_a_OBJECTS): $(rpcgen_headers)
 
 RUN_RPCGEN = $(AM_V_GEN)$(MKDIR_P) nfsd; \
 	run() { (cd '$(srcdir)' && $(RPCGEN) "$$@") >$@.tmp && mv $@.tmp $@; }; run

@@ -61,7 +61,7 @@ static void notify(const char *state)
 			     (struct sockaddr *)&addr,
 			     (socklen_t)(offsetof(struct sockaddr_un,
 						  sun_path) + len)) < 0)
-		log_warning("systemd is not notified", "error=\"%s\"",
+		log_warning("systemd is not notified", "error=%s",
 			    strerror(errno));
 }
 
@@ -139,7 +139,7 @@ static int open_source(const struct config_source *s, struct backend **ret,
 static void log_sources(const struct config *c)
 {
 	for (size_t i = 0; i < c->nsource; i++)
-		log_info("source", "name=\"%s\" url=\"%s\" ref=\"%s\"",
+		log_info("source", "name=%s url=%s ref=%s",
 			 c->source[i].name, c->source[i].url,
 			 c->source[i].ref ? c->source[i].ref : "");
 }

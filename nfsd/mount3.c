@@ -77,7 +77,7 @@ static int mnt(struct request *rq, struct waiter *w)
 	r = walk(rq->service->fs, path, len, w, &node);
 	if (r == -EINPROGRESS)
 		return r;
-	log_debug("mount", "path=\"%.*s\" error=\"%s\"", (int)len, path,
+	log_debug("mount", "path=%.*s error=%s", (int)len, path,
 		  r ? strerror(-r) : "");
 	put32(&rq->out, mount_status(r));
 	if (r)

@@ -35,7 +35,7 @@ nfsstat3 nfs3_status(const struct request *rq, int err)
 	nfsstat3 status = nfs_status(number_of(rq->proc), err);
 
 	if (status == NFS3ERR_IO || status == NFS3ERR_SERVERFAULT)
-		log_warning("call failed", "proc=%s error=\"%s\"",
+		log_warning("call failed", "proc=%s error=%s",
 			    rq->proc->name, strerror(-err));
 	return status;
 }

@@ -117,7 +117,7 @@ static void pause_accepting(struct listener *l, int err)
 {
 	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
-	log_warning("cannot accept", "address=%s error=\"%s\"", l->address,
+	log_warning("cannot accept", "address=%s error=%s", l->address,
 		    strerror(-err));
 	event_del(l->ready);
 	evtimer_add(l->resume, &pause);
