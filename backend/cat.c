@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -88,19 +89,15 @@ static int spawn(char *const argv[], int out, pid_t *ret)
 	return r == EACCES ? -ENOENT : -r;      /* none in PATH for us */
 }
 
-int cat_start(struct cat *ret, const char *git_dir_option,
-	      const struct oid *blob)
+static int start(struct cat *ret, const char *where, const char *what)
 {
-	char hex[OID_HEX + 1];
 	char *const argv[] = {
-		(char *)"git", (char *)"--no-replace-objects",
-		(char *)git_dir_option, (char *)"cat-file", (char *)"blob",
-		hex, NULL,
+		(char *)"git", (char *)"--no-replace-objects", (char *)where,
+		(char *)"cat-file", (char *)"blob", (char *)what, NULL,
 	};
 	pid_t pid;
 	int fd[2], r;
 
-	oid_hex(blob, hex);
 	r = pipe_cloexec(fd);
 	if (r)
 		return r;
@@ -112,6 +109,19 @@ int cat_start(struct cat *ret, const char *git_dir_option,
 	}
 	*ret = (struct cat){ .pid = pid, .out = fd[0] };
 	return 0;
+}
+
+int cat_start(struct cat *ret, const char *git_dir, const struct oid *blob)
+{
+	CLEANUP_FREE char *where = NULL;
+	char hex[OID_HEX + 1];
+
+	oid_hex(blob, hex);
+	if (asprintf(&where, "--git-dir=%s", git_dir) < 0) {
+		where = NULL;
+		return -ENOMEM;
+	}
+	return start(ret, where, hex);
 }
 
 /* 1: there is something to read; 0: not yet. */

@@ -25,9 +25,8 @@ struct cat {
 	int out;                /* what git writes; -1 once it has ended */
 };
 
-/* 'git_dir_option' is "--git-dir=" and the path of the repository. */
-int cat_start(struct cat *ret, const char *git_dir_option,
-	      const struct oid *blob);
+/* 'git_dir' is a .git directory, or what takes its place. */
+int cat_start(struct cat *ret, const char *git_dir, const struct oid *blob);
 
 /* Up to 'len' bytes, as soon as there are any; 0 at the end.  Waits until
  * 'deadline' (clock_ms()) at most. */
