@@ -15,7 +15,8 @@
  * evicted; every parked waiter is woken exactly once, by flight_done(); a
  * woken waiter holds a reference to what landed, so what it waited for
  * cannot be evicted before it has looked; a value that somebody holds is
- * not evicted, since that would give no memory back.
+ * not evicted, since that would give no memory back; nor is a failure while
+ * it is remembered, or those it woke would not meet it.
  *
  * Threads: every function may be called from any thread.  The table is
  * split in shards, each with one mutex; every such mutex is a leaf (no
@@ -77,7 +78,8 @@ int flight_get(struct flights *, const struct key *, void *hint,
  * 'ttl' is how long to believe the outcome, in ms; 0 means for ever, and
  * on failure that it is not remembered at all.  Those it wakes will ask
  * again, so remember a failure (a second will do) unless they should start
- * another fetch.  A failed refresh keeps the old value for another 'ttl'.
+ * another fetch.  A failed refresh keeps the old value for another 'ttl',
+ * or for ever if it was to be kept so.
  */
 void flight_done(struct flights *, const struct key *, struct value *v,
 		 int err, uint32_t ttl);
