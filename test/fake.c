@@ -46,6 +46,8 @@ struct fake {
 	struct list objects, refs, held;
 	unsigned nheld, resolves, commits;
 	int down;
+	unsigned nth;           /* job to fail; 0: it has been, or none */
+	int nth_err;
 	bool no_stat;
 };
 
@@ -166,14 +168,24 @@ struct oid fake_ref(struct fake *f, const char *name, const struct oid *tree)
 
 /* ---- verbs ---- */
 
+/* With the lock held, at the start of a job: an error it shall end with. */
+static int doomed(struct fake *f)
+{
+	if (f->nth && !--f->nth)
+		return f->nth_err;
+	return f->down;
+}
+
 static int resolved(struct fake *f, const char *name, struct oid *ret)
 {
 	struct oid oid;
+	int err;
 	LOCK_SCOPE(&f->lock);
 
 	f->resolves++;
-	if (f->down)
-		return f->down;
+	err = doomed(f);
+	if (err)
+		return err;
 	for (struct list *l = f->refs.next; l != &f->refs; l = l->next) {
 		struct ref *r = container_of(l, struct ref, link);
 
@@ -205,8 +217,6 @@ static int prepare(struct fake *f, const struct oid *oid, enum obj *type,
 	LOCK_SCOPE(&f->lock);
 	struct object *o = find(f, oid);
 
-	if (f->down)
-		return f->down;
 	if (!o)
 		return -ENOENT;
 	if (o->fails) {
@@ -223,12 +233,19 @@ static int prepare(struct fake *f, const struct oid *oid, enum obj *type,
 
 static void answer(struct fake *f, struct job *job)
 {
-	int err = 0;
+	int err;
 
+	pthread_mutex_lock(&f->lock);
+	err = doomed(f);
+	pthread_mutex_unlock(&f->lock);
+	if (err) {
+		job->ops->done(job, err);
+		return;
+	}
 	for (size_t i = 0; i < job->nwant; i++) {
 		CLEANUP_FREE void *data = NULL;
-		enum obj type;
-		size_t len;
+		enum obj type = OBJ_BLOB;
+		size_t len = 0;
 		int r = prepare(f, &job->want[i], &type, &data, &len);
 
 		if (!r)
@@ -282,23 +299,20 @@ static void do_fetch(struct backend *b, struct job *job)
 static void do_stat(struct backend *b, struct job *job)
 {
 	struct fake *f = fake_of(b);
-	int err = 0;
+	int err;
 
-	for (size_t i = 0; i < job->nwant; i++) {
+	pthread_mutex_lock(&f->lock);
+	err = doomed(f);
+	pthread_mutex_unlock(&f->lock);
+	for (size_t i = 0; !err && i < job->nwant; i++) {
 		struct object *o;
-		uint64_t size = 0;
 
 		pthread_mutex_lock(&f->lock);
 		o = find(f, &job->want[i]);
-		if (o)
-			size = o->len;
-		if (f->down)
-			err = f->down;
-		else if (!o)
-			err = -ENOENT;
 		pthread_mutex_unlock(&f->lock);
-		if (o && !err)
-			job->ops->size(job, i, size);
+		/* It stays, as it is, until the fake goes. */
+		if (o)
+			job->ops->size(job, i, o->len);
 	}
 	job->ops->done(job, err);
 }
@@ -377,6 +391,16 @@ void fake_down(struct fake *f, int err)
 	LOCK_SCOPE(&f->lock);
 
 	f->down = err;
+}
+
+bool fake_fail_nth(struct fake *f, unsigned n, int err)
+{
+	LOCK_SCOPE(&f->lock);
+	bool failed = !f->nth;
+
+	f->nth = n;
+	f->nth_err = err;
+	return failed;
 }
 
 void fake_no_stat(struct fake *f)

@@ -15,6 +15,8 @@
 #ifndef TEST_FAKE_H
 #define TEST_FAKE_H
 
+#include <stdbool.h>
+
 #include "backend/backend.h"
 
 struct fake;
@@ -47,6 +49,9 @@ void fake_fail(struct fake *, const struct oid *, int err, unsigned times);
 void fake_corrupt(struct fake *, const struct oid *, bool);
 /* Everything fails with 'err', until 0. */
 void fake_down(struct fake *, int err);
+/* The n-th job from now fails, 1 being the next.  Tells whether the one
+ * asked for before did. */
+bool fake_fail_nth(struct fake *, unsigned n, int err);
 /* No sizes without contents: what has no stat().  Before fake_backend(). */
 void fake_no_stat(struct fake *);
 

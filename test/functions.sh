@@ -22,8 +22,10 @@ end() {
 	local status=$?
 
 	trap '' INT TERM HUP
-	[ ${#servers[@]} -eq 0 ] || kill -KILL "${servers[@]}" 2>/dev/null || :
+	exec 3>&2 2>/dev/null	# bash would tell of each that is killed
+	[ ${#servers[@]} -eq 0 ] || kill -KILL "${servers[@]}" || :
 	wait
+	exec 2>&3
 	if [ $status -ne 0 ] && [ $status -ne 77 ] && [ -e "$dir/log" ]; then
 		echo 'the log of gitnfsd ends:' >&2
 		tail -n 20 "$dir/log" >&2

@@ -4,13 +4,12 @@
  */
 #include "test/harness.h"
 
-#include <errno.h>
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
@@ -59,6 +58,20 @@ static void be_neutral(void)
 		setenv(set[i][0], set[i][1], 1);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void remove_all(const char *dir)
+{
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 int harness_main(const char *name, double timeout_s, ...)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -88,7 +101,7 @@ int harness_main(const char *name, double timeout_s, ...)
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	shell("chmod -R u+w '%s' && rm -rf '%s'", base, base);
+	remove_all(base);
 	free(base);
 	return failed != 0;
 }

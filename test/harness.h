@@ -34,8 +34,8 @@ typedef void harness_add(TCase *);
 /* A new empty directory, freed with the program's. */
 char *harness_dir(void);
 
-/* The repository test/oddrepo.sh makes of this kind; made on the first use,
- * in 'add' for all tests or in one test for itself. */
+/* The repository test/oddrepo.sh makes of this kind, made on the first use:
+ * in an unchecked fixture for all tests, in a test for itself. */
 const char *harness_repo(const char *kind);
 
 /* GITNFS_SLOW=1: more time than "make check" should take is fine. */

@@ -16,6 +16,7 @@ it_libs = libit.a $(nfsd_libs) $(CHECK_LIBS)
 
 check_PROGRAMS += \
 	test/it_big \
+	test/it_faults \
 	test/it_hostile \
 	test/it_moves \
 	test/it_nfs3 \
@@ -26,6 +27,9 @@ check_PROGRAMS += \
 test_it_big_SOURCES = test/it_big.c
 test_it_big_CFLAGS = $(it_cflags)
 test_it_big_LDADD = $(it_libs)
+test_it_faults_SOURCES = test/it_faults.c
+test_it_faults_CFLAGS = $(it_cflags)
+test_it_faults_LDADD = $(it_libs)
 test_it_hostile_SOURCES = test/it_hostile.c
 test_it_hostile_CFLAGS = $(it_cflags)
 test_it_hostile_LDADD = $(it_libs)

@@ -263,9 +263,14 @@ START_TEST(two_hundred_deep)
 }
 END_TEST
 
-static void add(TCase *c)
+static void make(void)
 {
 	harness_repo("hostile");
+}
+
+static void add(TCase *c)
+{
+	tcase_add_unchecked_fixture(c, make, NULL);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, names_that_must_not_be);
 	tcase_add_test(c, names_that_are_there_twice);

@@ -357,7 +357,7 @@ static void refused(struct wire *call, enum result result)
 		call_get_post_op(&reply, NULL);
 	else
 		call_get_wcc(&reply, NULL);
-	if (result == TWO_WCC)
+	if (result != WCC)
 		call_get_wcc(&reply, NULL);
 	wire_end(&reply);
 	wire_free(call);

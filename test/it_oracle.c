@@ -638,10 +638,15 @@ START_TEST(through_libnfs)
 }
 END_TEST
 
-static void add(TCase *c)
+static void make(void)
 {
 	harness_repo("worktree");
 	harness_repo("bare");
+}
+
+static void add(TCase *c)
+{
+	tcase_add_unchecked_fixture(c, make, NULL);
 	tcase_add_test(c, everything_odd);
 	tcase_add_test(c, a_bare_one_too);
 	tcase_add_test(c, every_ref);

@@ -511,9 +511,9 @@ START_TEST(a_crowded_directory_in_a_cold_server)
 	h.ref_ttl = 1;
 	restart();
 	for (int i = 0; i < MANY; i++) {
-		char path[32];
+		char path[64];
 
-		snprintf(path, sizeof path, "src/%s/f", name[i]);
+		snprintf(path, sizeof path, "src/%.8s/f", name[i]);
 		ck_assert_uint_eq(call_walk(&conn, &top, path, &fh[i], NULL),
 				  N3_OK);
 	}

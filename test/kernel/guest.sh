@@ -82,7 +82,7 @@ echo 'nothing can be written'
 umount "$MNT"
 nfsmnt / "$MNT" rw,actimeo=1
 refused 'Read-only file system' touch "$odd/new"
-refused 'Read-only file system' touch "$odd/README"
+refused 'Permission denied' touch "$odd/README"
 refused 'Read-only file system' rm -f "$odd/README"
 refused 'Read-only file system' mv "$odd/README" "$odd/readme"
 refused 'Read-only file system' mkdir "$odd/new"
