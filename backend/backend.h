@@ -53,6 +53,15 @@ struct job_ops {
 	void (*done)(struct job *, int err);
 };
 
+/* How much more than the wanted objects would be welcome: a hint, for
+ * backends to which a request costs more than what it brings. */
+enum reach {
+	REACH_WANTED,           /* nothing */
+	REACH_NEAR,             /* trees: a level or two below */
+	REACH_TREES,            /* all trees below */
+	REACH_ALL,              /* everything below: trees and blobs */
+};
+
 /* One request to a backend.  The caller owns it, and what it points to,
  * and keeps both valid until done(). */
 struct job {
@@ -62,6 +71,7 @@ struct job {
 	const struct oid *want;
 	size_t nwant;
 	enum obj type;          /* of all of them */
+	enum reach reach;       /* fetch of commits and trees */
 	const char *path;       /* a hint for APIs that go by path, or NULL */
 	/* resolve: a branch, a tag or a full or abbreviated commit id, as
 	 * git itself would look it up; NULL: the default branch. */

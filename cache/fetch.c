@@ -391,6 +391,7 @@ static void start_job(struct errand *e, const struct oid *want, size_t n,
 		.want = want,
 		.nwant = n,
 		.type = type,
+		.reach = REACH_NEAR,
 		.ref = e->ref ? e->ref : e->source->ref,
 	};
 }

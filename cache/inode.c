@@ -22,12 +22,13 @@ struct record {
 	char name[FS_NAME_MAX];
 } __attribute__((packed));
 
-/* 0 is no id, 1 is the top's. */
+/* 0 is no id, 1 is the top's; the highest bit stays clear for those who
+ * keep inode numbers in signed variables. */
 static uint64_t id_of(const struct inodes *in, const struct record *r,
 		      size_t len)
 {
 	uint64_t id = keyed_hash(in->ids, r, offsetof(struct record, name) +
-				 len);
+				 len) & INT64_MAX;
 
 	return id > 1 ? id : id + 2;
 }
