@@ -236,32 +236,38 @@ static void pump(struct conn *c)
 		conn_close(c);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* Take what has arrived, if anything. */
+static int receive(struct conn *c)
 {
-	struct conn *c = arg;
 	struct input *in = &c->in;
 	ssize_t n;
 
-	(void)what;
-	if (!in->buf) {
+	if (!in->buf)
 		in->buf = TAKE(c->home->spare);
-		if (!in->buf)
-			in->buf = malloc(IN_SIZE);
-		if (!in->buf) {
-			conn_close(c);
-			return;
-		}
-	}
-	n = recv(fd, in->buf + in->end, IN_SIZE - in->end, 0);
-	if (n > 0) {
+	if (!in->buf)
+		in->buf = malloc(IN_SIZE);
+	if (!in->buf)
+		return -ENOMEM;
+	n = recv(c->fd, in->buf + in->end, IN_SIZE - in->end, 0);
+	if (n > 0)
 		in->end += (size_t)n;
-	} else if (!n) {
+	else if (!n)
 		c->ending = true;
-	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (receive(c))
 		conn_close(c);
-		return;
-	}
-	pump(c);
+	else
+		pump(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -412,6 +418,11 @@ void conns_stop(struct conns *cs)
 		list_add_tail(&cs->all, n);
 		if (conn_is_closed(c))
 			continue;
+		/* What has arrived by now is under way too. */
+		if (c->reading && receive(c)) {
+			conn_close(c);
+			continue;
+		}
 		c->ending = true;
 		pump(c);
 	}

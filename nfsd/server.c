@@ -149,14 +149,13 @@ static int accept_one(int listener)
 #endif
 }
 
-static void on_connection(evutil_socket_t listener, short what, void *arg)
+/* Deal out who has come. */
+static void accept_batch(struct listener *l)
 {
-	struct listener *l = arg;
 	struct server *s = l->server;
 
-	(void)what;
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		int fd = accept_one(listener);
+		int fd = accept_one(l->fd);
 
 		switch (fd) {
 		case -EAGAIN:
@@ -177,6 +176,13 @@ static void on_connection(evutil_socket_t listener, short what, void *arg)
 		conns_adopt(s->worker[s->next].conns, fd);
 		s->next = (s->next + 1) % s->nworker;
 	}
+}
+
+static void on_connection(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	accept_batch(arg);
 }
 
 static int open_listener(struct listener *l, struct event_base *base,
@@ -248,12 +254,14 @@ static void run_stop_worker(struct task *t)
 	conns_stop(container_of(t, struct worker, stop)->conns);
 }
 
-/* Connections that were accepted have been dealt out when this is over, so
- * that what is posted next finds them. */
+/* Who has come by now is dealt out first, so that the workers have them when
+ * they are told. */
 static void run_stop(struct task *t)
 {
 	struct server *s = container_of(t, struct server, stop);
 
+	for (size_t i = 0; i < s->nlistener; i++)
+		accept_batch(&s->listener[i]);
 	stop_listening(s);
 	for (size_t i = 0; i < s->nworker; i++)
 		loop_post(s->worker[i].loop, &s->worker[i].stop);
