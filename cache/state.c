@@ -27,7 +27,7 @@ struct state {
 	pthread_mutex_t lock;           /* covers what follows */
 	int fd;                         /* the journal */
 	int aside_fd;                   /* its successor, or -1 */
-	size_t lines;
+	size_t lines, aside_lines;
 };
 
 static int whyf(char *why, const struct state *s, const char *file,
@@ -176,8 +176,8 @@ static int read_line(char *line, const struct state_reader *rd, void *arg)
 static int make_dir(struct state *s, char *why)
 {
 	/* Parents too, as a fresh home directory has none of them. */
-	for (char *p = s->dir + 1; *p; p++) {
-		if (*p != '/')
+	for (char *p = s->dir; *p; p++) {
+		if (*p != '/' || p == s->dir)
 			continue;
 		*p = '\0';
 		mkdir(s->dir, 0755);
@@ -206,7 +206,8 @@ static int take_lock(struct state *s, char *why)
 	return 0;
 }
 
-/* Write a file aside, sync it, and rename it in place. */
+/* Write a file aside, sync it, and rename it in place.  One that a crash has
+ * left aside goes, as it may be anybody's to read. */
 static int make_key(struct state *s)
 {
 	char hex[2 * STATE_SECRET + 2];
@@ -216,8 +217,10 @@ static int make_key(struct state *s)
 	sodium_bin2hex(hex, sizeof hex, s->secret, sizeof s->secret);
 	strcat(hex, "\n");
 
+	unlinkat(s->dir_fd, "key.new", 0);
+
 	CLEANUP_FD int fd = openat(s->dir_fd, "key.new",
-				   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+				   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
@@ -283,7 +286,7 @@ int state_read(struct state *s, const struct state_reader *rd, void *arg,
 		line[len - 1] = '\0';
 		r = read_line(line, rd, arg);
 	}
-	if (!r && ferror(in))
+	if (!r && !feof(in))            /* or what follows would be cut off */
 		r = -EIO;
 	fclose(in);
 	if (!r && ftruncate(s->fd, good))
@@ -390,7 +393,7 @@ int state_append(struct state *s, const struct state_root *root,
 	if (!r && !aside && fdatasync(fd))
 		r = -errno;
 	if (!r)
-		s->lines += lines;
+		*(aside ? &s->aside_lines : &s->lines) += lines;
 	else if (before >= 0 && ftruncate(fd, before))
 		return r;       /* half a line stays: the next one is lost too */
 	return r;
@@ -400,7 +403,7 @@ int state_rewrite_begin(struct state *s)
 {
 	s->aside_fd = openat(s->dir_fd, "journal.new", O_RDWR | O_CREAT |
 			     O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-	s->lines = 0;
+	s->aside_lines = 0;
 	return s->aside_fd < 0 ? -errno : 0;
 }
 
@@ -410,8 +413,11 @@ int state_rewrite_end(struct state *s, int err)
 		     renameat(s->dir_fd, "journal.new", s->dir_fd, "journal")))
 		err = -errno;
 	close(err ? s->aside_fd : s->fd);
-	if (!err) {
+	if (err) {
+		unlinkat(s->dir_fd, "journal.new", 0);
+	} else {
 		s->fd = s->aside_fd;
+		s->lines = s->aside_lines;
 		if (fsync(s->dir_fd))
 			err = -errno;
 	}
