@@ -20,6 +20,8 @@ bool composite_valid(const char *name)
 static bool read_ref(const char *s, size_t len, char *to)
 {
 	for (const char *end = s + len; s < end; s++) {
+		if (*s == '/')
+			return false;
 		if (*s != '%') {
 			*to++ = *s;
 			continue;
