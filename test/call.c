@@ -4,9 +4,10 @@
  */
 #include "test/call.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "test/must.h"
 
 enum { FH_MAX = 64, NAME_MAX_SENT = 255, READ_MAX = 1 << 20 };
 
@@ -37,8 +38,8 @@ static void get_fh(struct wire *w, struct fh *ret)
 	struct fh fh;
 	const uint8_t *p = wire_get_opaque(w, FH_MAX, &fh.len);
 
-	ck_assert_uint_gt(fh.len, 0);
-	ck_assert_uint_eq(fh.len % 4, 0);
+	must(fh.len > 0);
+	must(!(fh.len % 4));
 	memcpy(fh.data, p, fh.len);
 	if (ret)
 		*ret = fh;
@@ -49,7 +50,7 @@ static uint64_t get_time(struct wire *w)
 	uint64_t s = wire_get32(w);
 	uint32_t ns = wire_get32(w);
 
-	ck_assert_uint_lt(ns, 1000000000);
+	must(ns < 1000000000);
 	return s * 1000000000 + ns;
 }
 
@@ -72,8 +73,8 @@ void call_get_fattr(struct wire *w, struct fattr *ret)
 	a.atime = get_time(w);
 	a.mtime = get_time(w);
 	a.ctime = get_time(w);
-	ck_assert_uint_ne(a.fileid, 0);
-	ck_assert_uint_eq(a.mode & ~07777u, 0);
+	must(a.fileid != 0);
+	must(!(a.mode & ~07777u));
 	if (ret)
 		*ret = a;
 }
@@ -120,7 +121,7 @@ uint32_t call_mnt(struct raw *r, const char *path, struct fh *ret)
 		flavors = wire_get32(&reply);
 		for (uint32_t i = 0; i < flavors; i++)
 			has |= 1u << (wire_get32(&reply) & 31);
-		ck_assert_uint_eq(has, 3);      /* AUTH_NONE, AUTH_SYS */
+		must(has == 3);      /* AUTH_NONE, AUTH_SYS */
 	}
 	wire_end(&reply);
 	return status;
@@ -202,7 +203,7 @@ uint32_t call_access(struct raw *r, const struct fh *fh, uint32_t want,
 	call_get_post_op(&reply, attr);
 	if (status == N3_OK) {
 		bits = wire_get32(&reply);
-		ck_assert_uint_eq(bits & ~want, 0);
+		must(!(bits & ~want));
 		if (may)
 			*may = bits;
 	}
@@ -257,7 +258,7 @@ uint32_t call_read(struct raw *r, const struct fh *fh, uint64_t off,
 		size_t len;
 		const uint8_t *p = wire_get_opaque(&reply, count, &len);
 
-		ck_assert_uint_eq(said, len);
+		must(said == len);
 		replace(data, p, len);
 		if (eof)
 			*eof = end;
@@ -279,7 +280,7 @@ uint32_t call_read_all(struct raw *r, const struct fh *fh, uint32_t count,
 
 		if (status != N3_OK)
 			return status;
-		ck_assert(eof || part.len);
+		must(eof || part.len);
 		wire_put_bytes(data, part.p, part.len);
 	}
 	return N3_OK;
@@ -307,7 +308,7 @@ static void get_entries(struct page *p, bool plus)
 			p->cap = 2 * p->cap + 64;
 			p->entry = realloc(p->entry,
 					   p->cap * sizeof *p->entry);
-			ck_assert_ptr_nonnull(p->entry);
+			must(p->entry);
 		}
 		e = &p->entry[p->n++];
 		*e = (struct entry){ .fileid = wire_get64(w) };
@@ -315,20 +316,20 @@ static void get_entries(struct page *p, bool plus)
 							&e->len);
 		e->cookie = wire_get64(w);
 		e->dirsize = w->at - start - 4;
-		ck_assert_uint_ne(e->fileid, 0);
-		ck_assert_uint_gt(e->len, 0);
-		ck_assert_ptr_null(memchr(e->name, '/', e->len));
+		must(e->fileid != 0);
+		must(e->len > 0);
+		must(!memchr(e->name, '/', e->len));
 		if (plus) {
 			call_get_post_op(w, &e->attr);
 			if (wire_get_bool(w))
 				get_fh(w, &e->fh);
 			if (e->attr.sent)
-				ck_assert_uint_eq(e->attr.fileid, e->fileid);
+				must(e->attr.fileid == e->fileid);
 		}
 		e->size = w->at - start;
 	}
 	p->eof = wire_get_bool(w);
-	ck_assert(p->eof || p->n);      /* else a client would never end */
+	must(p->eof || p->n);      /* else a client would never end */
 }
 
 static uint32_t get_page(struct raw *r, const struct wire *call,

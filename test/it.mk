@@ -8,6 +8,7 @@ libit_a_SOURCES = \
 	test/call.c test/call.h \
 	test/fake.c test/fake.h \
 	test/harness.c test/harness.h \
+	test/must.h \
 	test/raw.c test/raw.h
 libit_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 

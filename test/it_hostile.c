@@ -153,6 +153,24 @@ START_TEST(modes_that_are_none)
 }
 END_TEST
 
+START_TEST(modes_that_are_no_numbers)
+{
+	static const char *const mode[] = {
+		"777777777777", "8", "-1", "+1", "100644x", "",
+	};
+
+	for (size_t i = 0; i < sizeof mode / sizeof *mode; i++) {
+		CLEANUP_FREE char *name = NULL;
+		struct fh fh;
+
+		ck_assert_int_ge(asprintf(&name, "bad@mode-%s", mode[i]), 0);
+		if (call_find(&conn, &top, name, &fh, NULL) == N3_OK)
+			ck_assert_uint_eq(call_find(&conn, &fh, "x", NULL,
+						    NULL), N3_IO);
+	}
+}
+END_TEST
+
 START_TEST(what_is_not_there)
 {
 	static const char *const name[] = {
@@ -276,6 +294,7 @@ static void add(TCase *c)
 	tcase_add_test(c, names_that_are_there_twice);
 	tcase_add_test(c, names_out_of_order);
 	tcase_add_test(c, modes_that_are_none);
+	tcase_add_test(c, modes_that_are_no_numbers);
 	tcase_add_test(c, what_is_not_there);
 	tcase_add_test(c, trees_cut_short);
 	tcase_add_test(c, odd_links);

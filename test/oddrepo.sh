@@ -97,8 +97,10 @@ hostile() {
 		printf '040000 %s m040000\n' "$good"
 		printf '40755 %s m40755\n' "$good"
 		printf '140000 %s m140000\n' "$b"
-		printf '777777777777 %s m777777777777\n' "$b"
 	} | raw_tree)"
+	for m in 777777777777 8 -1 +1 100644x ''; do
+		plain "mode-$m" "$(printf '%s %s x\n' "$m" "$b" | raw_tree)"
+	done
 	# Entries that name what is not there, or is of another kind.
 	missing=00000000000000000000000000000000000000ff
 	plain missing "$({

@@ -5,7 +5,6 @@
 #include "test/raw.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -13,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "test/must.h"
 
 enum { PATIENCE_MS = 10000, RECORD_MAX = 2 << 20 };
 
@@ -31,7 +32,7 @@ void wire_put_bytes(struct wire *w, const void *data, size_t len)
 	if (w->cap - w->len < len) {
 		w->cap = 2 * w->cap + len;
 		w->p = realloc(w->p, w->cap);
-		ck_assert_ptr_nonnull(w->p);
+		must(w->p);
 	}
 	memcpy(w->p + w->len, data, len);
 	w->len += len;
@@ -62,7 +63,7 @@ const uint8_t *wire_get_bytes(struct wire *w, size_t len)
 {
 	const uint8_t *p = w->p + w->at;
 
-	ck_assert_uint_le(len, w->len - w->at);
+	must(len <= w->len - w->at);
 	w->at += len;
 	return p;
 }
@@ -86,7 +87,7 @@ bool wire_get_bool(struct wire *w)
 {
 	uint32_t v = wire_get32(w);
 
-	ck_assert_uint_le(v, 1);
+	must(v <= 1);
 	return v;
 }
 
@@ -95,17 +96,17 @@ const uint8_t *wire_get_opaque(struct wire *w, size_t max, size_t *len)
 	const uint8_t *p, *pad;
 
 	*len = wire_get32(w);
-	ck_assert_uint_le(*len, max);
+	must(*len <= max);
 	p = wire_get_bytes(w, *len);
 	pad = wire_get_bytes(w, -*len % 4);
 	for (size_t i = 0; i < -*len % 4; i++)
-		ck_assert_uint_eq(pad[i], 0);
+		must(pad[i] == 0);
 	return p;
 }
 
 void wire_end(struct wire *w)
 {
-	ck_assert_uint_eq(w->at, w->len);
+	must(w->at == w->len);
 }
 
 /* ---- connection ---- */
@@ -121,8 +122,8 @@ void raw_open(struct raw *r, uint16_t port)
 
 	*r = (struct raw){ .fd = socket(AF_INET, SOCK_STREAM, 0),
 			   .port = port, .xid = 0x10000 };
-	ck_assert_int_ge(r->fd, 0);
-	ck_assert_int_eq(connect(r->fd, (struct sockaddr *)&to, sizeof to), 0);
+	must(r->fd >= 0);
+	must(connect(r->fd, (struct sockaddr *)&to, sizeof to) == 0);
 	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
@@ -143,7 +144,7 @@ void raw_send(struct raw *r, const void *data, size_t len)
 		/* It may have closed on us: raw_receive() will tell. */
 		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
 			return;
-		ck_assert_int_gt(n, 0);
+		must(n > 0);
 		p += n;
 		len -= (size_t)n;
 	}
@@ -168,13 +169,13 @@ static bool receive(struct raw *r, void *to, size_t len)
 		int waited = poll(&ready, 1, PATIENCE_MS);
 		ssize_t n;
 
-		ck_assert_msg(waited == 1, "no answer in %d ms", PATIENCE_MS);
+		must(waited == 1);      /* the server answers in time */
 		n = recv(r->fd, p + got, len - got, 0);
 		if (n == 0 || (n < 0 && errno == ECONNRESET)) {
-			ck_assert_uint_eq(got, 0);
+			must(got == 0);
 			return false;
 		}
-		ck_assert_int_gt(n, 0);
+		must(n > 0);
 		got += (size_t)n;
 	}
 	return true;
@@ -189,19 +190,19 @@ bool raw_receive(struct raw *r, struct wire *ret)
 		uint32_t len;
 
 		if (!receive(r, &head, sizeof head)) {
-			ck_assert_uint_eq(ret->len, 0);
+			must(ret->len == 0);
 			return false;
 		}
 		head = ntohl(head);
 		len = head & ~RAW_LAST;
-		ck_assert_uint_le(ret->len + len, RECORD_MAX);
+		must(ret->len + len <= RECORD_MAX);
 		if (ret->cap < ret->len + len) {
 			ret->cap = ret->len + len;
 			ret->p = realloc(ret->p, ret->cap);
-			ck_assert_ptr_nonnull(ret->p);
+			must(ret->p);
 		}
 		if (len)
-			ck_assert(receive(r, ret->p + ret->len, len));
+			must(receive(r, ret->p + ret->len, len));
 		ret->len += len;
 	} while (!(head & RAW_LAST));
 	return true;
@@ -243,12 +244,12 @@ struct raw_reply raw_reply(struct wire *w)
 	struct raw_reply r;
 
 	r.xid = wire_get32(w);
-	ck_assert_uint_eq(wire_get32(w), 1);            /* REPLY */
+	must(wire_get32(w) == 1);        /* REPLY */
 	r.stat = wire_get32(w);
-	ck_assert_uint_le(r.stat, RAW_DENIED);
+	must(r.stat <= RAW_DENIED);
 	if (r.stat == RAW_ACCEPTED) {
-		ck_assert_uint_eq(wire_get32(w), 0);    /* AUTH_NONE */
-		ck_assert_uint_eq(wire_get32(w), 0);
+		must(wire_get32(w) == 0);        /* AUTH_NONE */
+		must(wire_get32(w) == 0);
 	}
 	r.why = wire_get32(w);
 	return r;
@@ -259,9 +260,9 @@ void raw_call(struct raw *r, const struct wire *call, struct wire *reply)
 	struct raw_reply head;
 
 	raw_record(r, call);
-	ck_assert(raw_receive(r, reply));
+	must(raw_receive(r, reply));
 	head = raw_reply(reply);
-	ck_assert_uint_eq(head.xid, r->xid);
-	ck_assert_uint_eq(head.stat, RAW_ACCEPTED);
-	ck_assert_uint_eq(head.why, RAW_SUCCESS);
+	must(head.xid == r->xid);
+	must(head.stat == RAW_ACCEPTED);
+	must(head.why == RAW_SUCCESS);
 }
