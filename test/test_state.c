@@ -601,8 +601,6 @@ START_TEST(rewrite_may_fail_at_the_end)
 {
 	struct state *s = open_expecting("");
 	CLEANUP_FREE char *aside = path("journal.new");
-	CLEANUP_FREE char *journal = path("journal");
-	CLEANUP_FREE char *saved = path("saved");
 
 	append_top(s, 1);
 	ck_assert_int_eq(state_rewrite_begin(s), 0);
