@@ -22,6 +22,7 @@
 #ifndef BACKEND_BACKEND_H
 #define BACKEND_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -80,6 +81,7 @@ struct job {
 
 struct backend_ops {
 	const char *name;       /* as in the configuration: "local" */
+	bool far;               /* a job costs a round trip */
 
 	/* On error write one line for a human into 'why': what is wrong and
 	 * what to do about it. */

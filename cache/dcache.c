@@ -263,6 +263,7 @@ struct sizes *sizes_new(const struct tree *t, uint32_t part)
 	s->v.refs = 1;
 	s->v.cost = sizeof *s + n * sizeof *s->size;
 	s->v.free = sizes_free;
+	s->retry = 0;
 	s->n = n;
 	for (uint32_t i = 0; i < n; i++)
 		s->size[i] = SIZE_UNKNOWN;

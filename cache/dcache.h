@@ -95,6 +95,8 @@ enum { SIZES_PART = 1024 };
 
 struct sizes {
 	struct value v;
+	uint64_t retry;         /* clock_ms() from which to ask for unknown
+				 * ones again */
 	uint32_t n;             /* entries part * SIZES_PART and following */
 	uint64_t size[];        /* bytes; SIZE_UNKNOWN */
 };

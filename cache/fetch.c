@@ -362,6 +362,7 @@ static void errand_done(struct job *job, int err)
 			fail(e, err);
 			return;
 		}
+		e->sizes->retry = clock_ms() + TROUBLE_TTL;
 		flight_done(e->f->flights, &e->key, &TAKE(e->sizes)->v, 0, 0);
 		errand_free(e);
 	} else if (err && !e->landed) {
@@ -436,23 +437,16 @@ static void publish(struct errand *e)
 		land_history(e, h);
 }
 
-/* No answer: show what is known, if anything is. */
+/* No answer: show what is known, if anything is.  But a ref that is no more
+ * is no name any more. */
 static void give_up(struct errand *e, struct history *known)
 {
-	struct history *h;
-	int r = e->err;
-
-	if (r == -ENOENT) {
-		r = root_gone(e->f->opt.roots, e->key.scope, &h);
-	} else if (known) {
-		complain(e, r);
-		h = history_of(value_ref(&known->v));
-		r = 0;
+	if (!known || e->err == -ENOENT) {
+		fail(e, e->err);
+		return;
 	}
-	if (r)
-		fail(e, r);
-	else
-		land_history(e, h);
+	complain(e, e->err);
+	land_history(e, history_ref(known));
 }
 
 /* A root, from job to job: which commit; then, when it is another one than
@@ -480,7 +474,7 @@ static void run_root(struct errand *e)
 			give_up(e, known);
 		else if (!e->commit.len)
 			publish(e);
-		else if (known && !known->gone &&
+		else if (known &&
 			 oid_eq(&history_now(known)->commit, &e->commit))
 			land_history(e, TAKE(known));
 		else
@@ -689,16 +683,26 @@ int fetch_size(struct fetcher *f, const struct source *source,
 		.oid = tree->oid,
 	};
 	struct value *v;
-	int r = flight_get(f->flights, &key, &hint, w, &v);
 
-	if (r)
-		return r;
+	for (;;) {
+		int r = flight_get(f->flights, &key, &hint, w, &v);
 
-	uint64_t size = ((struct sizes *)v)->size[index % SIZES_PART];
+		if (r)
+			return r;
 
-	value_unref(v);
-	if (size == SIZE_UNKNOWN)
-		return -EIO;
-	*ret = size;
-	return 0;
+		const struct sizes *s = (struct sizes *)v;
+		uint64_t size = s->size[index % SIZES_PART];
+		bool again = size == SIZE_UNKNOWN && w &&
+			     clock_ms() >= s->retry;
+
+		if (again)
+			flight_drop(f->flights, &key, v);
+		value_unref(v);
+		if (again)
+			continue;
+		if (size == SIZE_UNKNOWN)
+			return -EIO;
+		*ret = size;
+		return 0;
+	}
 }

@@ -374,3 +374,21 @@ struct value *flight_add(struct flights *t, const struct key *k,
 	shrink(t);
 	return v;
 }
+
+void flight_drop(struct flights *t, const struct key *k,
+		 const struct value *v)
+{
+	uint64_t h = hash(k);
+	struct shard *s = shard_of(t, h);
+	struct list dead;
+
+	list_init(&dead);
+	pthread_mutex_lock(&s->lock);
+	struct flight **at = slot(t, s, h, k);
+
+	if (*at && (*at)->state == READY && (*at)->value == v &&
+	    !(*at)->refreshing)
+		forget(t, at, &dead);
+	pthread_mutex_unlock(&s->lock);
+	bury(&dead);
+}

@@ -89,6 +89,10 @@ void flight_done(struct flights *, const struct key *, struct value *v,
 struct value *flight_add(struct flights *, const struct key *,
 			 struct value *v);
 
+/* Forget 'key' if 'v' is what is kept under it: it turned out to be of no
+ * use any more. */
+void flight_drop(struct flights *, const struct key *, const struct value *v);
+
 /* Bytes charged now. */
 size_t flights_cost(const struct flights *);
 

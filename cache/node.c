@@ -233,8 +233,6 @@ int node_lookup_top(struct fs *fs, const char *name, size_t len,
 		node_pin(fs, TAKE(h), now, ret);
 		return 0;
 	}
-	if (h->gone)
-		return -ENOENT;
 	r = inode_root(&fs->in, h->root, &d);
 	if (!r)
 		node_dir(fs, d, TAKE(h), ret);
@@ -304,9 +302,9 @@ int fs_lookup(struct node *n, const char *name, size_t len, struct waiter *w,
 		return -ENOTDIR;
 	if (len > FS_NAME_MAX)
 		return -ENAMETOOLONG;
-	if (!len || (len == 1 && *name == '.')) {
-		if (!len)
-			return -ENOENT;
+	if (!len || memchr(name, '/', len))
+		return -ENOENT;
+	if (len == 1 && *name == '.') {
 		node_copy(n, ret);
 		return 0;
 	}

@@ -146,40 +146,36 @@ static bool entry_where(const struct listing_dir *ld, uint32_t i,
 	return true;
 }
 
-/* The first entry's attributes are waited for, so that every reply gets on;
- * after it, a reply ends where the next ones would have to be. */
+/* Attributes that are near are waited for, which is what the client would
+ * do next; those that would cost a round trip are left out. */
 static int list_entries(struct listing *l, struct listing_dir *ld,
 			uint64_t cookie)
 {
 	struct node *n = ld->n;
 	struct tree *t = ld->tree;
-	uint64_t first = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
-	struct attr attr;
-	int r = 0;
+	struct waiter *w = n->dir->root->source->backend->ops->far ? NULL :
+			   ld->w;
 
-	if (l->plus && first < t->n)
-		r = entry_attr(n->fs, n->dir, n->hist, ld->state, ld->at, t,
-			       (uint32_t)first, ld->w, &attr);
-	if (r == -EINPROGRESS)
-		return r;
 	list_dots(l, n, cookie);
-	for (uint64_t at = first; at < t->n && !l->full; at++) {
+	for (uint64_t at = cookie < COOKIE_FIRST ? 0 :
+	     cookie - COOKIE_FIRST + 1; at < t->n && !l->full; at++) {
 		uint32_t i = (uint32_t)at;
 		uint64_t id = entry_id(n->fs, n->dir, t, i);
-		bool has_place = false;
+		bool has_attr = false, has_place = false;
 		struct where where;
+		struct attr attr;
 
-		if (l->plus && at > first)
-			r = entry_attr(n->fs, n->dir, n->hist, ld->state,
-				       ld->at, t, i, NULL, &attr);
-		if (r == -EINPROGRESS) {
-			l->full = true;
-			break;
-		}
-		if (l->plus)
+		if (l->plus) {
+			int r = entry_attr(n->fs, n->dir, n->hist, ld->state,
+					   ld->at, t, i, w, &attr);
+
+			if (r == -EINPROGRESS && w)
+				return r;
+			has_attr = !r;
 			has_place = entry_where(ld, i, id, &where);
+		}
 		list_one(l, tree_name(t, i), t->entry[i].len, id,
-			 COOKIE_FIRST + at, l->plus && !r ? &attr : NULL,
+			 COOKIE_FIRST + at, has_attr ? &attr : NULL,
 			 has_place ? &where : NULL);
 	}
 	return 0;

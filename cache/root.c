@@ -294,7 +294,6 @@ static struct history *history_alloc(struct roots *rs, uint32_t n,
 	h->v.free = history_free;
 	h->root = root;
 	h->serial = atomic_fetch_add(&rs->serial, 1) + 1;
-	h->gone = false;
 	h->n = n;
 	return h;
 }
@@ -364,7 +363,7 @@ int root_publish(struct roots *rs, const struct source *s, const char *ref,
 	if (root && (strcmp(root->name, s->name) ||
 		     strcmp(root->ref ? root->ref : "", ref ? ref : "")))
 		return -EIO;
-	if (last && !old->gone && oid_eq(&last->commit, commit)) {
+	if (last && oid_eq(&last->commit, commit)) {
 		*ret = history_of(value_ref(&old->v));
 		return 0;
 	}
@@ -403,33 +402,6 @@ int root_publish(struct roots *rs, const struct source *s, const char *ref,
 
 	if (!h)
 		return -ENOMEM;
-	*ret = history_of(value_ref(&h->v));
-	publish(rs, entry, h);
-	return 0;
-}
-
-int root_gone(struct roots *rs, uint64_t id, struct history **ret)
-{
-	const struct root *root = root_find(rs, id);
-	CLEANUP_HISTORY struct history *old =
-		root ? root_history(rs, root) : NULL;
-
-	if (!old)
-		return -ENOENT;
-	if (old->gone) {
-		*ret = TAKE(old);
-		return 0;
-	}
-
-	struct history *h = history_alloc(rs, old->n, root);
-
-	if (!h)
-		return -ENOMEM;
-	memcpy(h->epoch, old->epoch, old->n * sizeof *old->epoch);
-	h->gone = true;
-	pthread_mutex_lock(&rs->lock);
-	struct slot *entry = find(rs, id);
-	pthread_mutex_unlock(&rs->lock);
 	*ret = history_of(value_ref(&h->v));
 	publish(rs, entry, h);
 	return 0;

@@ -61,7 +61,6 @@ struct history {
 	struct value v;
 	const struct root *root;
 	uint64_t serial;        /* another number for another content */
-	bool gone;              /* the ref is no more; shows what it held */
 	uint32_t n;             /* at least 1 */
 	struct epoch epoch[];   /* oldest first */
 };
@@ -124,8 +123,6 @@ struct history *root_history(struct roots *, const struct root *);
 int root_publish(struct roots *, const struct source *, const char *ref,
 		 const struct oid *commit, const struct oid *tree,
 		 int64_t time, struct history **ret);
-/* The ref of a known root is no more.  -ENOENT: it never was. */
-int root_gone(struct roots *, uint64_t id, struct history **ret);
 
 /* When the list of sources, or what one of them shows, changed last. */
 struct timespec roots_changed(struct roots *);

@@ -209,8 +209,12 @@ int fs_resolve(struct fs *fs, const struct where *where, struct waiter *w,
 	if (!root || !root->source)
 		return -ESTALE;
 	r = fetch_history(fs->fetcher, root->source, root->ref, w, &h);
-	if (r)
-		return r;
+	/* A ref that is no more goes on showing what it held to those who
+	 * are inside. */
+	if (r == -ENOENT)
+		h = root_history(fs->roots, root);
+	if (r && !h)
+		return r == -ENOENT ? -ESTALE : r;
 	if (where->kind == NODE_PIN) {
 		for (uint32_t i = h->n; i--;) {
 			if (inode_pin_id(&fs->in, root->id,
