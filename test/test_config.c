@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* What the server is told: command lines, files, and both together. */
+#include <check.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "nfsd/config.h"
+
+enum { ARGS_MAX = 16 };
+
+static char dir[] = "/tmp/gitnfs-config-XXXXXX";
+static struct config c;
+static char why[CONFIG_WHY];
+
+static void make_dir(const char *path)
+{
+	ck_assert(!mkdir(path, 0755) || errno == EEXIST);
+}
+
+/* Everything below a directory of the program's own, where the tests also
+ * stand: no configuration of this machine is ever found. */
+static void begin(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert(!chdir(dir));
+	setenv("HOME", dir, 1);
+	setenv("XDG_CONFIG_HOME", dir, 1);
+	unsetenv("XDG_STATE_HOME");
+	unsetenv("XDG_CACHE_HOME");
+	make_dir("linux.git");
+	make_dir("work");
+	make_dir("work/.git");
+	make_dir("with@sign");
+	make_dir("a=b");
+	make_dir(".git");
+}
+
+static void end(void)
+{
+	CLEANUP_FREE char *command = NULL;
+
+	config_free(&c);
+	ck_assert(!chdir("/"));
+	ck_assert_int_gt(asprintf(&command, "rm -rf '%s'", dir), 0);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* Load the command line "gitnfsd ARGS..."; NULL ends it. */
+static int load(const char *arg, ...)
+{
+	char *argv[ARGS_MAX + 2] = { strdup("gitnfsd") };
+	int argc = 1, r;
+	va_list ap;
+
+	va_start(ap, arg);
+	for (; arg; arg = va_arg(ap, const char *)) {
+		ck_assert_int_le(argc, ARGS_MAX);
+		argv[argc++] = strdup(arg);
+	}
+	va_end(ap);
+	config_free(&c);
+	memset(why, 0, sizeof why);
+	r = config_load(&c, argc, argv, why);
+	/* getopt reorders, but keeps them all. */
+	for (int i = 0; i < argc; i++)
+		free(argv[i]);
+	/* What is wrong is said in one line; otherwise nothing is. */
+	ck_assert((r != 0) == (*why != 0));
+	ck_assert_ptr_null(strchr(why, '\n'));
+	return r;
+}
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "w");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static int load_file(const char *text)
+{
+	write_file("conf", text);
+	return load("-c", "conf", NULL);
+}
+
+#define says(word) \
+	ck_assert_msg(strstr(why, word), "it says: %s", why)
+
+static void source_is(size_t i, const char *name, const char *url,
+		      const char *ref)
+{
+	ck_assert_uint_lt(i, c.nsource);
+	ck_assert_str_eq(c.source[i].name, name);
+	ck_assert_str_eq(c.source[i].url, url);
+	ck_assert_pstr_eq(c.source[i].ref, ref);
+}
+
+/* ---- sources ---- */
+
+START_TEST(sources)
+{
+	static const struct {
+		const char *arg, *name, *url, *ref;
+	} good[] = {
+		{ "linux.git", "linux", "linux.git", NULL },
+		{ "linux.git///", "linux", "linux.git///", NULL },
+		{ "./linux.git", "linux", "./linux.git", NULL },
+		{ "work", "work", "work", NULL },
+		{ "work/.git", "work", "work/.git", NULL },
+		{ "work/.git/", "work", "work/.git/", NULL },
+		{ "work/.", "work", "work/.", NULL },
+		{ "work@main", "work", "work", "main" },
+		{ "work@feature/x@y", "work", "work", "feature/x@y" },
+		{ "work/@v1", "work", "work/", "v1" },
+		{ "x=work@main", "x", "work", "main" },
+		{ "x=work", "x", "work", NULL },
+		{ "with@sign", "with@sign", "with@sign", NULL },
+		{ "with@sign@v1", "with@sign", "with@sign", "v1" },
+		{ "x=with@sign@v/1", "x", "with@sign", "v/1" },
+		{ "a=b", "a=b", "a=b", NULL },
+		{ "x=a=b", "x", "a=b", NULL },
+		{ "missing", "missing", "missing", NULL },
+		{ "/no/such/place.git", "place", "/no/such/place.git", NULL },
+		{ "https://example.org/a/b.git", "b",
+		  "https://example.org/a/b.git", NULL },
+		{ "https://example.org/a/b.git@v1", "b",
+		  "https://example.org/a/b.git", "v1" },
+		{ "https://me@example.org/a/b", "b",
+		  "https://me@example.org/a/b", NULL },
+		{ "n=https://me@example.org/a/b@r/s", "n",
+		  "https://me@example.org/a/b", "r/s" },
+		{ "https://example.org/b?c=d", "b?c=d",
+		  "https://example.org/b?c=d", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		ck_assert_msg(!load(good[i].arg, NULL), "%s: %s", good[i].arg,
+			      why);
+		source_is(0, good[i].name, good[i].url, good[i].ref);
+		ck_assert_uint_eq(c.nsource, 1);
+	}
+}
+END_TEST
+
+START_TEST(wrong_sources)
+{
+	static const char *const bad[] = {
+		"", "=", "=work", "x=", "work@", "x=work@", "/",
+		"https://example.org/a@",
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		ck_assert_msg(load(bad[i], NULL) == -EINVAL, "\"%s\"", bad[i]);
+		says("source");
+	}
+	ck_assert_int_eq(load(NULL), -EINVAL);
+	says("nothing to serve");
+}
+END_TEST
+
+/* Names of what has none where it stands. */
+START_TEST(names_from_where_we_are)
+{
+	const char *base = strrchr(dir, '/') + 1;
+	CLEANUP_FREE char *url = NULL;
+
+	ck_assert_int_eq(load(".", NULL), 0);
+	source_is(0, base, ".", NULL);
+	ck_assert_int_eq(load(".@main", NULL), 0);
+	source_is(0, base, ".", "main");
+	ck_assert_int_eq(load(".git", NULL), 0);
+	source_is(0, base, ".git", NULL);
+	ck_assert_int_eq(load("./.git/", NULL), 0);
+	source_is(0, base, "./.git/", NULL);
+	ck_assert_int_eq(load("work/..", NULL), 0);
+	source_is(0, base, "work/..", NULL);
+	ck_assert_int_gt(asprintf(&url, "file://%s/work@v1", dir), 0);
+	ck_assert_int_eq(load(url, NULL), 0);
+	ck_assert_str_eq(c.source[0].name, "work");
+	ck_assert_str_eq(c.source[0].ref, "v1");
+}
+END_TEST
+
+/* However it is reached, it is the same repository. */
+START_TEST(locations)
+{
+	CLEANUP_FREE char *real = realpath("work", NULL);
+	CLEANUP_FREE char *url = NULL;
+
+	ck_assert(!symlink("work", "link") || errno == EEXIST);
+	ck_assert_int_gt(asprintf(&url, "u=file://%s/work", dir), 0);
+	ck_assert_int_eq(load("work", "link", "x=work/../link/@v1", url,
+			      "https://example.org/work", "none", NULL), 0);
+	ck_assert_str_eq(c.source[0].location, real);
+	ck_assert_str_eq(c.source[1].location, real);
+	ck_assert_str_eq(c.source[1].name, "link");
+	ck_assert_str_eq(c.source[2].location, real);
+	ck_assert_str_eq(c.source[3].location, real);
+	ck_assert_str_eq(c.source[4].location, "https://example.org/work");
+	ck_assert_str_eq(c.source[5].location, "none");
+}
+END_TEST
+
+/* ---- options ---- */
+
+START_TEST(defaults)
+{
+	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_int_eq(c.mode, CONFIG_SERVE);
+	ck_assert_uint_eq(c.nlisten, 1);
+	ck_assert_str_eq(c.listen[0], "127.0.0.1:2049");
+	ck_assert_uint_eq(c.memory, 256 << 20);
+	ck_assert_uint_eq(c.loops, 0);
+	ck_assert_int_eq(c.log_level, LOG_INFO);
+	ck_assert_ptr_nonnull(strstr(c.state_dir, "/gitnfs"));
+	ck_assert_ptr_nonnull(strstr(c.cache_dir, "/gitnfs"));
+}
+END_TEST
+
+START_TEST(options)
+{
+	ck_assert_int_eq(load("-l", "127.0.0.1:0", "work", "--listen=[::1]:99",
+			      "--state-dir", "s", "--cache-dir=c",
+			      "--cache-memory", "1g", "--loops", "3",
+			      "--log-level=debug", "--check-config",
+			      "linux.git", NULL), 0);
+	ck_assert_int_eq(c.mode, CONFIG_CHECK);
+	ck_assert_uint_eq(c.nlisten, 2);
+	ck_assert_str_eq(c.listen[0], "127.0.0.1:0");
+	ck_assert_str_eq(c.listen[1], "[::1]:99");
+	ck_assert_str_eq(c.state_dir, "s");
+	ck_assert_str_eq(c.cache_dir, "c");
+	ck_assert_uint_eq(c.memory, 1 << 30);
+	ck_assert_uint_eq(c.loops, 3);
+	ck_assert_int_eq(c.log_level, LOG_DEBUG);
+	ck_assert_uint_eq(c.nsource, 2);
+	ck_assert_int_eq(load("--cache-memory=65536", "work", NULL), 0);
+	ck_assert_uint_eq(c.memory, 65536);
+	ck_assert_int_eq(load("--help", NULL), 0);
+	ck_assert_int_eq(c.mode, CONFIG_HELP);
+	ck_assert_int_eq(load("--version", NULL), 0);
+	ck_assert_int_eq(c.mode, CONFIG_VERSION);
+}
+END_TEST
+
+START_TEST(wrong_options)
+{
+	static const struct {
+		const char *arg, *word;
+	} bad[] = {
+		{ "--nonsense", "--nonsense" }, { "-x", "-x" },
+		{ "--help=me", "--help" }, { "-l", "-l" },
+		{ "--listen", "--listen" }, { "--listen=", "--listen" },
+		{ "--listen=here", "here" }, { "--listen=:1", ":1" },
+		{ "--listen=127.0.0.1", "127.0.0.1" },
+		{ "--listen=127.0.0.1:", "127.0.0.1:" },
+		{ "--listen=127.0.0.1:65536", "65536" },
+		{ "--listen=127.0.0.1: 1", "127.0.0.1: 1" },
+		{ "--listen=::1:2049", "::1:2049" },
+		{ "--listen=[::1]2049", "[::1]2049" },
+		{ "--listen=[::1", "[::1" }, { "--listen=[]:1", "[]:1" },
+		{ "--loops=0", "0" }, { "--loops=-1", "-1" },
+		{ "--loops=1025", "1025" }, { "--loops=two", "two" },
+		{ "--cache-memory=0", "0" }, { "--cache-memory=-1m", "-1m" },
+		{ "--cache-memory=1t", "1t" }, { "--cache-memory=", "\"\"" },
+		{ "--log-level=loud", "loud" }, { "--state-dir=", "" },
+		{ "--cache-dir=", "" },
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		ck_assert_msg(load(bad[i].arg, NULL) == -EINVAL, "%s",
+			      bad[i].arg);
+		says(bad[i].word);
+		/* The first of two that are wrong is told. */
+		ck_assert_int_eq(load("work", "--loops=99999", bad[i].arg,
+				      NULL), -EINVAL);
+	}
+}
+END_TEST
+
+/* ---- files ---- */
+
+static const char whole[] =
+"[server]\n"
+"	listen = 127.0.0.1:1\n"
+"	listen = [::1]:2\n"
+"	loops = 2\n"
+"	log-level = warning\n"
+"[state]\n"
+"	dir = ~/state\n"
+"[cache]\n"
+"	dir = /var/tmp/cache\n"
+"	memory = 64m\n"
+"[source \"linux\"]\n"
+"	url = linux.git\n"
+"	ref = v6.1\n"
+"[source \"My.Work\"]\n"
+"	url = ~/work\n";
+
+START_TEST(a_whole_file)
+{
+	CLEANUP_FREE char *state = NULL, *work = NULL;
+
+	ck_assert_int_gt(asprintf(&state, "%s/state", dir), 0);
+	ck_assert_int_gt(asprintf(&work, "%s/work", dir), 0);
+	ck_assert_msg(!load_file(whole), "%s", why);
+	ck_assert_uint_eq(c.nlisten, 2);
+	ck_assert_str_eq(c.listen[0], "127.0.0.1:1");
+	ck_assert_str_eq(c.listen[1], "[::1]:2");
+	ck_assert_uint_eq(c.loops, 2);
+	ck_assert_int_eq(c.log_level, LOG_WARNING);
+	ck_assert_str_eq(c.state_dir, state);
+	ck_assert_str_eq(c.cache_dir, "/var/tmp/cache");
+	ck_assert_uint_eq(c.memory, 64 << 20);
+	ck_assert_uint_eq(c.nsource, 2);
+	source_is(0, "linux", "linux.git", "v6.1");
+	source_is(1, "My.Work", work, NULL);
+	ck_assert_str_eq(c.source[1].location, c.source[1].url);
+}
+END_TEST
+
+START_TEST(the_command_line_wins)
+{
+	write_file("conf", whole);
+	ck_assert_int_eq(load("--config=conf", "-l", "127.0.0.1:9",
+			      "--loops=5", "--log-level=error",
+			      "--state-dir=s", "--cache-dir=c",
+			      "--cache-memory=1m", "linux=work", "other=work",
+			      NULL), 0);
+	ck_assert_uint_eq(c.nlisten, 1);
+	ck_assert_str_eq(c.listen[0], "127.0.0.1:9");
+	ck_assert_uint_eq(c.loops, 5);
+	ck_assert_int_eq(c.log_level, LOG_ERROR);
+	ck_assert_str_eq(c.state_dir, "s");
+	ck_assert_str_eq(c.cache_dir, "c");
+	ck_assert_uint_eq(c.memory, 1 << 20);
+	ck_assert_uint_eq(c.nsource, 3);
+	source_is(0, "linux", "work", NULL);
+	source_is(1, "other", "work", NULL);
+	ck_assert_str_eq(c.source[2].name, "My.Work");
+}
+END_TEST
+
+START_TEST(wrong_files)
+{
+	static const struct {
+		const char *text, *word;
+	} bad[] = {
+		{ "[nonsense]\n\tkey = x\n", "nonsense.key" },
+		{ "[server]\n\tlisen = x\n", "server.lisen" },
+		{ "[server \"x\"]\n\tloops = 2\n", "server.x.loops" },
+		{ "[source]\n\turl = x\n", "source.url" },
+		{ "[source \"x\"]\n\tpath = x\n", "source.x.path" },
+		{ "[source \"x\"]\n\tref = main\n", "needs a url" },
+		{ "[source \"x\"]\n\turl =\n", "needs a url" },
+		{ "[source \"x\"]\n\turl\n", "source.x.url" },
+		{ "[source \"x\"]\n\turl = ~nobody/x\n", "~nobody/x" },
+		{ "[server]\n\tlisten = here\n", "here" },
+		{ "[server]\n\tloops = many\n", "many" },
+		{ "[server]\n\tlog-level = loud\n", "loud" },
+		{ "[cache]\n\tmemory = lots\n", "lots" },
+		{ "[cache]\n\tmemory\n", "cache.memory" },
+		{ "[state]\n\tdir =\n", "state.dir" },
+		{ "[unfinished\n", "conf" },
+		{ "key without section\n", "conf" },
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		int r = load_file(bad[i].text);
+
+		ck_assert_msg(r == -EBADMSG, "%s: %d", bad[i].text, r);
+		says(bad[i].word);
+		says("conf");
+	}
+	ck_assert_int_eq(load_file(""), -EINVAL);
+	says("nothing to serve");
+	ck_assert_int_eq(load("-c", "none", "work", NULL), -ENOENT);
+	says("none");
+	ck_assert_int_eq(load("-c", ".", "work", NULL), -EBADMSG);
+}
+END_TEST
+
+START_TEST(a_file_includes_another)
+{
+	write_file("more", "[source \"x\"]\n\turl = work\n");
+	ck_assert_msg(!load_file("[include]\n\tpath = more\n"), "%s", why);
+	source_is(0, "x", "work", NULL);
+}
+END_TEST
+
+/* The usual file is used when it is there.  Root's is not ours to write. */
+START_TEST(the_usual_file)
+{
+	if (!geteuid())
+		return;
+	make_dir("gitnfs");
+	write_file("gitnfs/gitnfs.conf", "[server]\n\tloops = 7\n");
+	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_uint_eq(c.loops, 7);
+	/* Another takes its place. */
+	ck_assert_int_eq(load("-c", "/dev/null", "work", NULL), 0);
+	ck_assert_uint_eq(c.loops, 0);
+	ck_assert(!unlink("gitnfs/gitnfs.conf"));
+	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_uint_eq(c.loops, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("config");
+	TCase *t = tcase_create("config");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_unchecked_fixture(t, begin, end);
+	tcase_add_test(t, sources);
+	tcase_add_test(t, wrong_sources);
+	tcase_add_test(t, names_from_where_we_are);
+	tcase_add_test(t, locations);
+	tcase_add_test(t, defaults);
+	tcase_add_test(t, options);
+	tcase_add_test(t, wrong_options);
+	tcase_add_test(t, a_whole_file);
+	tcase_add_test(t, the_command_line_wins);
+	tcase_add_test(t, wrong_files);
+	tcase_add_test(t, a_file_includes_another);
+	tcase_add_test(t, the_usual_file);
+	suite_add_tcase(s, t);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
