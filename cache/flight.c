@@ -327,7 +327,7 @@ void flight_done(struct flights *t, const struct key *k, struct value *v,
 	}
 	list_take(&waiters, &f->waiters);
 	f->refreshing = false;
-	if (f->state == READY && !v) {          /* refresh failed: keep the old */
+	if (f->state == READY && !v && err != -ENOENT) {        /* keep the old */
 		if (f->expires)                 /* else it holds for ever */
 			f->expires = now + ttl;
 		goto out;
