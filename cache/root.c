@@ -327,8 +327,7 @@ static void publish(struct roots *rs, struct slot *e, struct history *h)
 	old = e->hist;
 	e->hist = h;
 	/* What "/" lists shows in its times, so that clients look again. */
-	if (!e->root.ref && e->root.source &&
-	    after(&history_now(h)->ctime, &rs->changed))
+	if (!e->root.ref && after(&history_now(h)->ctime, &rs->changed))
 		rs->changed = history_now(h)->ctime;
 	pthread_mutex_unlock(&rs->lock);
 	if (old)
@@ -379,6 +378,11 @@ int root_publish(struct roots *rs, const struct source *s, const char *ref,
 	/* A pinned name is the same at every server, whenever first seen. */
 	e.ctime = ref && !oid_parse(ref, strlen(ref), &oid) ? e.mtime :
 							      clock_wall();
+	if (!ref) {                     /* "/" changes with it */
+		struct timespec changed = roots_changed(rs);
+
+		e.ctime = move_after(e.ctime, &changed);
+	}
 	if (!commit->len)
 		e.mtime = e.ctime;
 	if (last) {
