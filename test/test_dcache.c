@@ -11,14 +11,9 @@
 
 #include "cache/dcache.h"
 #include "common/cleanup.h"
+#include "test/must.h"
 
 static const struct keyed key = { "a key for tests" };
-
-/* In loops: each ck_assert() that holds costs a write to a file. */
-#define REQUIRE(cond) do { \
-	if (!(cond)) \
-		ck_abort_msg("%s", #cond); \
-} while (0)
 
 /* ---- tree objects, made by hand ---- */
 
@@ -116,17 +111,17 @@ static void check_tree(const struct tree *t)
 		uint8_t len = t->entry[i].len;
 		uint32_t at;
 
-		REQUIRE(len >= 1);
-		REQUIRE(!memchr(name, 0, len));
-		REQUIRE(!memchr(name, '/', len));
-		REQUIRE(name[len] == '\0');
-		REQUIRE(oid.len == t->oid.len);
+		must(len >= 1);
+		must(!memchr(name, 0, len));
+		must(!memchr(name, '/', len));
+		must(name[len] == '\0');
+		must(oid.len == t->oid.len);
 		if (i)
-			REQUIRE(strcmp(tree_name(t, i - 1), name) < 0);
-		REQUIRE(find(t, name, len, &at) == 0);
-		REQUIRE(at == i);
+			must(strcmp(tree_name(t, i - 1), name) < 0);
+		must(find(t, name, len, &at) == 0);
+		must(at == i);
 		if (i)
-			REQUIRE(t->by_hash[i - 1].hash <= t->by_hash[i].hash);
+			must(t->by_hash[i - 1].hash <= t->by_hash[i].hash);
 	}
 }
 
@@ -446,15 +441,15 @@ START_TEST(large_trees)
 	for (uint32_t n = 0; n < MANY; n++) {
 		size_t len = nth_name(n, name);
 
-		REQUIRE(find(t, name, len, &i) == 0);
-		REQUIRE(find(u, name, len, &j) == 0);
-		REQUIRE(i == j);
-		REQUIRE(tree_oid(t, i).id[0] == (uint8_t)n);
-		REQUIRE(tree_oid(u, i).id[0] == (uint8_t)n);
-		REQUIRE(t->entry[i].type == (n % 7 ? FT_FILE : FT_DIR));
+		must(find(t, name, len, &i) == 0);
+		must(find(u, name, len, &j) == 0);
+		must(i == j);
+		must(tree_oid(t, i).id[0] == (uint8_t)n);
+		must(tree_oid(u, i).id[0] == (uint8_t)n);
+		must(t->entry[i].type == (n % 7 ? FT_FILE : FT_DIR));
 		snprintf(other, sizeof other, "absent%u.c", n);
-		REQUIRE(find(t, other, strlen(other), &i) == -ENOENT);
-		REQUIRE(find(t, name, len - 1, &i) == -ENOENT);
+		must(find(t, other, strlen(other), &i) == -ENOENT);
+		must(find(t, name, len - 1, &i) == -ENOENT);
 	}
 }
 END_TEST
@@ -471,14 +466,14 @@ START_TEST(hash_ranges)
 		for (uint32_t step = 0; step < 1u << width; step++) {
 			uint32_t p = tree_lower(t, step << shift);
 
-			REQUIRE(p == seen);
+			must(p == seen);
 			for (; p < t->n && t->by_hash[p].hash >> shift == step;
 			     p++) {
 				uint32_t i = t->by_hash[p].index;
 
-				REQUIRE(t->by_hash[p].hash ==
-					tree_name_hash(&key, tree_name(t, i),
-						       t->entry[i].len));
+				must(t->by_hash[p].hash ==
+				     tree_name_hash(&key, tree_name(t, i),
+						    t->entry[i].len));
 				seen++;
 			}
 		}
