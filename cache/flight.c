@@ -327,8 +327,8 @@ void flight_done(struct flights *t, const struct key *k, struct value *v,
 	}
 	list_take(&waiters, &f->waiters);
 	f->refreshing = false;
-	if (f->state == READY && !v && err != -ENOENT) {        /* keep the old */
-		if (f->expires)                 /* else it holds for ever */
+	if (f->state == READY && !v && (!f->expires || err != -ENOENT)) {
+		if (f->expires)                 /* keep the old a while more */
 			f->expires = now + ttl;
 		goto out;
 	}

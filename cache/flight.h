@@ -78,9 +78,9 @@ int flight_get(struct flights *, const struct key *, void *hint,
  * 'ttl' is how long to believe the outcome, in ms; 0 means for ever, and
  * on failure that it is not remembered at all.  Those it wakes will ask
  * again, so remember a failure (a second will do) unless they should start
- * another fetch.  A failed refresh keeps the old value for another 'ttl',
- * or for ever if it was to be kept so; but -ENOENT ends it: what is known
- * not to be is not shown.
+ * another fetch.  A failed refresh keeps the old value for another 'ttl';
+ * but -ENOENT ends it: what is known not to be is not shown.  A value to be
+ * believed for ever is kept whatever fails.
  */
 void flight_done(struct flights *, const struct key *, struct value *v,
 		 int err, uint32_t ttl);

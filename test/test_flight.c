@@ -305,17 +305,71 @@ END_TEST
 /* A fetch may bring what another was sent for, and that one then fail. */
 START_TEST(late_failure_spoils_nothing)
 {
+	static const int err[] = { -EIO, -ENOENT };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct asker a = asker();
+		struct value *v;
+
+		ck_assert_int_eq(ask(i, &a, &v), -EINPROGRESS);
+		land(i, thing_new(10, NULL), 0, 0);
+		value_unref(a.w.value);
+		land(i, NULL, err[i], 50);
+		clock_advance(1000000);
+		ck_assert_int_eq(ask(i, &a, &v), 0);
+		value_unref(v);
+		ck_assert_uint_eq(misses, i + 1);
+	}
+}
+END_TEST
+
+START_TEST(refresh_that_finds_nothing_ends_the_old)
+{
 	struct asker a = asker();
 	struct value *v;
 
-	ck_assert_int_eq(ask(4, &a, &v), -EINPROGRESS);
-	land(4, thing_new(10, NULL), 0, 0);
-	value_unref(a.w.value);
-	land(4, NULL, -EIO, 50);
-	clock_advance(1000000);
-	ck_assert_int_eq(ask(4, &a, &v), 0);
+	land(3, thing_new(10, NULL), 0, 100);
+	clock_advance(100);
+	ck_assert_int_eq(ask(3, &a, &v), 0);
+	land(3, NULL, -ENOENT, 50);
+	ck_assert_uint_eq(alive, 1);
 	value_unref(v);
-	ck_assert_uint_eq(misses, 1);   /* it was to be believed for ever */
+	ck_assert_uint_eq(alive, 0);
+	ck_assert_int_eq(ask(3, &a, &v), -ENOENT);
+	clock_advance(50);
+	ck_assert_int_eq(ask(3, &a, &v), -EINPROGRESS);
+	ck_assert_uint_eq(misses, 2);
+	land(3, NULL, -ENOENT, 0);
+	ck_assert_uint_eq(a.woken, 1);
+}
+END_TEST
+
+START_TEST(drop_forgets_that_value_only)
+{
+	struct value *old = thing_new(10, NULL), *v;
+	struct asker a = asker();
+	struct key k = key(9), other = key(10);
+
+	flight_drop(t, &k, old);                /* not here */
+	land(9, value_ref(old), 0, 100);
+	flight_drop(t, &other, old);
+	clock_advance(100);
+	ck_assert_int_eq(ask(9, &a, &v), 0);
+	value_unref(v);
+	flight_drop(t, &k, old);                /* under way: it will land */
+	ck_assert(here(9));
+	land(9, thing_new(20, NULL), 0, 0);
+	flight_drop(t, &k, old);                /* another has come */
+	ck_assert_int_eq(ask(9, NULL, &v), 0);
+	flight_drop(t, &k, v);
+	ck_assert(!here(9));
+	value_unref(v);
+	value_unref(old);
+	ck_assert_uint_eq(flights_cost(t), 0);
+	ck_assert_int_eq(ask(9, &a, &v), -EINPROGRESS);
+	flight_drop(t, &k, old);
+	land(9, NULL, -EIO, 0);
+	ck_assert_uint_eq(a.woken, 1);
 }
 END_TEST
 
@@ -704,6 +758,8 @@ int main(void)
 	tcase_add_test(c, stale_is_served_while_refreshed_once);
 	tcase_add_test(c, failed_refresh_keeps_the_old);
 	tcase_add_test(c, late_failure_spoils_nothing);
+	tcase_add_test(c, refresh_that_finds_nothing_ends_the_old);
+	tcase_add_test(c, drop_forgets_that_value_only);
 	tcase_add_test(c, what_nobody_asked_for_is_kept_but_not_its_failure);
 	tcase_add_test(c, add_keeps_the_first);
 	tcase_add_test(c, miss_may_land_at_once);
