@@ -45,7 +45,7 @@ tar_sum='set -o pipefail; tar cf - -C $MNT/big . | perl -MDigest::SHA -e '\''
 
 undisturbed=$(vm "$tar_sum")
 echo "tar, undisturbed: $undisturbed"
-every=$((${undisturbed% *} / (RESTARTS + 1)))
+every=$((${undisturbed% *} / (RESTARTS + 1) + 1))
 disturbed=
 while IFS= read -r line; do
 	if [ "$line" = 'please restart' ]; then
@@ -56,6 +56,7 @@ while IFS= read -r line; do
 		disturbed=$line
 	fi
 done < <(vm "$tar_sum")
+wait $! || fail 'tar has complained'
 echo "tar, disturbed:   $disturbed"
 [ "$undisturbed" = "$disturbed" ] || fail 'they differ'
 end_server TERM

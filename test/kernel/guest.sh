@@ -72,6 +72,8 @@ seen 'a directory mounted by itself' "$TMPDIR/below" "$dir/history.expected"
 umount "$TMPDIR/below"
 refused 'No such file' nfsmnt /odd/no-such "$TMPDIR/below" ro
 refused 'Not a directory' nfsmnt /odd/README "$TMPDIR/below" ro
+# Told so that clients go on to version 3.
+refused 'Protocol not supported' nfsmnt / "$TMPDIR/below" vers=4.2
 
 [ "$(readlink "$odd@@")" = "odd@$oid" ]
 seen 'a pinned name' "$odd@$oid" "$dir/main.expected"
