@@ -1,0 +1,10 @@
+# The tests of backend/git/.
+if HAVE_CHECK
+check_PROGRAMS += test/test_pack test/test_pkt
+test_test_pack_SOURCES = test/test_pack.c
+test_test_pack_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_test_pack_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)
+test_test_pkt_SOURCES = test/test_pkt.c
+test_test_pkt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_test_pkt_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)
+endif
