@@ -532,6 +532,7 @@ static int merge(struct reading *rd)
 static int read_file(struct config *c, const char *file, char why[CONFIG_WHY])
 {
 	struct reading rd = { .config = c, .file = file, .why = why };
+	const git_error *e;
 	git_config *cfg;
 	int r;
 
@@ -540,9 +541,11 @@ static int read_file(struct config *c, const char *file, char why[CONFIG_WHY])
 		return fail(why, r == -ENOENT ? r : -EBADMSG,
 			    "configuration file %s: %s", file, strerror(-r));
 	}
-	if (git_config_open_ondisk(&cfg, file))
+	if (git_config_open_ondisk(&cfg, file)) {
+		e = git_error_last();
 		return fail(why, -EBADMSG, "%s: %s", file,
-			    git_error_last()->message);
+			    e ? e->message : "cannot be read");
+	}
 	r = git_config_foreach(cfg, read_entry, &rd);
 	git_config_free(cfg);
 	if (!r)

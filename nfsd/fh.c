@@ -56,8 +56,8 @@ static bool rest_is_zero(const uint8_t *p, size_t len, size_t used)
 int fh_decode(const struct keyed *key, const void *data, size_t len,
 	      struct where *ret)
 {
-	struct reader r = { .p = data, .end = (const uint8_t *)data + len };
 	struct where at = { 0 };
+	struct reader r;
 	uint8_t version, width;
 	const uint8_t *p;
 	size_t padded;
@@ -66,7 +66,10 @@ int fh_decode(const struct keyed *key, const void *data, size_t len,
 
 	if (len < FH_MAC || len > FH_MAX)
 		return -EBADF;
-	r.end -= FH_MAC;
+	r = (struct reader){
+		.p = data,
+		.end = (const uint8_t *)data + len - FH_MAC,
+	};
 	if (keyed_hash(key, data, len - FH_MAC) != load64(r.end))
 		return -EBADF;
 

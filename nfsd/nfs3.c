@@ -20,6 +20,9 @@ enum {
 	LISTING_SIZE = 65536,   /* what clients had best ask for */
 };
 
+_Static_assert((int)NFS3_LONGEST == (int)RPC_RECORD_MAX,
+	       "what the RFC leaves unbounded may fill a record");
+
 static enum nfsproc3 number_of(const struct proc *proc)
 {
 	return (enum nfsproc3)(proc - nfs3_program.proc);

@@ -125,6 +125,9 @@ END_TEST
 
 START_TEST(other_lengths)
 {
+	struct where none;
+
+	ck_assert_int_eq(fh_decode(&key, NULL, 0, &none), -EBADF);
 	for (uint8_t kind = NODE_TOP; kind <= NODE_PIN; kind++) {
 		struct where at, out;
 		uint8_t data[FH_MAX + 1] = { 0 };
