@@ -344,6 +344,14 @@ static void fail(struct errand *e, int err)
 	errand_free(e);
 }
 
+static bool any_known(const struct sizes *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->size[i] != SIZE_UNKNOWN)
+			return true;
+	return false;
+}
+
 static void errand_done(struct job *job, int err)
 {
 	struct errand *e = container_of(job, struct errand, job);
@@ -358,7 +366,7 @@ static void errand_done(struct job *job, int err)
 	} else if (e->key.kind == KIND_SIZES) {
 		/* One size that cannot be learnt is no reason to withhold
 		 * the others. */
-		if (err && err != -ENOENT) {
+		if (err && err != -ENOENT && !any_known(e->sizes)) {
 			fail(e, err);
 			return;
 		}

@@ -173,6 +173,15 @@ static struct dirstate *dirstate_new(uint32_t max, uint64_t serial)
 	return s;
 }
 
+/* Most directories change seldom: give back what was not needed. */
+static struct dirstate *dirstate_trim(struct dirstate *s)
+{
+	struct dirstate *less = realloc(s, sizeof *s +
+					s->n * sizeof *s->version);
+
+	return less ? less : s;
+}
+
 /* One more, older than those before. */
 static void add_version(struct dirstate *s, const struct oid *tree,
 			uint32_t epoch)
@@ -191,7 +200,7 @@ static int state_of_root(const struct history *h, struct dirstate **ret)
 		return -ENOMEM;
 	for (uint32_t i = h->n; i--;)
 		add_version(s, &h->epoch[i].tree, i);
-	*ret = s;
+	*ret = dirstate_trim(s);
 	return 0;
 }
 
@@ -233,7 +242,7 @@ static int state_of_child(const struct inodes *in, const struct dir *d,
 	}
 	if (s->n == 1 && !s->version[0].tree.len)
 		return -ESTALE;
-	*ret = TAKE(s);
+	*ret = dirstate_trim(TAKE(s));
 	return 0;
 }
 

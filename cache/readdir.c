@@ -155,6 +155,9 @@ static int list_entries(struct listing *l, struct listing_dir *ld,
 	struct tree *t = ld->tree;
 	struct waiter *w = n->dir->root->source->backend->ops->far ? NULL :
 			   ld->w;
+	/* What is listed from an older version may be another file by now:
+	 * the client shall look. */
+	bool plus = l->plus && ld->at == inode_shown(ld->state);
 
 	list_dots(l, n, cookie);
 	for (uint64_t at = cookie < COOKIE_FIRST ? 0 :
@@ -165,7 +168,7 @@ static int list_entries(struct listing *l, struct listing_dir *ld,
 		struct where where;
 		struct attr attr;
 
-		if (l->plus) {
+		if (plus) {
 			int r = entry_attr(n->fs, n->dir, n->hist, ld->state,
 					   ld->at, t, i, w, &attr);
 
