@@ -32,7 +32,7 @@ enum config_mode {
 struct config_source {
 	char *name;
 	char *url;              /* a path or URL, for backend_open() */
-	char *location;         /* tells it from others: a real path, or 'url' */
+	char *location;         /* tells it from others: real path, or URL */
 	char *ref;              /* NULL: its default branch */
 };
 
