@@ -41,7 +41,8 @@ const char *harness_repo(const char *kind);
 /* GITNFS_SLOW=1: more time than "make check" should take is fine. */
 bool harness_slow(void);
 
-/* The resident anonymous memory of this process, in bytes. */
+/* The resident anonymous memory of this process, in bytes; 0 under a
+ * sanitizer, which keeps what was freed. */
 uint64_t harness_memory(void);
 
 /* ---- git ---- */

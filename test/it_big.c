@@ -67,7 +67,8 @@ START_TEST(five_gibibytes)
 	struct fattr attr;
 	struct fh top;
 
-	h = (struct harness){ .source = &source, .nsource = 1 };
+	h = (struct harness){ .source = &source, .nsource = 1,
+			      .jukebox_ms = 2000 };
 	harness_start(&h);
 	raw_open(&conn, h.port);
 	ck_assert_uint_eq(call_mnt(&conn, "/", &top), N3_OK);

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "test/call.h"
 #include "test/harness.h"
+#include "test/must.h"
 
 enum { PATIENCE = 10000, SECOND = 1000000000 };
 
@@ -121,6 +122,12 @@ static bool same(struct seen a, struct seen b)
 	return fh_eq(&a.fh, &b.fh);
 }
 
+static void unchanged(struct seen before, struct seen after)
+{
+	ck_assert(same(before, after));
+	ck_assert(fattr_eq(&before.attr, &after.attr));
+}
+
 static void holds(struct seen s, const char *text)
 {
 	CLEANUP_WIRE struct wire data = { 0 };
@@ -225,7 +232,7 @@ END_TEST
 START_TEST(a_file_that_changes_often_has_all_its_versions)
 {
 	struct seen version[9];
-	char change[64], text[8];
+	char change[64], text[16];
 
 	for (int v = 0; v < 9; v++) {
 		snprintf(change, sizeof change,
@@ -262,11 +269,7 @@ START_TEST(what_is_unchanged_stays_as_it_was)
 	       "M 644 inline a/b/more\ndata 2\n3\n");
 	moved(_i);
 	for (int i = 0; i < 5; i++) {
-		struct seen new = see(path[i]);
-
-		ck_assert(same(old[i], new));
-		ck_assert_msg(fattr_eq(&old[i].attr, &new.attr), "%s",
-			      path[i]);
+		unchanged(old[i], see(path[i]));
 	}
 }
 END_TEST
@@ -496,6 +499,93 @@ START_TEST(the_default_branch_changes)
 }
 END_TEST
 
+/* ---- many moves ---- */
+
+/* A file of so many lines that say which version it is of. */
+static void commit_version(int v)
+{
+	enum { LINES = 2000 };
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	fprintf(out, "M 644 inline a/b/file\ndata %d\n", LINES * 4);
+	for (int i = 0; i < LINES; i++)
+		fprintf(out, "%03d\n", v);
+	fclose(out);
+	commit(text);
+}
+
+/* Each time it is found it is of one version throughout, and none older
+ * than one that was seen before. */
+START_TEST(no_reader_sees_a_torn_file)
+{
+	enum { VERSIONS = 20, READS_EACH = 10 };
+	int last = 0;
+
+	commit_version(0);
+	moved(0);
+	for (int i = 0; i < VERSIONS * READS_EACH; i++) {
+		CLEANUP_WIRE struct wire data = { 0 };
+		struct seen s;
+		int v;
+
+		if (i % READS_EACH == 0)
+			commit_version(i / READS_EACH);
+		s = see("src/a/b/file");
+		ck_assert_uint_eq(call_read_all(&conn, &s.fh, 1000, &data),
+				  N3_OK);
+		ck_assert_uint_eq(data.len, s.attr.size);
+		v = atoi((char *)data.p);
+		ck_assert_int_ge(v, last);
+		last = v;
+		for (size_t at = 4; at < data.len; at += 4)
+			must(!memcmp(data.p, data.p + at, 4));
+	}
+	moved(0);
+	ck_assert_int_gt(last, 0);
+}
+END_TEST
+
+/* More than the server remembers each on its own: times still go forward,
+ * what never changed is as it was, and an old handle shows its own bytes or
+ * is stale. */
+START_TEST(more_moves_than_are_remembered)
+{
+	enum { MOVES = 150 };
+	static struct seen version[MOVES];
+	struct seen top_file = see("src/top"), c = see("src/c");
+	struct seen dir = see("src/a/b"), up;
+	unsigned alive = 0;
+
+	for (int v = 0; v < MOVES; v++) {
+		commit_version(v);
+		moved(0);
+		version[v] = see("src/a/b/file");
+		up = see("src/a/b");
+		later(dir, up);
+		dir = up;
+	}
+	if (_i)
+		restart();
+	unchanged(top_file, see("src/top"));
+	unchanged(c, see("src/c"));
+	unchanged(dir, see("src/a/b"));
+	for (int v = 0; v < MOVES; v++) {
+		CLEANUP_WIRE struct wire data = { 0 };
+		uint32_t s = call_read(&conn, &version[v].fh, 0, 4, &data,
+				       NULL, NULL);
+
+		if (s == N3_STALE)
+			continue;
+		ck_assert_uint_eq(s, N3_OK);
+		ck_assert_int_eq(atoi((char *)data.p), v);
+		alive++;
+	}
+	ck_assert_uint_ge(alive, 30);
+}
+END_TEST
+
 /* ---- names with a ref ---- */
 
 /* Two trees have the same names, attributes but for ids, and bytes. */
@@ -545,10 +635,7 @@ START_TEST(a_pinned_name_never_changes)
 	git_do(repo, "update-ref refs/heads/keep %s", oid);
 	git_do(repo, "repack -adq");
 	for (int i = 0; i < 4; i++) {
-		struct seen new = see(path[i]);
-
-		ck_assert(same(old[i], new));
-		ck_assert(fattr_eq(&old[i].attr, &new.attr));
+		unchanged(old[i], see(path[i]));
 	}
 	holds(old[1], "first\n");
 }
@@ -706,6 +793,8 @@ static void add(TCase *c)
 	tcase_add_loop_test(c, a_removed_directory_shows_what_it_held, 0, 2);
 	tcase_add_loop_test(c, an_unrelated_history, 0, 2);
 	tcase_add_loop_test(c, the_default_branch_changes, 0, 2);
+	tcase_add_test(c, no_reader_sees_a_torn_file);
+	tcase_add_loop_test(c, more_moves_than_are_remembered, 0, 2);
 	tcase_add_loop_test(c, a_pinned_name_never_changes, 0, 2);
 	tcase_add_loop_test(c, a_branch_by_name_moves_too, 0, 2);
 	tcase_add_loop_test(c, a_deleted_branch, 0, 2);

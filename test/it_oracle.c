@@ -192,9 +192,9 @@ static void connect_(void)
 	ck_assert_uint_eq(call_mnt(&conn, "/", &top), N3_OK);
 }
 
-static void serve(const struct source *source, size_t n)
+static void serve(const struct source *source)
 {
-	h = (struct harness){ .source = source, .nsource = n };
+	h = (struct harness){ .source = source, .nsource = 1 };
 	harness_start(&h);
 	connect_();
 }
@@ -368,7 +368,7 @@ START_TEST(everything_odd)
 				       .path = harness_repo("worktree") };
 	struct oracle o;
 
-	serve(&source, 1);
+	serve(&source);
 	oracle_open(&o, source.path);
 	shows(&o, source.path, "main", "odd", true, NULL);
 	shows(&o, source.path, "main", "odd", false, NULL);
@@ -383,11 +383,67 @@ START_TEST(a_bare_one_too)
 				       .path = harness_repo("bare") };
 	struct oracle o;
 
-	serve(&source, 1);
+	serve(&source);
 	oracle_open(&o, source.path);
 	shows(&o, source.path, "main", "odd.git", true, NULL);
 	oracle_close(&o);
 	unserve();
+}
+END_TEST
+
+/* All of it again and again in a budget for a small part. */
+START_TEST(with_hardly_any_memory)
+{
+	const struct source source = { .name = "odd",
+				       .path = harness_repo("bare") };
+	uint64_t before;
+	struct oracle o;
+
+	h = (struct harness){ .source = &source, .nsource = 1,
+			      .memory = MEBI };
+	harness_start(&h);
+	connect_();
+	oracle_open(&o, source.path);
+	before = harness_memory();
+	shows(&o, source.path, "main", "odd", true, NULL);
+	shows(&o, source.path, "annotated", "odd@annotated", false, NULL);
+	ck_assert_uint_lt(harness_memory(), before + 64 * MEBI);
+	oracle_close(&o);
+	unserve();
+}
+END_TEST
+
+/* A working tree's repository by the file that points to it, one whose
+ * objects are another's, and all objects loose. */
+START_TEST(repositories_of_other_shapes)
+{
+	const char *repo = harness_repo("worktree");
+	CLEANUP_FREE char *dir = harness_dir();
+	char *path[4];
+	struct oracle o;
+
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_ge(asprintf(&path[i], "%s/%zu", dir, i), 0);
+	git_do(repo, "worktree add --no-checkout -q --detach '%s' main",
+	       path[0]);
+	git_do(repo, "clone -q --shared --no-checkout . '%s'", path[1]);
+	git_do(repo, "clone -q --shared --bare '%s' '%s'", path[1], path[2]);
+	git_do(repo, "clone -q --bare . '%s'", path[3]);
+	shell("cd '%s' && mv objects/pack/*.pack . && "
+	      "cat *.pack | git unpack-objects -q && rm *.pack "
+	      "objects/pack/*", path[3]);
+	oracle_open(&o, repo);
+	for (size_t i = 0; i < 4; i++) {
+		const struct source source = { .name = "odd",
+					       .path = path[i] };
+
+		serve(&source);
+		shows(&o, repo, "main", "odd", true, NULL);
+		unserve();
+		free(path[i]);
+	}
+	oracle_close(&o);
+	git_do(repo, "worktree prune");
 }
 END_TEST
 
@@ -414,7 +470,7 @@ START_TEST(every_ref)
 		   " refs/heads refs/tags | sort -u");
 	commits = git(source.path, "rev-list --all");
 	ck_assert_int_ge(asprintf(&all, "%s\n%s", refs, commits), 0);
-	serve(&source, 1);
+	serve(&source);
 	oracle_open(&o, source.path);
 	rest = all;
 	for (char *ref; (ref = strsep(&rest, "\n"));) {
@@ -436,7 +492,7 @@ START_TEST(every_ref)
 						  N3_NOENT);
 			continue;
 		}
-		shows(&o, source.path, ref, name, trees % 2, &w);
+		shows(&o, source.path, ref, name, false, &w);
 		trees++;
 		id = realloc(id, (n + w.n) * sizeof *id);
 		for (size_t i = 0; i < w.n; i++)
@@ -470,7 +526,7 @@ START_TEST(names_that_are_no_refs)
 		"odd@[m]ain", "ODD", "od", "odd2", ".git", "odd/",
 	};
 
-	serve(&source, 1);
+	serve(&source);
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
 		uint32_t s = call_find(&conn, &top, none[i], NULL, NULL);
 
@@ -488,7 +544,7 @@ START_TEST(the_same_after_a_restart)
 	struct oracle o;
 	struct walk w;
 
-	serve(&source, 1);
+	serve(&source);
 	oracle_open(&o, source.path);
 	shows(&o, source.path, "main", "odd", true, &w);
 	/* From any place, not only on a walk from the top. */
@@ -533,7 +589,7 @@ START_TEST(this_repository)
 		fprintf(stderr, "not built from a git checkout: skipped\n");
 	} else {
 		source.path = top_dir;
-		serve(&source, 1);
+		serve(&source);
 		snprintf(path, sizeof path, "self@%s", head);
 		oracle_open(&o, source.path);
 		shows(&o, source.path, head, path, true, NULL);
@@ -615,7 +671,7 @@ START_TEST(through_libnfs)
 	char url[128];
 	struct nfs_url *u;
 
-	serve(&source, 1);
+	serve(&source);
 	snprintf(url, sizeof url, "nfs://127.0.0.1/odd?nfsport=%u&mountport=%u"
 		 "&version=3", h.port, h.port);
 	u = nfs_parse_url_dir(nfs, url);
@@ -645,6 +701,8 @@ static void add(TCase *c)
 	tcase_add_unchecked_fixture(c, make, NULL);
 	tcase_add_test(c, everything_odd);
 	tcase_add_test(c, a_bare_one_too);
+	tcase_add_test(c, with_hardly_any_memory);
+	tcase_add_test(c, repositories_of_other_shapes);
 	tcase_add_test(c, every_ref);
 	tcase_add_test(c, names_that_are_no_refs);
 	tcase_add_test(c, the_same_after_a_restart);

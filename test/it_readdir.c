@@ -532,5 +532,5 @@ static void add(TCase *c)
 
 int main(void)
 {
-	return harness_main("readdir", 120, add, NULL);
+	return harness_main("readdir", 300, add, NULL);
 }

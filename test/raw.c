@@ -15,7 +15,7 @@
 
 #include "test/must.h"
 
-enum { PATIENCE_MS = 10000, RECORD_MAX = 2 << 20 };
+enum { PATIENCE_MS = 20000, RECORD_MAX = 2 << 20 };
 
 /* ---- XDR ---- */
 

@@ -78,7 +78,8 @@ void raw_send(struct raw *, const void *, size_t);
 void raw_record(struct raw *, const struct wire *);
 
 /* The next record, into a wire that is emptied first.  False: the server
- * closed the connection.  Ten seconds without either fail the test. */
+ * closed the connection.  Twenty seconds without either fail the
+ * test. */
 bool raw_receive(struct raw *, struct wire *ret);
 
 /* Read a reply's header up to the results: its xid, reply_stat and
