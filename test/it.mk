@@ -24,7 +24,8 @@ check_PROGRAMS += \
 	test/it_oracle \
 	test/it_park \
 	test/it_readdir \
-	test/it_rpc
+	test/it_rpc \
+	test/it_stress
 test_it_big_SOURCES = test/it_big.c
 test_it_big_CFLAGS = $(it_cflags)
 test_it_big_LDADD = $(it_libs)
@@ -52,4 +53,7 @@ test_it_readdir_LDADD = $(it_libs)
 test_it_rpc_SOURCES = test/it_rpc.c
 test_it_rpc_CFLAGS = $(it_cflags)
 test_it_rpc_LDADD = $(it_libs)
+test_it_stress_SOURCES = test/it_stress.c
+test_it_stress_CFLAGS = $(it_cflags)
+test_it_stress_LDADD = $(it_libs)
 endif
