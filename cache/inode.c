@@ -9,6 +9,8 @@
 #include "cache/inode.h"
 #include "common/cleanup.h"
 
+enum { AHEAD = 8 };     /* trees sent for at a time */
+
 /* ---- ids ---- */
 
 /* Each kind of id hashes a record that starts with its own tag. */
@@ -214,6 +216,53 @@ int inode_tree(const struct inodes *in, const struct dir *d,
 	return fetch_tree(in->fetcher, d->root->source, &v->tree, w, ret);
 }
 
+static void forget_waiter(struct waiter *w)
+{
+	value_unref(w->value);
+	free(w);
+}
+
+/* Send for a version's tree, for nobody. */
+static void send_for_tree(const struct inodes *in, const struct dir *d,
+			  const struct version *v)
+{
+	struct waiter *nobody = malloc(sizeof *nobody);
+	CLEANUP_TREE struct tree *t = NULL;
+
+	if (!nobody)
+		return;
+	nobody->wake = forget_waiter;
+	if (inode_tree(in, d, v, nobody, &t) != -EINPROGRESS)
+		free(nobody);
+}
+
+/* The tree of version 'at', on the way to older ones.  When it has to be
+ * waited for, some of those are sent for too and the last is waited for: or
+ * a long history and a deep path would make too many waits. */
+static int tree_at(const struct inodes *in, const struct dir *d,
+		   const struct dirstate *s, uint32_t at, struct waiter *w,
+		   struct tree **ret)
+{
+	const struct version *first = &s->version[at], *last = first;
+	CLEANUP_TREE struct tree *t = NULL;
+	int r = inode_tree(in, d, first, NULL, ret);
+
+	if (r != -EINPROGRESS || !w)
+		return r;
+	for (int sent = 1; ++at < s->n && sent < AHEAD;) {
+		CLEANUP_TREE struct tree *here = NULL;
+
+		if (inode_tree(in, d, &s->version[at], NULL, &here) !=
+		    -EINPROGRESS)
+			continue;
+		send_for_tree(in, d, last);
+		last = &s->version[at];
+		sent++;
+	}
+	r = inode_tree(in, d, last, w, &t);
+	return r == -EINPROGRESS ? r : inode_tree(in, d, first, w, ret);
+}
+
 static int state_of_child(const struct inodes *in, const struct dir *d,
 			  const struct dirstate *above, struct waiter *w,
 			  struct dirstate **ret)
@@ -227,7 +276,7 @@ static int state_of_child(const struct inodes *in, const struct dir *d,
 		CLEANUP_TREE struct tree *t = NULL;
 		struct oid oid = { 0 };
 		uint32_t at;
-		int r = inode_tree(in, d->parent, &above->version[i], w, &t);
+		int r = tree_at(in, d->parent, above, i, w, &t);
 
 		if (r && r != -ENOENT)
 			return r;
@@ -305,7 +354,7 @@ int inode_since(const struct inodes *in, const struct dir *d,
 	while (++at < s->n) {
 		CLEANUP_TREE struct tree *t = NULL;
 		uint32_t i;
-		int r = inode_tree(in, d, &s->version[at], w, &t);
+		int r = tree_at(in, d, s, at, w, &t);
 
 		if (r == -ENOENT)
 			break;
