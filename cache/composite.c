@@ -2,18 +2,98 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
+#include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
+#include <search.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cache/composite.h"
+#include "common/cleanup.h"
+#include "common/list.h"
 
-bool composite_valid(const char *name)
+enum {
+	TOP_ID = 1,
+	CHILDREN_MAX = 1 << 18, /* levels and sources, all together */
+	DEPTH_MAX = 16,         /* levels above a repository */
+	PART_MAX = 100,         /* bytes of a name in a pattern */
+};
+
+/* How the URLs of an open-ended level look. */
+struct pattern {
+	char *url;
+	unsigned parts;         /* placeholders: levels and the repository */
+};
+
+struct level {
+	uint64_t id;
+	struct level *parent;
+	char *name;             /* one component; "" for the top */
+	char *path;             /* "github/torvalds"; "" for the top */
+	struct pattern *pattern;        /* or NULL */
+	bool owns_pattern;
+	unsigned depth;         /* below the pattern's own level */
+	/* Covered by the composite's lock: */
+	bool listed;            /* by its parent */
+	struct child **child;   /* in order of making */
+	uint32_t n, room;
+	struct timespec changed;
+};
+
+/* A name in a level.  Exactly one of the two is set. */
+struct child {
+	const struct level *in;
+	const char *name;       /* the level's or the source's */
+	struct level *level;
+	struct source *source;
+};
+
+struct composite {
+	const struct keyed *ids;
+	uint64_t hash;
+	struct timespec base;   /* when the configuration changed last */
+	struct level *top;
+	pthread_mutex_t lock;   /* covers what follows */
+	void *by_name, *by_id;  /* struct child, struct level; tsearch(3) */
+	struct level **all;
+	uint32_t nall, sources, number;
+};
+
+/* ---- names ---- */
+
+/* What programs look for everywhere, and what is no owner's name on any
+ * host: not worth a question. */
+static const char *const probes[] = {
+	"autorun.inf", "desktop.ini", "Thumbs.db", "node_modules",
+	"package.json", "pyvenv.cfg", "Network Trash Folder",
+	"Temporary Items", "Icon\r", "CVS", "BUILD.bazel",
+};
+
+/* May it be a component of a pattern?  It goes into a URL or a path: so none
+ * of it has a meaning there. */
+static bool legal(const char *name, size_t len)
 {
-	return *name && strlen(name) <= COMPOSITE_NAME_MAX &&
-	       !strchr(name, '/') && strcmp(name, ".") &&
-	       strcmp(name, "..") && strcasecmp(name, ".git");
+	if (!len || len > PART_MAX || *name == '.' || *name == '-')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) &&
+		    !strchr("._-+~", name[i]))
+			return false;
+	for (size_t i = 0; i < sizeof probes / sizeof *probes; i++)
+		if (strlen(probes[i]) == len && !memcmp(probes[i], name, len))
+			return false;
+	return true;
+}
+
+/* May a source or level be configured so? */
+static bool valid(const char *name, size_t len)
+{
+	return len && len <= COMPOSITE_NAME_MAX &&
+	       !(len <= 2 && !memcmp(name, "..", len)) &&
+	       !(len == 4 && !strncasecmp(name, ".git", 4));
 }
 
 /* The one spelling only: %2F and %25 for what must be so written. */
@@ -35,53 +115,719 @@ static bool read_ref(const char *s, size_t len, char *to)
 	return len > 0;
 }
 
-int composite_parse(const struct roots *rs, const char *name, size_t len,
-		    struct composite_name *ret)
-{
-	if (memchr(name, 0, len))
-		return -ENOENT;
-	ret->pin = ret->has_ref = false;
-	ret->source = roots_source_find(rs, name, len);
-	if (ret->source)
-		return 0;
-	/* A source's name may have an '@' of its own; so may a ref. */
-	for (size_t at = 1; at + 1 < len; at++) {
-		if (name[at] != '@')
-			continue;
-		ret->source = roots_source_find(rs, name, at);
-		if (!ret->source)
-			continue;
-		ret->pin = at + 2 == len && name[at + 1] == '@';
-		ret->has_ref = !ret->pin;
-		if (ret->pin || read_ref(name + at + 1, len - at - 1, ret->ref))
-			return 0;
-	}
-	return -ENOENT;
-}
-
-uint32_t composite_entries(const struct roots *rs)
-{
-	return 2 * roots_sources(rs);
-}
-
-const struct source *composite_entry(const struct roots *rs, uint32_t i,
-				     char name[FS_NAME_MAX + 1], bool *pin)
-{
-	const struct source *s = roots_source(rs, i / 2);
-
-	*pin = i % 2;
-	snprintf(name, FS_NAME_MAX + 1, "%s%s", s->name, *pin ? "@@" : "");
-	return s;
-}
-
-size_t composite_target(const char *name, const struct oid *commit,
+size_t composite_target(const char *base, const struct oid *commit,
 			char text[FS_NAME_MAX + 1])
 {
 	char hex[OID_HEX + 1];
 	int len;
 
 	oid_hex(commit, hex);
-	len = snprintf(text, FS_NAME_MAX + 1, "%s%s%s", name,
+	len = snprintf(text, FS_NAME_MAX + 1, "%s%s%s", base,
 		       commit->len ? "@" : "", hex);
 	return (size_t)len;
+}
+
+/* ---- the table of children; its lock is held ---- */
+
+static int child_cmp(const void *a, const void *b)
+{
+	const struct child *x = a, *y = b;
+
+	if (x->in != y->in)
+		return x->in < y->in ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static int level_cmp(const void *a, const void *b)
+{
+	const struct level *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static struct child *find(struct composite *c, const struct level *in,
+			  const char *name)
+{
+	struct child want = { .in = in, .name = name };
+	struct child **at = tfind(&want, &c->by_name, child_cmp);
+
+	return at ? *at : NULL;
+}
+
+/* List it in its level. */
+static int append(struct level *in, struct child *child)
+{
+	if (in->n == in->room) {
+		uint32_t room = in->room ? 2 * in->room : 4;
+		struct child **more = realloc(in->child, room * sizeof *more);
+
+		if (!more)
+			return -ENOMEM;
+		in->child = more;
+		in->room = room;
+	}
+	in->child[in->n++] = child;
+	return 0;
+}
+
+/* Make it findable; a level of a pattern is listed only when it has
+ * something to show. */
+static int add_child(struct composite *c, struct level *in,
+		     struct level *level, struct source *source)
+{
+	struct child *child;
+	bool listed = source || !in->pattern;
+
+	if (c->nall + c->sources >= CHILDREN_MAX)
+		return -ENOSPC;
+	child = malloc(sizeof *child);
+	if (!child)
+		return -ENOMEM;
+	*child = (struct child){
+		.in = in,
+		.name = level ? level->name : source->base,
+		.level = level,
+		.source = source,
+	};
+	if (!tsearch(child, &c->by_name, child_cmp)) {
+		free(child);
+		return -ENOMEM;
+	}
+	if (listed && append(in, child)) {
+		tdelete(child, &c->by_name, child_cmp);
+		free(child);
+		return -ENOMEM;
+	}
+	if (level)
+		level->listed = listed;
+	return 0;
+}
+
+/* ---- levels ---- */
+
+static uint64_t id_of(const struct composite *c, const char *path)
+{
+	uint64_t id = keyed_hash(c->ids, path, strlen(path)) & INT64_MAX;
+
+	return !*path ? TOP_ID : id > TOP_ID ? id : id + 2;
+}
+
+static void level_free(struct level *l)
+{
+	if (!l)
+		return;
+	if (l->owns_pattern) {
+		free(l->pattern->url);
+		free(l->pattern);
+	}
+	free(l->child);
+	free(l->name);
+	free(l->path);
+	free(l);
+}
+
+int composite_level_path(const struct level *l, const char *base, char **path)
+{
+	int len = asprintf(path, "%s%s%s", l->path, *l->path ? "/" : "", base);
+
+	return len < 0 ? -ENOMEM : 0;
+}
+
+/* The lock is held. */
+static int new_level(struct composite *c, struct level *parent,
+		     const char *name, struct level **ret)
+{
+	struct level *l = calloc(1, sizeof *l), **all;
+	int r = -ENOMEM;
+
+	if (!l)
+		return -ENOMEM;
+	l->parent = parent;
+	l->name = strdup(name);
+	if (parent ? composite_level_path(parent, name, &l->path) :
+		     !(l->path = strdup("")))
+		l->path = NULL;
+	all = realloc(c->all, (c->nall + 1) * sizeof *all);
+	if (all)
+		c->all = all;
+	if (!all || !l->name || !l->path)
+		goto fail;
+	l->id = id_of(c, l->path);
+	l->changed = c->base;
+	if (parent && parent->pattern) {
+		l->pattern = parent->pattern;
+		l->depth = parent->depth + 1;
+	}
+	if (!tsearch(l, &c->by_id, level_cmp))
+		goto fail;
+	r = parent ? add_child(c, parent, l, NULL) : 0;
+	if (r) {
+		tdelete(l, &c->by_id, level_cmp);
+		goto fail;
+	}
+	c->all[c->nall++] = l;
+	*ret = l;
+	return 0;
+fail:
+	level_free(l);
+	return r;
+}
+
+/* Does a level of this one hold repositories, or further levels? */
+static bool holds_levels(const struct level *l)
+{
+	return l->pattern && l->depth + 1 < l->pattern->parts;
+}
+
+struct composite *composite_new(const struct keyed *ids)
+{
+	struct composite *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return NULL;
+	c->ids = ids;
+	pthread_mutex_init(&c->lock, NULL);
+	if (new_level(c, NULL, "", &c->top)) {
+		composite_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void source_free(struct source *s)
+{
+	if (!s)
+		return;
+	backend_close(s->backend);
+	free(s->name);
+	free(s->location);
+	free(s->ref);
+	free(s);
+}
+
+void composite_free(struct composite *c)
+{
+	if (!c)
+		return;
+	while (c->by_name) {
+		struct child *child = *(struct child **)c->by_name;
+
+		tdelete(child, &c->by_name, child_cmp);
+		source_free(child->source);
+		free(child);
+	}
+	for (uint32_t i = 0; i < c->nall; i++)
+		tdelete(c->all[i], &c->by_id, level_cmp);
+	for (uint32_t i = 0; i < c->nall; i++)
+		level_free(c->all[i]);
+	free(c->all);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+struct level *composite_top(struct composite *c)
+{
+	return c->top;
+}
+
+uint64_t level_id(const struct level *l)
+{
+	return l->id;
+}
+
+const char *level_path(const struct level *l)
+{
+	return l->path;
+}
+
+struct level *level_parent(const struct level *l)
+{
+	return l->parent;
+}
+
+struct timespec level_changed(struct composite *c, const struct level *l)
+{
+	LOCK_SCOPE(&c->lock);
+	return l->changed;
+}
+
+struct level *composite_level(struct composite *c, uint64_t id)
+{
+	struct level want = { .id = id };
+
+	LOCK_SCOPE(&c->lock);
+	struct level **l = tfind(&want, &c->by_id, level_cmp);
+
+	return l ? *l : NULL;
+}
+
+static bool after(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec :
+					a->tv_nsec > b->tv_nsec;
+}
+
+static void touch(struct level *l, struct timespec t)
+{
+	if (after(&t, &l->changed))
+		l->changed = t;
+}
+
+void composite_touch(struct composite *c, struct source *s, const char *ref,
+		     struct timespec t)
+{
+	LOCK_SCOPE(&c->lock);
+	if (!ref || !s->seen)
+		touch(s->level, t);
+	for (struct level *l = s->level; !s->seen && l->depth; l = l->parent)
+		touch(l->parent, t);
+	s->seen = true;
+}
+
+uint64_t composite_hash(const struct composite *c)
+{
+	return c->hash;
+}
+
+void composite_start(struct composite *c, struct timespec changed)
+{
+	LOCK_SCOPE(&c->lock);
+	c->base = changed;
+	for (uint32_t i = 0; i < c->nall; i++)
+		touch(c->all[i], changed);
+}
+
+/* ---- configuration ---- */
+
+/* In whatever order. */
+static void mix(struct composite *c, const char *name, const char *what)
+{
+	uint64_t part[2] = { id_of(c, name), id_of(c, what) };
+
+	c->hash += keyed_hash(c->ids, part, sizeof part);
+}
+
+/* The level that holds the last component of 'path', made when missing;
+ * *base gets that component. */
+static int make_levels(struct composite *c, const char *path, bool configured,
+		       struct level **ret, const char **base)
+{
+	struct level *l = c->top;
+	unsigned depth = 0;
+
+	for (const char *slash; (slash = strchr(path, '/')); path = slash + 1) {
+		CLEANUP_FREE char *name = strndup(path, (size_t)(slash - path));
+		struct child *child;
+		int r = 0;
+
+		if (!name)
+			return -ENOMEM;
+		if (++depth > DEPTH_MAX)
+			return -EINVAL;
+		child = find(c, l, name);
+		if (child && !child->level)
+			return -EEXIST;
+		if (child)
+			l = child->level;
+		else if (configured ? l->pattern || !valid(name, strlen(name)) :
+			 !holds_levels(l) || !legal(name, strlen(name)))
+			return -EINVAL;
+		else
+			r = new_level(c, l, name, &l);
+		if (r)
+			return r;
+	}
+	*ret = l;
+	*base = path;
+	return 0;
+}
+
+static struct source *new_source(struct composite *c, struct level *l,
+				 const char *name, const char *location,
+				 const char *ref)
+{
+	struct source *s = calloc(1, sizeof *s);
+	const char *slash;
+
+	if (!s)
+		return NULL;
+	s->number = c->number++;
+	s->level = l;
+	s->name = strdup(name);
+	s->location = strdup(location);
+	s->ref = ref ? strdup(ref) : NULL;
+	if (!s->name || !s->location || (ref && !s->ref)) {
+		source_free(s);
+		return NULL;
+	}
+	slash = strrchr(s->name, '/');
+	s->base = slash ? slash + 1 : s->name;
+	return s;
+}
+
+int composite_add(struct composite *c, const char *name, const char *location,
+		  const char *ref, struct backend *backend)
+{
+	struct level *l;
+	struct source *s = NULL;
+	const char *base;
+	int r;
+
+	LOCK_SCOPE(&c->lock);
+	r = make_levels(c, name, true, &l, &base);
+	if (!r && (!valid(base, strlen(base)) || l->pattern))
+		r = -EINVAL;
+	if (!r && find(c, l, base))
+		r = -EEXIST;
+	if (!r) {
+		s = new_source(c, l, name, location, ref);
+		r = s ? add_child(c, l, NULL, s) : -ENOMEM;
+	}
+	if (r) {
+		backend_close(backend);
+		source_free(s);
+		return r;
+	}
+	atomic_store(&s->backend, backend);
+	s->seen = true;                 /* from the start */
+	c->sources++;
+	mix(c, name, location);
+	mix(c, name, ref ? ref : "");
+	return 0;
+}
+
+/* The end of the placeholder that starts at 's', or NULL. */
+static const char *placeholder_end(const char *s)
+{
+	const char *end = *s == '{' ? strchr(s, '}') : NULL;
+
+	return end && end > s + 1 ? end + 1 : NULL;
+}
+
+/* Which of the url's different placeholders this one is, from 0. */
+static unsigned placeholder_number(const char *url, const char *at)
+{
+	size_t len = (size_t)(placeholder_end(at) - at);
+	unsigned n = 0;
+
+	for (const char *p = url; p < at; p++) {
+		const char *end = placeholder_end(p);
+
+		if (!end)
+			continue;
+		if ((size_t)(end - p) == len && !memcmp(p, at, len))
+			break;
+		n += placeholder_number(url, p) == n;
+		p = end - 1;
+	}
+	return n;
+}
+
+static unsigned count_placeholders(const char *url)
+{
+	unsigned n = 0;
+
+	for (const char *p = url; *p; p++)
+		if (placeholder_end(p) && placeholder_number(url, p) == n)
+			n++;
+	return n;
+}
+
+int composite_add_pattern(struct composite *c, const char *name,
+			  const char *url)
+{
+	unsigned parts = count_placeholders(url);
+	struct level *above, *l;
+	const char *base;
+	int r;
+
+	if (!parts || parts > DEPTH_MAX)
+		return -EINVAL;
+	LOCK_SCOPE(&c->lock);
+	r = make_levels(c, name, true, &above, &base);
+	if (!r && (above->pattern || !valid(base, strlen(base))))
+		r = -EINVAL;
+	if (!r && find(c, above, base))
+		r = -EEXIST;
+	if (!r)
+		r = new_level(c, above, base, &l);
+	if (r)
+		return r;
+	l->pattern = malloc(sizeof *l->pattern);
+	if (!l->pattern)
+		return -ENOMEM;
+	l->owns_pattern = true;
+	*l->pattern = (struct pattern){ strdup(url), parts };
+	if (!l->pattern->url)
+		return -ENOMEM;
+	mix(c, name, url);
+	return 0;
+}
+
+/* ---- sources ---- */
+
+int source_open(struct source *s, char why[BACKEND_WHY])
+{
+	struct backend *b, *none = NULL;
+	int r;
+
+	if (atomic_load(&s->backend))
+		return 0;
+	r = backend_open(&b, s->location, why);
+	if (r)
+		return r;
+	/* Two may open it at once; one is enough. */
+	if (!atomic_compare_exchange_strong(&s->backend, &none, b))
+		backend_close(b);
+	return 0;
+}
+
+bool source_is_far(struct source *s)
+{
+	struct backend *b = atomic_load(&s->backend);
+
+	return !b || b->ops->far;
+}
+
+/* What the pattern's placeholder 'n' stands for. */
+static const char *part(const struct level *l, const char *base, unsigned n)
+{
+	if (n == l->depth)
+		return base;
+	while (l->depth > n + 1)
+		l = l->parent;
+	return l->name;
+}
+
+int composite_expand(const struct level *l, const char *base, char **path,
+		     char **location)
+{
+	CLEANUP_FREE char *url = NULL;
+	size_t len;
+	FILE *out = open_memstream(&url, &len);
+	const char *end;
+
+	if (!out)
+		return -ENOMEM;
+	for (const char *p = l->pattern->url; *p; p++) {
+		end = placeholder_end(p);
+		if (!end) {
+			fputc(*p, out);
+			continue;
+		}
+		fputs(part(l, base, placeholder_number(l->pattern->url, p)),
+		      out);
+		p = end - 1;
+	}
+	if (fclose(out) || composite_level_path(l, base, path))
+		return -ENOMEM;
+	*location = TAKE(url);
+	return 0;
+}
+
+int composite_make(struct composite *c, struct level *l,
+		   const char *base, struct source **ret)
+{
+	CLEANUP_FREE char *path = NULL, *location = NULL;
+	int r = composite_expand(l, base, &path, &location);
+	struct source *s;
+
+	if (r)
+		return r;
+	LOCK_SCOPE(&c->lock);
+	s = new_source(c, l, path, location, NULL);
+	if (!s)
+		return -ENOMEM;
+	*ret = s;
+	return 0;
+}
+
+/* The lock is held.  Each level on the way up is listed from now on. */
+static int attach(struct composite *c, struct source *s)
+{
+	int r = add_child(c, s->level, NULL, s);
+
+	if (r)
+		return r;
+	c->sources++;
+	for (struct level *l = s->level;
+	     !l->listed && l->parent; l = l->parent) {
+		r = append(l->parent, find(c, l->parent, l->name));
+		if (r)
+			return r;
+		l->listed = true;
+	}
+	return 0;
+}
+
+int composite_attach(struct composite *c, struct source *s,
+		     struct source **ret)
+{
+	struct source *first = NULL;
+	int r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	struct child *there = find(c, s->level, s->base);
+
+	if (there)
+		first = there->source;
+	else
+		r = attach(c, s);
+	pthread_mutex_unlock(&c->lock);
+	if (r)
+		return r;
+	if (first && first != s)
+		source_free(s);
+	*ret = first ? first : s;
+	return 0;
+}
+
+bool composite_has(struct composite *c, const struct source *s)
+{
+	LOCK_SCOPE(&c->lock);
+	const struct child *there = find(c, s->level, s->base);
+
+	return there && there->source == s;
+}
+
+int composite_make_level(struct composite *c, const char *path,
+			 struct level **ret)
+{
+	CLEANUP_FREE char *slashed = NULL;
+	const char *base;
+
+	if (asprintf(&slashed, "%s/", path) < 0) {
+		slashed = NULL;
+		return -ENOMEM;
+	}
+	LOCK_SCOPE(&c->lock);
+	return make_levels(c, slashed, false, ret, &base);
+}
+
+struct source *composite_recall(struct composite *c, const char *name,
+				const char *location)
+{
+	CLEANUP_FREE char *path = NULL, *url = NULL;
+	struct child *child;
+	struct source *s;
+	struct level *l;
+	const char *base;
+
+	LOCK_SCOPE(&c->lock);
+	if (make_levels(c, name, false, &l, &base))
+		return NULL;
+	child = find(c, l, base);
+	if (child)
+		return child->source &&
+		       !strcmp(child->source->location, location) ?
+		       child->source : NULL;
+	if (!l->pattern || holds_levels(l) || !legal(base, strlen(base)) ||
+	    composite_expand(l, base, &path, &url) || strcmp(url, location))
+		return NULL;
+	s = new_source(c, l, name, location, NULL);
+	if (s && attach(c, s)) {
+		source_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+uint32_t composite_levels(const struct composite *c)
+{
+	return c->nall;
+}
+
+const struct level *composite_made_level(const struct composite *c, uint32_t i)
+{
+	return c->all[i]->pattern && c->all[i]->depth ? c->all[i] : NULL;
+}
+
+/* ---- looking up, listing ---- */
+
+static int parse_child(struct composite *c, struct level *l,
+		       struct composite_name *ret)
+{
+	struct child *child = find(c, l, ret->base);
+	bool possible = l->pattern && legal(ret->base, strlen(ret->base));
+
+	if (child && child->level) {
+		ret->what = COMPOSITE_LEVEL;
+		ret->level = child->level;
+		ret->level_id = child->level->id;
+		return 0;
+	}
+	if (child) {
+		ret->source = child->source;
+		return 0;
+	}
+	if (!possible)
+		return -ENOENT;
+	if (holds_levels(l)) {
+		CLEANUP_FREE char *path = NULL;
+
+		if (composite_level_path(l, ret->base, &path))
+			return -ENOMEM;
+		ret->what = COMPOSITE_LEVEL;
+		ret->level_id = id_of(c, path);
+	}
+	return 0;
+}
+
+static void set_base(struct composite_name *ret, const char *name, size_t len)
+{
+	memcpy(ret->base, name, len);
+	ret->base[len] = '\0';
+}
+
+int composite_parse(struct composite *c, struct level *l, const char *name,
+		    size_t len, struct composite_name *ret)
+{
+	*ret = (struct composite_name){ .what = COMPOSITE_ROOT };
+	if (memchr(name, 0, len))
+		return -ENOENT;
+	LOCK_SCOPE(&c->lock);
+	set_base(ret, name, len);
+	if (!parse_child(c, l, ret))
+		return 0;
+	/* A source's name may have an '@' of its own; so may a ref. */
+	for (size_t at = 1; at + 1 < len; at++) {
+		if (name[at] != '@')
+			continue;
+		*ret = (struct composite_name){ .what = COMPOSITE_ROOT };
+		set_base(ret, name, at);
+		if (parse_child(c, l, ret) || ret->what != COMPOSITE_ROOT)
+			continue;
+		if (at + 2 == len && name[at + 1] == '@') {
+			ret->what = COMPOSITE_PIN;
+			return 0;
+		}
+		if (read_ref(name + at + 1, len - at - 1, ret->ref))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+int composite_entry(struct composite *c, const struct level *l, uint64_t i,
+		    char name[FS_NAME_MAX + 1], struct level **level,
+		    struct source **source, bool *pin)
+{
+	LOCK_SCOPE(&c->lock);
+	if (i / 2 >= l->n)
+		return -ENOENT;
+
+	const struct child *child = l->child[i / 2];
+
+	if (child->level && i % 2)
+		return -EAGAIN;
+	*pin = i % 2;
+	*level = child->level;
+	*source = child->source;
+	snprintf(name, FS_NAME_MAX + 1, "%s%s", child->name, *pin ? "@@" : "");
+	return 0;
+}
+
+uint64_t composite_sources(struct composite *c)
+{
+	LOCK_SCOPE(&c->lock);
+	return c->sources;
 }

@@ -2,51 +2,162 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* composite.h - the names in "/": what each stands for, and their list.
+/* composite.h - the directories above repositories: sources, and the levels
+ * that hold them.
  *
- *	NAME            a source
- *	NAME@REF        one of its refs or commits
- *	NAME@@          a link to the pinned name of what NAME shows now
+ *	/               the top level: what was configured
+ *	/NAME           a source: a repository, at its default ref
+ *	/NAME@REF       one of its refs or commits
+ *	/NAME@@         a link to the pinned name of what NAME shows now
+ *	/ROOT/OWNER     an open-ended level: any owner ...
+ *	/ROOT/OWNER/REPO  ... any repository, by a pattern for its URL
  *
  * In a REF '/' is written %2F and '%' is written %25, in this one way: two
  * names for one directory would confuse clients.  NAME and NAME@@ are
- * listed, NAME@REF only answers when asked for: a walk over "/" should not
- * meet every tree somebody once looked at.
+ * listed, NAME@REF only answers when asked for: a walk should not meet
+ * every tree somebody once looked at.  An open-ended level lists what has
+ * been used; any other possible name of it answers, too.
  *
- * Threads: any.
+ * A source of a pattern is made when somebody asks for it, and kept, with
+ * its levels, once one of its refs has been resolved.
+ *
+ * Knows names and URLs; not commits.
+ *
+ * Threads: composite_add*() before any other; the rest any.  Levels and
+ * attached sources are never freed before the composite.
+ * Errors: -ENOENT not a possible name; -ENOMEM, -ENOSPC too many.
  */
 #ifndef CACHE_COMPOSITE_H
 #define CACHE_COMPOSITE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "backend/backend.h"
 #include "cache/fs.h"
-#include "cache/root.h"
+#include "common/keyed.h"
 
 /* Room for '@' and the longest object id. */
 enum { COMPOSITE_NAME_MAX = FS_NAME_MAX - 1 - OID_HEX };
 
-struct composite_name {
-	const struct source *source;
-	bool pin;               /* NAME@@ */
-	bool has_ref;
-	char ref[FS_NAME_MAX + 1];
+struct composite;
+struct level;
+
+struct source {
+	uint64_t number;        /* the scope of its objects' keys */
+	struct level *level;
+	char *name;             /* with its levels: "github/torvalds/linux" */
+	const char *base;       /* without: "linux" */
+	char *location;         /* absolute path or URL */
+	char *ref;              /* what NAME shows; NULL: the default branch */
+	_Atomic(struct backend *) backend;      /* NULL: not opened yet */
+	bool seen;              /* the levels' times tell of it; composite's
+				 * lock */
 };
 
-/* Whether a source may be called so. */
-bool composite_valid(const char *name);
+/* 'ids' must outlive it. */
+struct composite *composite_new(const struct keyed *ids);
+void composite_free(struct composite *);        /* NULL is allowed */
 
-/* -ENOENT */
-int composite_parse(const struct roots *, const char *name, size_t len,
-		    struct composite_name *ret);
+/* ---- configuration ---- */
 
-/* The list: entry 2 i is source i, entry 2 i + 1 its link.  'name' gets
- * the name, NUL terminated. */
-uint32_t composite_entries(const struct roots *);
-const struct source *composite_entry(const struct roots *, uint32_t i,
-				     char name[FS_NAME_MAX + 1], bool *pin);
+/* One repository.  'name' may have levels: "kernel/linux".  Takes over
+ * 'backend', also on failure.  -EEXIST, -EINVAL (not a possible name). */
+int composite_add(struct composite *, const char *name, const char *location,
+		  const char *ref, struct backend *backend);
+/* Any repository: 'url' has a {placeholder} for each level and, last, for
+ * the repository.  -EEXIST, -EINVAL. */
+int composite_add_pattern(struct composite *, const char *name,
+			  const char *url);
+
+/* A number for what was configured: another one, another list. */
+uint64_t composite_hash(const struct composite *);
+/* When that list changed last. */
+void composite_start(struct composite *, struct timespec changed);
+
+/* ---- sources ---- */
+
+/* Open its backend.  May block.  On error a line in 'why'. */
+int source_open(struct source *, char why[BACKEND_WHY]);
+/* Would asking it cost a round trip? */
+bool source_is_far(struct source *);
+
+/* ---- levels ---- */
+
+struct level *composite_top(struct composite *);
+uint64_t level_id(const struct level *);        /* the top's is 1 */
+const char *level_path(const struct level *);   /* the top's is "" */
+struct level *level_parent(const struct level *);       /* NULL: the top */
+/* When it last listed something new, or a source in it moved. */
+struct timespec level_changed(struct composite *, const struct level *);
+/* NULL: none of that id. */
+struct level *composite_level(struct composite *, uint64_t id);
+
+/* ---- names ---- */
+
+struct composite_name {
+	enum { COMPOSITE_LEVEL, COMPOSITE_ROOT, COMPOSITE_PIN } what;
+	uint64_t level_id;      /* LEVEL */
+	struct level *level;    /* LEVEL: NULL: to be made */
+	struct source *source;  /* ROOT, PIN; NULL: to be made */
+	char base[FS_NAME_MAX + 1];
+	char ref[FS_NAME_MAX + 1];      /* ROOT: empty: the source's own */
+};
+
+/* What 'name' means in a level, by what is in memory. */
+int composite_parse(struct composite *, struct level *, const char *name,
+		    size_t len, struct composite_name *ret);
+
+/* The path and the URL that a source 'base' of 'level' has or would have.
+ * The caller frees both. */
+int composite_expand(const struct level *level, const char *base,
+		     char **path, char **location);
+
+/* Make a source for a name of a pattern.  It is the caller's: attach it, or
+ * free it. */
+int composite_make(struct composite *, struct level *, const char *base,
+		   struct source **ret);
+void source_free(struct source *);      /* NULL is allowed */
+/* Give it its place, or free it if another has taken that first: returns
+ * the one that has it. */
+int composite_attach(struct composite *, struct source *, struct source **ret);
+bool composite_has(struct composite *, const struct source *);
+
+/* The path of a level 'base' of 'level'; the caller frees it. */
+int composite_level_path(const struct level *level, const char *base,
+			 char **path);
+/* The level of that path, made when it is a possible one of a pattern. */
+int composite_make_level(struct composite *, const char *path,
+			 struct level **ret);
+
+/* All levels, in order of making: NULL for one that is configured. */
+uint32_t composite_levels(const struct composite *);
+const struct level *composite_made_level(const struct composite *, uint32_t i);
+
+/* From the journal: the source that was called so and was there, made again
+ * if a pattern says so, or NULL. */
+struct source *composite_recall(struct composite *, const char *name,
+				const char *location);
+
+/* A source has shown something new at 't': its level and, the first time,
+ * those that list it from then on have changed.  'ref': only under one of
+ * its refs' names. */
+void composite_touch(struct composite *, struct source *, const char *ref,
+		     struct timespec t);
+
+/* The list: entry 2 i is child i, entry 2 i + 1 its link.  Places do not
+ * change.  -ENOENT: past the end; -EAGAIN: nothing in this place.  'name'
+ * gets the name, NUL terminated; *level or *source what it is. */
+int composite_entry(struct composite *, const struct level *, uint64_t i,
+		    char name[FS_NAME_MAX + 1], struct level **level,
+		    struct source **source, bool *pin);
+/* Sources in all levels. */
+uint64_t composite_sources(struct composite *);
 
 /* Where NAME@@ points: 'text' gets NAME@COMMIT, or NAME when there is no
  * commit yet.  Returns its length. */
-size_t composite_target(const char *name, const struct oid *commit,
+size_t composite_target(const char *base, const struct oid *commit,
 			char text[FS_NAME_MAX + 1]);
 
 #endif

@@ -51,7 +51,10 @@ struct errand {
 	struct job job;
 	struct fetcher *f;
 	struct key key;
-	const struct source *source;
+	struct source *source;  /* NULL: to be made, of the next two */
+	struct level *level;
+	char *base;
+	bool made;              /* not attached yet: ours */
 	struct intake in;
 	bool landed;            /* the wanted object did come */
 	int err;                /* or why not */
@@ -73,7 +76,9 @@ struct errand {
 
 /* What an asker knows and the key does not say. */
 struct hint {
-	const struct source *source;
+	struct source *source;
+	struct level *level;      /* no source yet: where, ... */
+	const char *base;               /* ... and by which name */
 	const char *ref;
 	struct tree *tree;
 };
@@ -308,6 +313,9 @@ static void intake_ref(struct job *job, const struct oid *commit)
 static void errand_free(struct errand *e)
 {
 	intake_drop(&e->in);
+	if (e->made && !composite_has(e->f->opt.composite, e->source))
+		source_free(e->source);
+	free(e->base);
 	free(e->ref);
 	tree_unref(e->of);
 	if (e->sizes)
@@ -322,6 +330,7 @@ static void complain(const struct errand *e, int err)
 	static const char *const what[] = {
 		[KIND_ROOT] = "ref", [KIND_TREE] = "tree",
 		[KIND_BLOB] = "blob", [KIND_SIZES] = "sizes",
+		[KIND_LEVEL] = "level",
 	};
 	char hex[OID_HEX + 1] = "";
 
@@ -330,7 +339,7 @@ static void complain(const struct errand *e, int err)
 	if (e->key.kind != KIND_ROOT)
 		oid_hex(&e->key.oid, hex);
 	log_warning("fetch failed", "source=%s %s=%s error=%s",
-		    e->source->name, what[e->key.kind],
+		    e->source ? e->source->name : e->base, what[e->key.kind],
 		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",
 		    strerror(-err));
 }
@@ -405,6 +414,30 @@ static void start_job(struct errand *e, const struct oid *want, size_t n,
 	};
 }
 
+/* A source that is not there yet is made, one that was not needed yet is
+ * opened. */
+static int open_source(struct errand *e)
+{
+	char why[BACKEND_WHY];
+	int r = 0;
+
+	if (!e->source) {
+		r = composite_make(e->f->opt.composite, e->level, e->base,
+				   &e->source);
+		e->made = !r;
+	}
+	if (r)
+		return r;
+	r = source_open(e->source, why);
+	/* A name somebody tried; of a known source it would be trouble. */
+	if (e->made && (r == -ENOENT || r == -ENOTDIR || r == -EINVAL))
+		return -ENOENT;
+	if (r)
+		log_warning("cannot be opened", "source=%s error=%s",
+			    e->source->name, why);
+	return r == -ENOENT ? -EIO : r;
+}
+
 static void resolve(struct errand *e)
 {
 	struct backend *b = e->source->backend;
@@ -437,7 +470,7 @@ static void publish(struct errand *e)
 
 	if (!e->commit.len)
 		e->tree = oid_empty_tree(OID_SHA1);
-	r = root_publish(e->f->opt.roots, e->source, e->ref, &e->commit,
+	r = root_publish(e->f->opt.roots, &e->source, e->ref, &e->commit,
 			 &e->tree, e->time, &h);
 	if (r)
 		fail(e, r);
@@ -470,12 +503,14 @@ static void run_root(struct errand *e)
 	case START:
 		e->pinned = e->ref &&
 			    !oid_parse(e->ref, strlen(e->ref), &e->commit);
-		if (!e->pinned)
-			resolve(e);
-		else if (known)
+		if (e->pinned && known)
 			land_history(e, TAKE(known));
-		else
+		else if ((e->err = open_source(e)))
+			give_up(e, known);
+		else if (e->pinned)
 			fetch_commit(e);
+		else
+			resolve(e);
 		break;
 	case RESOLVE:
 		if (e->err)
@@ -549,18 +584,47 @@ static void run_object(struct errand *e)
 		b->ops->fetch(b, &e->job);
 }
 
+static void level_value_free(struct value *v)
+{
+	free(v);
+}
+
+/* What lands only says that the level is there. */
+static void run_level(struct errand *e)
+{
+	CLEANUP_FREE char *path = NULL;
+	struct value *v = NULL;
+	struct level *l;
+	int r = composite_level_path(e->level, e->base, &path);
+
+	if (!r)
+		r = roots_add_level(e->f->opt.roots, e->key.scope, path, &l);
+	if (!r && !(v = calloc(1, sizeof *v)))
+		r = -ENOMEM;
+	if (r) {
+		fail(e, r);
+		return;
+	}
+	v->refs = 1;
+	v->free = level_value_free;
+	flight_done(e->f->flights, &e->key, v, 0, 0);
+	errand_free(e);
+}
+
 static void errand_run(struct work *w)
 {
 	struct errand *e = container_of(w, struct errand, work);
+	int r;
 
-	switch (e->key.kind) {
-	case KIND_ROOT:
+	if (e->key.kind == KIND_ROOT) {
 		run_root(e);
-		break;
-	case KIND_SIZES:
+	} else if (e->key.kind == KIND_LEVEL) {
+		run_level(e);
+	} else if ((r = open_source(e))) {
+		fail(e, r);
+	} else if (e->key.kind == KIND_SIZES) {
 		run_sizes(e);
-		break;
-	default:
+	} else {
 		run_object(e);
 	}
 }
@@ -571,7 +635,9 @@ static void miss(void *arg, const struct key *key, void *hint)
 	const struct hint *ask = hint;
 	struct errand *e = calloc(1, sizeof *e);
 
-	if (e && ask->ref && !(e->ref = strdup(ask->ref))) {
+	if (e && ((ask->ref && !(e->ref = strdup(ask->ref))) ||
+		  (ask->base && !(e->base = strdup(ask->base))))) {
+		free(e->ref);
 		free(e);
 		e = NULL;
 	}
@@ -583,6 +649,7 @@ static void miss(void *arg, const struct key *key, void *hint)
 	e->f = f;
 	e->key = *key;
 	e->source = ask->source;
+	e->level = ask->level;
 	e->in.fd = -1;
 	e->of = ask->tree ? tree_ref(ask->tree) : NULL;
 	pool_submit(f->pool, &e->work);
@@ -627,14 +694,16 @@ struct flights *fetcher_flights(struct fetcher *f)
 	return f->flights;
 }
 
-int fetch_history(struct fetcher *f, const struct source *source,
-		  const char *ref, struct waiter *w, struct history **ret)
+int fetch_history(struct fetcher *f, const struct root_name *name,
+		  struct waiter *w, struct history **ret)
 {
-	struct hint hint = { .source = source, .ref = ref };
-	struct key key = {
-		.scope = root_id(f->opt.roots, source, ref),
-		.kind = KIND_ROOT,
+	struct hint hint = {
+		.source = name->source,
+		.level = name->level,
+		.base = name->base,
+		.ref = name->ref,
 	};
+	struct key key = { .scope = name->id, .kind = KIND_ROOT };
 	struct value *v;
 	int r = flight_get(f->flights, &key, &hint, w, &v);
 
@@ -643,7 +712,20 @@ int fetch_history(struct fetcher *f, const struct source *source,
 	return r;
 }
 
-static int get_object(struct fetcher *f, const struct source *source,
+int fetch_level(struct fetcher *f, struct level *parent,
+		const char *base, uint64_t id, struct waiter *w)
+{
+	struct hint hint = { .level = parent, .base = base };
+	struct key key = { .scope = id, .kind = KIND_LEVEL };
+	struct value *v;
+	int r = flight_get(f->flights, &key, &hint, w, &v);
+
+	if (!r)
+		value_unref(v);
+	return r;
+}
+
+static int get_object(struct fetcher *f, struct source *source,
 		      enum kind kind, const struct oid *oid,
 		      struct waiter *w, struct value **ret)
 {
@@ -657,7 +739,7 @@ static int get_object(struct fetcher *f, const struct source *source,
 	return flight_get(f->flights, &key, &hint, w, ret);
 }
 
-int fetch_tree(struct fetcher *f, const struct source *source,
+int fetch_tree(struct fetcher *f, struct source *source,
 	       const struct oid *oid, struct waiter *w, struct tree **ret)
 {
 	struct value *v;
@@ -668,7 +750,7 @@ int fetch_tree(struct fetcher *f, const struct source *source,
 	return r;
 }
 
-int fetch_blob(struct fetcher *f, const struct source *source,
+int fetch_blob(struct fetcher *f, struct source *source,
 	       const struct oid *oid, struct waiter *w, struct blob **ret)
 {
 	struct value *v;
@@ -679,7 +761,7 @@ int fetch_blob(struct fetcher *f, const struct source *source,
 	return r;
 }
 
-int fetch_size(struct fetcher *f, const struct source *source,
+int fetch_size(struct fetcher *f, struct source *source,
 	       struct tree *tree, uint32_t index, struct waiter *w,
 	       uint64_t *ret)
 {

@@ -44,6 +44,7 @@ struct fetch_options {
 	const char *spool_dir;
 	const struct keyed *names;      /* for tree_parse() */
 	struct roots *roots;
+	struct composite *composite;
 };
 
 /* What the options point to must outlive it.  -ENOMEM, -EAGAIN. */
@@ -54,15 +55,27 @@ void fetcher_free(struct fetcher *);
 /* The table itself, for values that are made and not fetched. */
 struct flights *fetcher_flights(struct fetcher *);
 
-/* What the root of 'ref' (NULL: the source's own) shows. */
-int fetch_history(struct fetcher *, const struct source *, const char *ref,
+/* A root by what it is called, whether it is known yet or not. */
+struct root_name {
+	uint64_t id;
+	struct source *source;  /* NULL: to be made ... */
+	struct level *level;      /* ... in this level */
+	const char *base;       /* ... by this name */
+	const char *ref;        /* NULL: the source's own */
+};
+
+/* What it shows. */
+int fetch_history(struct fetcher *, const struct root_name *,
 		  struct waiter *, struct history **ret);
-int fetch_tree(struct fetcher *, const struct source *, const struct oid *,
+/* 0 when the level exists, durably. */
+int fetch_level(struct fetcher *, struct level *parent,
+		const char *base, uint64_t id, struct waiter *);
+int fetch_tree(struct fetcher *, struct source *, const struct oid *,
 	       struct waiter *, struct tree **ret);
-int fetch_blob(struct fetcher *, const struct source *, const struct oid *,
+int fetch_blob(struct fetcher *, struct source *, const struct oid *,
 	       struct waiter *, struct blob **ret);
 /* Of the blob that entry 'index' names.  -EIO: it cannot be learnt. */
-int fetch_size(struct fetcher *, const struct source *, struct tree *,
+int fetch_size(struct fetcher *, struct source *, struct tree *,
 	       uint32_t index, struct waiter *, uint64_t *ret);
 
 #endif

@@ -38,10 +38,12 @@ enum kind {
 	KIND_BLOB,              /* struct blob: a file's bytes */
 	KIND_SIZES,             /* struct sizes: of some entries of a tree */
 	KIND_DIR,               /* struct dir: a directory at a path */
+	KIND_LEVEL,             /* a level above repositories: it exists */
 };
 
 struct key {
-	uint64_t scope;         /* the source's number; DIR, ROOT: root id */
+	uint64_t scope;         /* the source's number; DIR, ROOT: root id;
+				 * LEVEL: its id */
 	uint32_t part;          /* SIZES: which part of the tree */
 	uint32_t kind;
 	struct oid oid;         /* DIR: the directory's id */

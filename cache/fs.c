@@ -63,7 +63,9 @@ int fs_new(struct fs **ret, const struct fs_options *opt, char why[FS_WHY])
 		fs->opt.ref_ttl = DEFAULT_REF_TTL;
 	fs->state_dir = strdup(opt->state_dir);
 	fs->cache_dir = strdup(opt->cache_dir);
-	fs->roots = roots_new(&fs->ids);
+	fs->composite = composite_new(&fs->ids);
+	if (fs->composite)
+		fs->roots = roots_new(&fs->ids, fs->composite);
 	if (fs->state_dir && fs->cache_dir && fs->roots)
 		r = make_cache_dir(opt->cache_dir, why);
 	if (!r)
@@ -78,24 +80,37 @@ int fs_new(struct fs **ret, const struct fs_options *opt, char why[FS_WHY])
 	return 0;
 }
 
+static void say_why(int err, const char *name, char why[FS_WHY])
+{
+	if (err == -EINVAL)
+		snprintf(why, FS_WHY, "\"%s\" cannot be a name in the file "
+			 "system: each part of it needs 1 to %d bytes; give "
+			 "another", name, COMPOSITE_NAME_MAX);
+	else if (err == -EEXIST)
+		snprintf(why, FS_WHY, "\"%s\" is there twice; give one of "
+			 "them another name", name);
+	else if (err)
+		snprintf(why, FS_WHY, "%s", strerror(-err));
+}
+
 int fs_add(struct fs *fs, const char *name, const char *location,
 	   const char *ref, struct backend *backend, char why[FS_WHY])
 {
-	int r;
+	int r = composite_add(fs->composite, name, location, ref, backend);
 
-	if (!composite_valid(name)) {
-		backend_close(backend);
-		snprintf(why, FS_WHY, "\"%s\" cannot be a name in the file "
-			 "system: it needs 1 to %d bytes, no '/'; give another "
-			 "with NAME=PATH", name, COMPOSITE_NAME_MAX);
-		return -EINVAL;
-	}
-	r = roots_add_source(fs->roots, name, location, ref, backend);
-	if (r == -EEXIST)
-		snprintf(why, FS_WHY, "two sources are called \"%s\"; give one "
-			 "of them another name with NAME=PATH", name);
-	else if (r)
-		snprintf(why, FS_WHY, "%s", strerror(-r));
+	say_why(r, name, why);
+	return r;
+}
+
+int fs_add_pattern(struct fs *fs, const char *name, const char *url,
+		   char why[FS_WHY])
+{
+	int r = composite_add_pattern(fs->composite, name, url);
+
+	say_why(r, name, why);
+	if (r == -EINVAL && !strchr(url, '{'))
+		snprintf(why, FS_WHY, "\"%s\" has no {placeholder} for a "
+			 "repository's name", url);
 	return r;
 }
 
@@ -108,6 +123,7 @@ int fs_start(struct fs *fs, char why[FS_WHY])
 		.spool_dir = fs->cache_dir,
 		.names = &fs->names,
 		.roots = fs->roots,
+		.composite = fs->composite,
 	};
 	int r = state_read(fs->state, &roots_reader, fs->roots, why);
 
@@ -132,6 +148,7 @@ void fs_free(struct fs *fs)
 		return;
 	fetcher_free(fs->fetcher);
 	roots_free(fs->roots);
+	composite_free(fs->composite);
 	state_close(fs->state);
 	free(fs->state_dir);
 	free(fs->cache_dir);
@@ -152,6 +169,6 @@ void fs_space(struct fs *fs, struct fs_space *ret)
 {
 	*ret = (struct fs_space){
 		.bytes = flights_cost(fetcher_flights(fs->fetcher)),
-		.entries = roots_sources(fs->roots),
+		.entries = composite_sources(fs->composite),
 	};
 }

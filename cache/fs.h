@@ -36,6 +36,7 @@ struct dir;
 struct fs;
 struct history;
 struct keyed;
+struct level;
 struct tree;
 struct value;
 struct waiter;
@@ -55,14 +56,20 @@ struct fs_options {
 /* On error, one line for a human in 'why'. */
 int fs_new(struct fs **ret, const struct fs_options *, char why[FS_WHY]);
 
-/* Show a repository as /NAME, at 'ref' (NULL: its default branch).  Takes
+/* Show a repository as /NAME, which may have levels, at 'ref' (NULL: its default branch).  Takes
  * over the backend, also on failure.  'location' tells one repository from
  * another: an absolute path or URL.  -EEXIST, -EINVAL (not a possible
  * name). */
 int fs_add(struct fs *, const char *name, const char *location,
 	   const char *ref, struct backend *, char why[FS_WHY]);
 
-/* No more fs_add(): begin to answer. */
+/* Show any repository of a kind below /NAME: 'url' is a path or URL with a
+ * {placeholder} for each level of names and, last, the repository's.
+ * -EEXIST, -EINVAL. */
+int fs_add_pattern(struct fs *, const char *name, const char *url,
+		   char why[FS_WHY]);
+
+/* No more fs_add*(): begin to answer. */
 int fs_start(struct fs *, char why[FS_WHY]);
 
 /* Wait for what is under way and free.  No node may be left.  NULL is
@@ -95,7 +102,7 @@ struct slice {
 };
 
 enum node_kind {
-	NODE_TOP = 1,           /* "/": the list of sources */
+	NODE_LEVEL = 1,         /* "/" and other lists of sources */
 	NODE_DIR,               /* a directory of a repository */
 	NODE_FILE,              /* anything else a tree can hold */
 	NODE_PIN,               /* NAME@@: the link to what NAME shows now */
@@ -105,6 +112,7 @@ enum node_kind {
 struct node {
 	struct fs *fs;
 	enum node_kind kind;
+	struct level *level;    /* LEVEL */
 	struct dir *dir;        /* itself; of a file the one that holds it */
 	struct history *hist;   /* PIN, DIR, FILE: what its root shows */
 	struct tree *tree;      /* FILE: the tree that has the entry */
@@ -125,8 +133,8 @@ struct where {
 	uint8_t kind;           /* enum node_kind */
 	uint8_t depth;          /* directories below the root */
 	uint8_t width;          /* bits per step: 16, 8, 4 or 2 */
-	uint64_t root;          /* which repository@ref; 0 for TOP */
-	uint64_t dir;           /* id of the directory; 0 for TOP and PIN */
+	uint64_t root;          /* which repository@ref, or which level */
+	uint64_t dir;           /* id of the directory; 0 for LEVEL and PIN */
 	uint32_t name;          /* FILE: hash of its name */
 	uint64_t fileid;        /* FILE, PIN */
 	uint8_t step[FS_STEPS_MAX];     /* big endian, first step first */

@@ -13,7 +13,6 @@
 
 enum {
 	DIR_SIZE = 4096,        /* what a directory's size attribute says */
-	TOP_ID = 1,
 };
 
 /* ---- nodes ---- */
@@ -28,9 +27,14 @@ void node_clear(struct node *n)
 
 /* The constructors take over the references they are given. */
 
-void node_top(struct fs *fs, struct node *ret)
+void node_level(struct fs *fs, struct level *level, struct node *ret)
 {
-	*ret = (struct node){ .fs = fs, .kind = NODE_TOP, .fileid = TOP_ID };
+	*ret = (struct node){
+		.fs = fs,
+		.kind = NODE_LEVEL,
+		.level = level,
+		.fileid = level_id(level),
+	};
 }
 
 void node_dir(struct fs *fs, struct dir *d, struct history *h,
@@ -74,7 +78,7 @@ void node_pin(struct fs *fs, struct history *h, uint32_t epoch,
 
 void fs_top(struct fs *fs, struct node *ret)
 {
-	node_top(fs, ret);
+	node_level(fs, composite_top(fs->composite), ret);
 }
 
 bool node_is_gitlink(const struct node *n)
@@ -85,7 +89,7 @@ bool node_is_gitlink(const struct node *n)
 
 bool node_is_dir(const struct node *n)
 {
-	return n->kind == NODE_TOP || n->kind == NODE_DIR || node_is_gitlink(n);
+	return n->kind == NODE_LEVEL || n->kind == NODE_DIR || node_is_gitlink(n);
 }
 
 /* ---- attributes ---- */
@@ -134,12 +138,12 @@ int entry_attr(struct fs *fs, const struct dir *d, const struct history *h,
 	return 0;
 }
 
-static int top_attr(struct fs *fs, struct attr *ret)
+static int level_attr(const struct node *n, struct attr *ret)
 {
-	struct timespec t = roots_changed(fs->roots);
+	struct timespec t = level_changed(n->fs->composite, n->level);
 
 	*ret = (struct attr){
-		.fileid = TOP_ID,
+		.fileid = n->fileid,
 		.size = DIR_SIZE,
 		.mtime = t,
 		.ctime = t,
@@ -158,7 +162,7 @@ static int pin_attr(const struct node *n, struct attr *ret)
 		since--;
 	*ret = (struct attr){
 		.fileid = n->fileid,
-		.size = composite_target(n->hist->root->name, &e->commit, text),
+		.size = composite_target(n->hist->root->source->base, &e->commit, text),
 		.type = FT_SYMLINK,
 	};
 	set_times(n->hist, since, ret);
@@ -200,8 +204,8 @@ static int file_attr(const struct node *n, struct waiter *w, struct attr *ret)
 int fs_getattr(struct node *n, struct waiter *w, struct attr *ret)
 {
 	switch (n->kind) {
-	case NODE_TOP:
-		return top_attr(n->fs, ret);
+	case NODE_LEVEL:
+		return level_attr(n, ret);
 	case NODE_PIN:
 		return pin_attr(n, ret);
 	case NODE_DIR:
@@ -214,20 +218,16 @@ int fs_getattr(struct node *n, struct waiter *w, struct attr *ret)
 
 /* ---- lookup ---- */
 
-int node_lookup_top(struct fs *fs, const char *name, size_t len,
-		      struct waiter *w, struct node *ret)
+static int node_of_root(struct fs *fs, const struct root_name *name, bool pin,
+			struct waiter *w, struct node *ret)
 {
 	CLEANUP_HISTORY struct history *h = NULL;
-	struct composite_name cn;
 	struct dir *d;
-	int r = composite_parse(fs->roots, name, len, &cn);
+	int r = fetch_history(fs->fetcher, name, w, &h);
 
-	if (!r)
-		r = fetch_history(fs->fetcher, cn.source,
-				  cn.has_ref ? cn.ref : NULL, w, &h);
 	if (r)
 		return r;
-	if (cn.pin) {
+	if (pin) {
 		uint32_t now = h->n - 1;
 
 		node_pin(fs, TAKE(h), now, ret);
@@ -239,14 +239,83 @@ int node_lookup_top(struct fs *fs, const char *name, size_t len,
 	return r;
 }
 
+int node_source(struct fs *fs, struct source *s, bool pin, struct waiter *w,
+		struct node *ret)
+{
+	struct root_name name = {
+		.id = root_id(fs->roots, s->name, s->location, NULL),
+		.source = s,
+	};
+
+	return node_of_root(fs, &name, pin, w, ret);
+}
+
+static int lookup_root(struct fs *fs, struct level *level,
+		       const struct composite_name *cn, struct waiter *w,
+		       struct node *ret)
+{
+	CLEANUP_FREE char *path = NULL, *location = NULL;
+	struct root_name name = {
+		.source = cn->source,
+		.level = level,
+		.base = cn->base,
+		.ref = *cn->ref ? cn->ref : NULL,
+	};
+	int r = 0;
+
+	if (cn->source) {
+		name.id = root_id(fs->roots, cn->source->name,
+				  cn->source->location, name.ref);
+	} else {
+		r = composite_expand(level, cn->base, &path, &location);
+		if (!r)
+			name.id = root_id(fs->roots, path, location, name.ref);
+	}
+	return r ? r : node_of_root(fs, &name, cn->what == COMPOSITE_PIN, w,
+				    ret);
+}
+
+int node_lookup_level(struct fs *fs, struct level *level, const char *name,
+		      size_t len, struct waiter *w, struct node *ret)
+{
+	struct composite_name cn;
+	int r = composite_parse(fs->composite, level, name, len, &cn);
+
+	if (r)
+		return r;
+	if (cn.what != COMPOSITE_LEVEL)
+		return lookup_root(fs, level, &cn, w, ret);
+	if (!cn.level) {
+		r = fetch_level(fs->fetcher, level, cn.base, cn.level_id, w);
+		if (r)
+			return r;
+		cn.level = composite_level(fs->composite, cn.level_id);
+		if (!cn.level)
+			return -EIO;
+	}
+	node_level(fs, cn.level, ret);
+	return 0;
+}
+
 static int lookup_parent(struct node *n, struct node *ret)
 {
-	struct dir *d = node_is_gitlink(n) ? n->dir : n->dir->parent;
+	struct level *above = NULL;
+	struct dir *d = NULL;
 
+	if (n->kind == NODE_LEVEL)
+		above = level_parent(n->level);
+	else if (node_is_gitlink(n))
+		d = n->dir;
+	else if (n->dir->parent)
+		d = n->dir->parent;
+	else
+		above = n->hist->root->source->level;
 	if (d)
 		node_dir(n->fs, dir_ref(d), history_ref(n->hist), ret);
+	else if (above)
+		node_level(n->fs, above, ret);
 	else
-		node_top(n->fs, ret);
+		fs_top(n->fs, ret);     /* which is its own parent */
 	return 0;
 }
 
@@ -308,14 +377,10 @@ int fs_lookup(struct node *n, const char *name, size_t len, struct waiter *w,
 		node_copy(n, ret);
 		return 0;
 	}
-	if (len == 2 && !memcmp(name, "..", 2)) {
-		if (n->kind != NODE_TOP)
-			return lookup_parent(n, ret);
-		node_top(n->fs, ret);
-		return 0;
-	}
-	if (n->kind == NODE_TOP)
-		return node_lookup_top(n->fs, name, len, w, ret);
+	if (len == 2 && !memcmp(name, "..", 2))
+		return lookup_parent(n, ret);
+	if (n->kind == NODE_LEVEL)
+		return node_lookup_level(n->fs, n->level, name, len, w, ret);
 	if (node_is_gitlink(n))
 		return -ENOENT;
 	return lookup_entry(n, name, len, w, ret);
@@ -352,7 +417,7 @@ static int pin_readlink(const struct node *n, struct slice *ret)
 	p->v.free = pin_free;
 	ret->owner = &p->v;
 	ret->data = p->text;
-	ret->len = composite_target(n->hist->root->name,
+	ret->len = composite_target(n->hist->root->source->base,
 				    &n->hist->epoch[n->epoch].commit, p->text);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct fs {
 	struct fs_options opt;
 	char *state_dir, *cache_dir;
 	struct keyed ids, names;
+	struct composite *composite;
 	struct roots *roots;
 	struct state *state;
 	struct fetcher *fetcher;
@@ -27,7 +28,7 @@ struct fs {
 
 /* ---- nodes ---- */
 
-void node_top(struct fs *, struct node *ret);
+void node_level(struct fs *, struct level *, struct node *ret);
 void node_dir(struct fs *, struct dir *, struct history *, struct node *ret);
 void node_file(struct fs *, struct dir *, struct history *, struct tree *,
 	       uint32_t index, struct node *ret);
@@ -49,9 +50,11 @@ int entry_attr(struct fs *, const struct dir *, const struct history *,
 	       const struct dirstate *state, uint32_t at, struct tree *tree,
 	       uint32_t index, struct waiter *, struct attr *ret);
 
-/* Of a name in "/". */
-int node_lookup_top(struct fs *, const char *name, size_t len,
-		    struct waiter *, struct node *ret);
+int node_lookup_level(struct fs *, struct level *, const char *name,
+		      size_t len, struct waiter *, struct node *ret);
+/* What a source shows, under its own name. */
+int node_source(struct fs *, struct source *, bool pin, struct waiter *,
+		struct node *ret);
 
 /* ---- places ---- */
 

@@ -61,26 +61,42 @@ static void list_dots(struct listing *l, struct node *n, uint64_t cookie)
 /* What a source shows is not asked for a listing's sake: an entry whose
  * root is not known goes without attributes, and with a fileid of its
  * own, since READDIR must send one. */
-static void list_top(struct listing *l, struct node *n, uint64_t cookie)
+static uint64_t unknown_id(const struct fs *fs, const struct source *s,
+			   bool pin)
+{
+	uint64_t root = root_id(fs->roots, s->name, s->location, NULL);
+
+	return pin ? root : inode_dir_id(&fs->in, root, "", 0);
+}
+
+static void list_level(struct listing *l, struct node *n, uint64_t cookie)
 {
 	struct fs *fs = n->fs;
-	uint32_t count = composite_entries(fs->roots);
+	char name[FS_NAME_MAX + 1];
+	struct source *s;
+	struct level *sub;
+	bool pin;
+	int r;
 
 	for (uint64_t i = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
-	     i < count && !l->full; i++) {
+	     !l->full; i++) {
 		CLEANUP_NODE struct node child = { 0 };
-		char name[FS_NAME_MAX + 1];
-		bool pin;
-		const struct source *s =
-			composite_entry(fs->roots, (uint32_t)i, name, &pin);
-		uint64_t root = root_id(fs->roots, s, NULL);
 
-		if (!node_lookup_top(fs, name, strlen(name), NULL, &child))
+		r = composite_entry(fs->composite, n->level, i, name, &sub, &s,
+				    &pin);
+		if (r == -ENOENT)
+			break;
+		if (r)
+			continue;
+		if (sub)
+			node_level(fs, sub, &child);
+		else
+			r = node_source(fs, s, pin, NULL, &child);
+		if (!r)
 			list_node(l, name, strlen(name), COOKIE_FIRST + i,
 				  &child);
 		else
-			list_one(l, name, strlen(name), pin ? root :
-				 inode_dir_id(&fs->in, root, "", 0),
+			list_one(l, name, strlen(name), unknown_id(fs, s, pin),
 				 COOKIE_FIRST + i, NULL, NULL);
 	}
 }
@@ -153,8 +169,7 @@ static int list_entries(struct listing *l, struct listing_dir *ld,
 {
 	struct node *n = ld->n;
 	struct tree *t = ld->tree;
-	struct waiter *w = n->dir->root->source->backend->ops->far ? NULL :
-			   ld->w;
+	struct waiter *w = source_is_far(n->dir->root->source) ? NULL : ld->w;
 	/* What is listed from an older version may be another file by now:
 	 * the client shall look. */
 	bool plus = l->plus && ld->at == inode_shown(ld->state);
@@ -231,8 +246,8 @@ int fs_readdir(struct node *n, uint64_t cookie, uint64_t *verf, bool plus,
 	} else {
 		*verf = 1;
 		list_dots(&l, n, cookie);
-		if (n->kind == NODE_TOP)
-			list_top(&l, n, cookie);
+		if (n->kind == NODE_LEVEL)
+			list_level(&l, n, cookie);
 	}
 	if (!r)
 		*eof = !l.full;

@@ -25,23 +25,23 @@ enum { ROOTS_MAX = 1 << 18 };
  * memory, not on the way to one that is. */
 struct slot {
 	struct root root;               /* first: the tree compares roots */
+	char *own_name, *own_location;  /* without a source that has them */
 	struct list link;               /* roots.all */
 	struct history *hist;           /* or NULL; covered by roots.lock */
 };
 
 struct roots {
 	const struct keyed *ids;
+	struct composite *composite;
 	struct state *state;
-	struct source **source;         /* in order of names */
-	uint32_t n;
-	uint64_t list;                  /* hash of the list of sources */
 	struct state_top top;           /* as the journal has it */
+	struct timespec latest;         /* of all moves it has, also of what
+					 * is not served any more */
 	atomic_uint_fast64_t serial;
 	pthread_mutex_t lock;           /* covers what follows */
 	void *tree;                     /* of struct slot, by tsearch(3) */
 	struct list all;                /* in order of making */
 	uint32_t known;                 /* how many */
-	struct timespec changed;
 };
 
 static int slot_cmp(const void *a, const void *b)
@@ -71,37 +71,27 @@ static struct timespec move_after(struct timespec t,
 	return t;
 }
 
-/* ---- sources ---- */
+/* ---- roots ---- */
 
-struct roots *roots_new(const struct keyed *ids)
+struct roots *roots_new(const struct keyed *ids, struct composite *composite)
 {
 	struct roots *rs = calloc(1, sizeof *rs);
 
 	if (!rs)
 		return NULL;
 	rs->ids = ids;
+	rs->composite = composite;
 	list_init(&rs->all);
 	pthread_mutex_init(&rs->lock, NULL);
 	return rs;
-}
-
-static void source_free(struct source *s)
-{
-	if (!s)
-		return;
-	backend_close(s->backend);
-	free(s->name);
-	free(s->location);
-	free(s->ref);
-	free(s);
 }
 
 static void slot_free(struct slot *e)
 {
 	if (e->hist)
 		value_unref(&e->hist->v);
-	free(e->root.name);
-	free(e->root.location);
+	free(e->own_name);
+	free(e->own_location);
 	free(e->root.ref);
 	free(e);
 }
@@ -116,93 +106,12 @@ void roots_free(struct roots *rs)
 		tdelete(e, &rs->tree, slot_cmp);
 		slot_free(e);
 	}
-	for (uint32_t i = 0; i < rs->n; i++)
-		source_free(rs->source[i]);
-	free(rs->source);
 	pthread_mutex_destroy(&rs->lock);
 	free(rs);
 }
 
-/* Where 'name' is in the list, or would be. */
-static bool place(const struct roots *rs, const char *name, size_t len,
-		  uint32_t *ret)
-{
-	uint32_t lo = 0, hi = rs->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		const char *there = rs->source[mid]->name;
-		int c = strncmp(there, name, len);
-
-		if (!c && there[len])
-			c = 1;
-		if (!c) {
-			*ret = mid;
-			return true;
-		}
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	*ret = lo;
-	return false;
-}
-
-int roots_add_source(struct roots *rs, const char *name, const char *location,
-		     const char *ref, struct backend *backend)
-{
-	struct source *s = calloc(1, sizeof *s), **more;
-	uint32_t at;
-
-	if (!s) {
-		backend_close(backend);
-		return -ENOMEM;
-	}
-	s->backend = backend;
-	s->number = rs->n;
-	s->name = strdup(name);
-	s->location = strdup(location);
-	s->ref = ref ? strdup(ref) : NULL;
-	more = realloc(rs->source, (rs->n + 1) * sizeof *more);
-	if (more)
-		rs->source = more;
-	if (!more || !s->name || !s->location || (ref && !s->ref)) {
-		source_free(s);
-		return -ENOMEM;
-	}
-	if (place(rs, name, strlen(name), &at)) {
-		source_free(s);
-		return -EEXIST;
-	}
-	memmove(&more[at + 1], &more[at], (rs->n - at) * sizeof *more);
-	more[at] = s;
-	rs->n++;
-	return 0;
-}
-
-uint32_t roots_sources(const struct roots *rs)
-{
-	return rs->n;
-}
-
-const struct source *roots_source(const struct roots *rs, uint32_t i)
-{
-	return rs->source[i];
-}
-
-const struct source *roots_source_find(const struct roots *rs,
-				       const char *name, size_t len)
-{
-	uint32_t at;
-
-	return place(rs, name, len, &at) ? rs->source[at] : NULL;
-}
-
-/* ---- roots ---- */
-
-static uint64_t id_of(const struct roots *rs, const char *name,
-		      const char *location, const char *ref)
+uint64_t root_id(const struct roots *rs, const char *name,
+		 const char *location, const char *ref)
 {
 	CLEANUP_FREE char *text = NULL;
 	/* NULs keep the parts apart; a ref is never empty. */
@@ -210,13 +119,7 @@ static uint64_t id_of(const struct roots *rs, const char *name,
 			   ref ? ref : "");
 	uint64_t id = len < 0 ? 0 : keyed_hash(rs->ids, text, (size_t)len);
 
-	return id ? id : 1;                     /* 0 is the top */
-}
-
-uint64_t root_id(const struct roots *rs, const struct source *s,
-		 const char *ref)
-{
-	return id_of(rs, s->name, s->location, ref);
+	return id > 1 ? id : id + 2;            /* 0 and 1 are not ours */
 }
 
 static struct slot *find(struct roots *rs, uint64_t id)
@@ -243,22 +146,25 @@ struct history *root_history(struct roots *rs, const struct root *root)
 	return e && e->hist ? history_of(value_ref(&e->hist->v)) : NULL;
 }
 
-/* NULL: out of memory. */
-static struct slot *add(struct roots *rs, uint64_t id, const char *name,
-			 const char *location, const char *ref)
+/* NULL: out of memory.  'source' or the two that follow it. */
+static struct slot *add(struct roots *rs, uint64_t id, struct source *source,
+			const char *name, const char *location,
+			const char *ref)
 {
 	struct slot *e = calloc(1, sizeof *e);
 	struct oid oid;
 
 	if (!e)
 		return NULL;
-	const struct source *s = roots_source_find(rs, name, strlen(name));
-
+	if (!source) {
+		e->own_name = strdup(name);
+		e->own_location = strdup(location);
+	}
 	e->root = (struct root){
 		.id = id,
-		.source = s && !strcmp(s->location, location) ? s : NULL,
-		.name = strdup(name),
-		.location = strdup(location),
+		.source = source,
+		.name = source ? source->name : e->own_name,
+		.location = source ? source->location : e->own_location,
 		.ref = ref ? strdup(ref) : NULL,
 		.pinned = ref && !oid_parse(ref, strlen(ref), &oid),
 	};
@@ -321,17 +227,20 @@ static struct history *history_append(struct roots *rs,
 /* Make it the current one.  Takes over the caller's reference. */
 static void publish(struct roots *rs, struct slot *e, struct history *h)
 {
+	struct source *s = e->root.source;
+	struct timespec now = history_now(h)->ctime;
 	struct history *old;
 
 	pthread_mutex_lock(&rs->lock);
 	old = e->hist;
 	e->hist = h;
-	/* What "/" lists shows in its times, so that clients look again. */
-	if (!e->root.ref && after(&history_now(h)->ctime, &rs->changed))
-		rs->changed = history_now(h)->ctime;
 	pthread_mutex_unlock(&rs->lock);
 	if (old)
 		value_unref(&old->v);
+	/* A level shows in its times what it lists, so that clients look
+	 * again: a new repository, or one whose link leads elsewhere. */
+	if (s)
+		composite_touch(rs->composite, s, e->root.ref, now);
 }
 
 static bool is_full(struct roots *rs)
@@ -345,28 +254,38 @@ static int64_t clamp(int64_t t)
 	return t < 0 ? 0 : t > UINT32_MAX ? UINT32_MAX : t;
 }
 
-int root_publish(struct roots *rs, const struct source *s, const char *ref,
+static struct slot *find_locked(struct roots *rs, uint64_t id)
+{
+	LOCK_SCOPE(&rs->lock);
+	return find(rs, id);
+}
+
+int root_publish(struct roots *rs, struct source **source, const char *ref,
 		 const struct oid *commit, const struct oid *tree,
 		 int64_t time, struct history **ret)
 {
-	uint64_t id = root_id(rs, s, ref);
-	const struct root *root = root_find(rs, id);
+	struct source *s = *source;
+	uint64_t id = root_id(rs, s->name, s->location, ref);
+	struct slot *slot = find_locked(rs, id);
 	CLEANUP_HISTORY struct history *old =
-		root ? root_history(rs, root) : NULL;
+		slot ? root_history(rs, &slot->root) : NULL;
 	const struct epoch *last = old ? history_now(old) : NULL;
+	struct timespec floor;
+	struct history *h;
 	struct oid oid;
 	int r;
 
 	/* A root is told from another of the same id by nothing but luck of
 	 * 2^-64: say so rather than mix them up. */
-	if (root && (strcmp(root->name, s->name) ||
-		     strcmp(root->ref ? root->ref : "", ref ? ref : "")))
+	if (slot && (strcmp(slot->root.name, s->name) ||
+		     strcmp(slot->root.ref ? slot->root.ref : "",
+			    ref ? ref : "")))
 		return -EIO;
 	if (last && oid_eq(&last->commit, commit)) {
-		*ret = history_of(value_ref(&old->v));
+		*ret = TAKE(old);
 		return 0;
 	}
-	if (!root && is_full(rs))
+	if (!slot && is_full(rs))
 		return -ENOSPC;
 	/* NFS has unsigned 32-bit seconds (RFC 1813, nfstime3). */
 	struct epoch e = {
@@ -378,10 +297,9 @@ int root_publish(struct roots *rs, const struct source *s, const char *ref,
 	/* A pinned name is the same at every server, whenever first seen. */
 	e.ctime = ref && !oid_parse(ref, strlen(ref), &oid) ? e.mtime :
 							      clock_wall();
-	if (!ref) {                     /* "/" changes with it */
-		struct timespec changed = roots_changed(rs);
-
-		e.ctime = move_after(e.ctime, &changed);
+	if (!ref) {                     /* its level changes with it */
+		floor = level_changed(rs->composite, s->level);
+		e.ctime = move_after(e.ctime, &floor);
 	}
 	if (!commit->len)
 		e.mtime = e.ctime;
@@ -393,41 +311,57 @@ int root_publish(struct roots *rs, const struct source *s, const char *ref,
 	struct state_root sr = { id, s->name, s->location, ref };
 	struct state_move sm = { id, e.commit, e.tree, e.mtime, e.ctime };
 
-	r = state_append(rs->state, root ? NULL : &sr, &sm, NULL);
+	r = state_append(rs->state, &(struct state_facts){
+		.root = slot ? NULL : &sr,
+		.move = &sm,
+	});
 	if (r)
 		return r;
-	if (!root && !add(rs, id, s->name, s->location, ref))
-		return -ENOMEM;
-
-	pthread_mutex_lock(&rs->lock);
-	struct slot *entry = find(rs, id);
-	pthread_mutex_unlock(&rs->lock);
-	struct history *h = history_append(rs, &entry->root, old, &e);
-
+	r = composite_attach(rs->composite, s, source);
+	if (r)
+		return r;
+	if (!slot)
+		slot = add(rs, id, *source, NULL, NULL, ref);
+	h = slot ? history_append(rs, &slot->root, old, &e) : NULL;
 	if (!h)
 		return -ENOMEM;
-	*ret = history_of(value_ref(&h->v));
-	publish(rs, entry, h);
+	*ret = history_ref(h);
+	publish(rs, slot, h);
 	return 0;
 }
 
-struct timespec roots_changed(struct roots *rs)
+int roots_add_level(struct roots *rs, uint64_t id, const char *path,
+		    struct level **ret)
 {
-	LOCK_SCOPE(&rs->lock);
-	return rs->changed;
+	struct state_level sl = { id, path };
+	int r = state_append(rs->state, &(struct state_facts){ .level = &sl });
+
+	return r ? r : composite_make_level(rs->composite, path, ret);
 }
 
 /* ---- the journal ---- */
+
+static int load_level(void *arg, const struct state_level *sl)
+{
+	struct roots *rs = arg;
+	struct level *l;
+	int r = composite_make_level(rs->composite, sl->path, &l);
+
+	/* One that is not configured any more has no handles either. */
+	return r == -ENOMEM ? r : 0;
+}
 
 static int load_root(void *arg, const struct state_root *r)
 {
 	struct roots *rs = arg;
 
 	/* The key may have been replaced: then no handle has this id. */
-	if (r->id != id_of(rs, r->name, r->location, r->ref) ||
+	if (r->id != root_id(rs, r->name, r->location, r->ref) ||
 	    root_find(rs, r->id))
 		return 0;
-	return add(rs, r->id, r->name, r->location, r->ref) ? 0 : -ENOMEM;
+	return add(rs, r->id, composite_recall(rs->composite, r->name,
+					       r->location),
+		   r->name, r->location, r->ref) ? 0 : -ENOMEM;
 }
 
 static int load_move(void *arg, const struct state_move *m)
@@ -438,6 +372,8 @@ static int load_move(void *arg, const struct state_move *m)
 
 	if (!e)
 		return 0;
+	if (after(&m->ctime, &rs->latest))
+		rs->latest = m->ctime;
 
 	struct history *h = history_append(rs, &e->root, e->hist, &epoch);
 
@@ -455,12 +391,16 @@ static int load_top(void *arg, const struct state_top *t)
 	return 0;
 }
 
-const struct state_reader roots_reader = { load_root, load_move, load_top };
+const struct state_reader roots_reader = {
+	load_level, load_root, load_move, load_top,
+};
 
 static size_t lines(const struct roots *rs)
 {
 	size_t n = 0;
 
+	for (uint32_t i = 0; i < composite_levels(rs->composite); i++)
+		n += composite_made_level(rs->composite, i) != NULL;
 	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
 		struct slot *e = container_of(l, struct slot, link);
 
@@ -469,18 +409,25 @@ static size_t lines(const struct roots *rs)
 	return n;
 }
 
+static int write_level(struct state *state, const struct level *l)
+{
+	struct state_level sl = { level_id(l), level_path(l) };
+
+	return state_append(state, &(struct state_facts){ .level = &sl });
+}
+
 static int write_slot(struct state *state, const struct slot *e)
 {
 	const struct root *r = &e->root;
 	struct state_root sr = { r->id, r->name, r->location, r->ref };
-	int err = state_append(state, &sr, NULL, NULL);
+	int err = state_append(state, &(struct state_facts){ .root = &sr });
 
 	for (uint32_t i = 0; !err && e->hist && i < e->hist->n; i++) {
 		const struct epoch *p = &e->hist->epoch[i];
 		struct state_move m = { r->id, p->commit, p->tree, p->mtime,
 					p->ctime };
 
-		err = state_append(state, NULL, &m, NULL);
+		err = state_append(state, &(struct state_facts){ .move = &m });
 	}
 	return err;
 }
@@ -495,33 +442,35 @@ static int compact(struct roots *rs)
 	r = state_rewrite_begin(rs->state);
 	if (r)
 		return r;
+	for (uint32_t i = 0; !r && i < composite_levels(rs->composite); i++) {
+		const struct level *l = composite_made_level(rs->composite, i);
+
+		if (l)
+			r = write_level(rs->state, l);
+	}
 	for (struct list *l = rs->all.next; !r && l != &rs->all; l = l->next)
 		r = write_slot(rs->state, container_of(l, struct slot, link));
 	if (!r)
-		r = state_append(rs->state, NULL, NULL, &rs->top);
+		r = state_append(rs->state,
+				 &(struct state_facts){ .top = &rs->top });
 	return state_rewrite_end(rs->state, r);
 }
 
 int roots_start(struct roots *rs, struct state *state)
 {
-	struct state_top top = { .time = clock_wall() };
+	struct state_top top = {
+		.hash = composite_hash(rs->composite),
+		.time = clock_wall(),
+	};
 	int r = 0;
 
 	rs->state = state;
-	for (uint32_t i = 0; i < rs->n; i++) {
-		const struct source *s = rs->source[i];
-		uint64_t part[2] = { top.hash, id_of(rs, s->name, s->location,
-						     s->ref) };
-
-		top.hash = keyed_hash(rs->ids, part, sizeof part);
-	}
 	if (top.hash != rs->top.hash || !rs->top.time.tv_sec) {
 		top.time = move_after(top.time, &rs->top.time);
-		top.time = move_after(top.time, &rs->changed);
-		r = state_append(state, NULL, NULL, &top);
+		top.time = move_after(top.time, &rs->latest);
+		r = state_append(state, &(struct state_facts){ .top = &top });
 		rs->top = top;
 	}
-	if (after(&rs->top.time, &rs->changed))
-		rs->changed = rs->top.time;
+	composite_start(rs->composite, rs->top.time);
 	return r ? r : compact(rs);
 }

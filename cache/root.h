@@ -2,20 +2,20 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* root.h - sources, their roots, and what each root has shown.
+/* root.h - roots, and what each has shown.
  *
- * A source is a repository with a name.  A root is one ref of a source: the
- * top of one tree, "repository@ref".  Its history is the list of commits it
- * has been seen at, with the time each was seen: what directories held
- * before a move, and since when everything is as it is now.
+ * A root is one ref of a source: the top of one tree, "repository@ref".
+ * Its history is the list of commits it has been seen at, with the time each
+ * was seen: what directories held before a move, and since when everything
+ * is as it is now.
  *
  * The list is bounded.  When it is full the second oldest commit is merged
  * into the one after it: the times of a few files then move forward, never
  * back, and those of all that has not changed since the first commit stay.
  *
- * Threads: root_source_add() and roots_load() before any other; the rest
- * any.  A history is immutable; root_publish() is called by one thread per
- * root at a time (the flight that resolves it).
+ * Threads: roots_reader and roots_start() before any other; the rest any.
+ * A history is immutable; root_publish() is called by one thread per root
+ * at a time (the flight that resolves it).
  * Errors: -ENOMEM; root_publish() also what state_append() says, and
  * -ENOSPC when there are too many roots.
  */
@@ -25,7 +25,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "backend/backend.h"
+#include "cache/composite.h"
 #include "cache/state.h"
 #include "common/keyed.h"
 #include "common/oid.h"
@@ -33,19 +33,12 @@
 
 enum { HISTORY_MAX = 64 };
 
-struct source {
-	uint64_t number;        /* the scope of its objects' keys */
-	char *name, *location;
-	char *ref;              /* what NAME alone shows; NULL: the default */
-	struct backend *backend;
-};
-
 /* Made when first resolved, and never freed: its id is in somebody's
  * handle. */
 struct root {
 	uint64_t id;
-	const struct source *source;    /* NULL: not served this time */
-	char *name, *location;  /* of the source */
+	struct source *source;  /* NULL: not served this time */
+	const char *name, *location;    /* of the source */
 	char *ref;              /* NULL: the source's own */
 	bool pinned;            /* ref is a commit id: never moves */
 };
@@ -89,29 +82,20 @@ static inline void history_unrefp(struct history **h)
 
 struct roots;
 
-/* 'ids' must outlive it. */
-struct roots *roots_new(const struct keyed *ids);
+/* Both must outlive it. */
+struct roots *roots_new(const struct keyed *ids, struct composite *);
 void roots_free(struct roots *);        /* NULL is allowed */
 
-/* Takes over 'backend', also on failure.  -EEXIST. */
-int roots_add_source(struct roots *, const char *name, const char *location,
-		     const char *ref, struct backend *backend);
-/* In order of their names. */
-uint32_t roots_sources(const struct roots *);
-const struct source *roots_source(const struct roots *, uint32_t i);
-/* NULL: none of that name. */
-const struct source *roots_source_find(const struct roots *,
-				       const char *name, size_t len);
-
 /* What reads the journal into the table, 'arg' being the struct roots; use
- * after the sources are known. */
+ * after the composite has been configured. */
 extern const struct state_reader roots_reader;
 /* The journal has been read and will be written to. */
 int roots_start(struct roots *, struct state *);
 
-/* The id of a root, whether it exists or not. */
-uint64_t root_id(const struct roots *, const struct source *,
-		 const char *ref);
+/* The id of a root, whether it exists or not; 'name' and 'location' as of
+ * its source. */
+uint64_t root_id(const struct roots *, const char *name,
+		 const char *location, const char *ref);
 /* NULL: never given out. */
 const struct root *root_find(struct roots *, uint64_t id);
 /* A new reference to what it showed last, or NULL. */
@@ -119,12 +103,15 @@ struct history *root_history(struct roots *, const struct root *);
 
 /* A ref was resolved: remember its root and the move, durably, and return
  * its history.  'time' is the commit's; without a commit yet, 'commit' has
- * length 0 and 'tree' is the empty tree. */
-int root_publish(struct roots *, const struct source *, const char *ref,
+ * length 0 and 'tree' is the empty tree.  A source that has no place in
+ * the composite yet is given one; if another has it by now, that one takes
+ * the place of *source, which is freed. */
+int root_publish(struct roots *, struct source **source, const char *ref,
 		 const struct oid *commit, const struct oid *tree,
 		 int64_t time, struct history **ret);
 
-/* When the list of sources, or what one of them shows, changed last. */
-struct timespec roots_changed(struct roots *);
+/* Make a level of an open-ended one, durably. */
+int roots_add_level(struct roots *, uint64_t id, const char *path,
+		    struct level **ret);
 
 #endif

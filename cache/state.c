@@ -146,7 +146,12 @@ static int read_line(char *line, const struct state_reader *rd, void *arg)
 	for (char *save, *p = strtok_r(line, " ", &save);
 	     p && n < FIELDS_MAX; p = strtok_r(NULL, " ", &save))
 		f[n++] = p;
-	if (n == 5 && !strcmp(f[0], "root")) {
+	if (n == 3 && !strcmp(f[0], "level")) {
+		struct state_level l = { .path = f[2] };
+
+		if (get_id(f[1], &l.id) && get_field(f[2]))
+			return rd->level(arg, &l);
+	} else if (n == 5 && !strcmp(f[0], "root")) {
 		struct state_root r = { .name = f[2], .location = f[3],
 					.ref = f[4] };
 
@@ -345,9 +350,12 @@ size_t state_lines(const struct state *s)
 	return s->lines;
 }
 
-int state_append(struct state *s, const struct state_root *root,
-		 const struct state_move *move, const struct state_top *top)
+int state_append(struct state *s, const struct state_facts *facts)
 {
+	const struct state_level *level = facts->level;
+	const struct state_root *root = facts->root;
+	const struct state_move *move = facts->move;
+	const struct state_top *top = facts->top;
 	CLEANUP_FREE char *text = NULL;
 	size_t len, lines = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -355,6 +363,12 @@ int state_append(struct state *s, const struct state_root *root,
 
 	if (!out)
 		return -ENOMEM;
+	if (level) {
+		fprintf(out, "level %016" PRIx64, level->id);
+		put_field(out, level->path);
+		fputc('\n', out);
+		lines++;
+	}
 	if (root) {
 		fprintf(out, "root %016" PRIx64, root->id);
 		put_field(out, root->name);

@@ -10,6 +10,7 @@
  *
  * The journal's lines, in which '%' writes bytes that would break a line:
  *
+ *	level ID PATH                   this id was given out for a level
  *	root ID NAME LOCATION REF       this id was given out for NAME@REF
  *	move ID COMMIT TREE MTIME CTIME and showed this commit from CTIME on
  *	top HASH TIME                   the list of sources, when it changed
@@ -32,6 +33,11 @@ enum { STATE_SECRET = 32, STATE_WHY = 256 };
 
 struct state;
 
+struct state_level {
+	uint64_t id;
+	const char *path;
+};
+
 struct state_root {
 	uint64_t id;
 	const char *name, *location;
@@ -53,6 +59,7 @@ struct state_top {
 /* What a journal's lines are told to, in their order.  Return 0, or a
  * negative errno to give up. */
 struct state_reader {
+	int (*level)(void *arg, const struct state_level *);
 	int (*root)(void *arg, const struct state_root *);
 	int (*move)(void *arg, const struct state_move *);
 	int (*top)(void *arg, const struct state_top *);
@@ -69,9 +76,16 @@ void state_close(struct state *);               /* NULL is allowed */
 
 const uint8_t *state_secret(const struct state *);
 
-/* Durable when it returns 0.  Any may be NULL; they make one write. */
-int state_append(struct state *, const struct state_root *,
-		 const struct state_move *, const struct state_top *);
+/* Any may be NULL; they make one write. */
+struct state_facts {
+	const struct state_level *level;
+	const struct state_root *root;
+	const struct state_move *move;
+	const struct state_top *top;
+};
+
+/* Durable when it returns 0. */
+int state_append(struct state *, const struct state_facts *);
 
 /* Replace the journal by what is appended between begin and end, which
  * happens entirely, or, when 'err' says that something failed, not at all.

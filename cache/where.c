@@ -14,7 +14,7 @@ int where_steps(uint8_t kind, unsigned depth, uint8_t *width)
 	/* A file's handle has its name's hash and its id besides. */
 	unsigned room = kind == NODE_FILE ? FS_STEPS_MAX - 12 : FS_STEPS_MAX;
 
-	if (kind == NODE_TOP || kind == NODE_PIN) {
+	if (kind == NODE_LEVEL || kind == NODE_PIN) {
 		*width = 0;
 		return depth ? -1 : 0;
 	}
@@ -75,8 +75,11 @@ int where_path(uint8_t kind, const struct dir *d, unsigned depth,
 void fs_where(const struct node *n, struct where *ret)
 {
 	switch (n->kind) {
-	case NODE_TOP:
-		*ret = (struct where){ .kind = NODE_TOP };
+	case NODE_LEVEL:
+		*ret = (struct where){
+			.kind = NODE_LEVEL,
+			.root = level_id(n->level),
+		};
 		break;
 	case NODE_DIR:
 		where_path(NODE_DIR, n->dir, n->dir->depth, ret);
@@ -200,15 +203,25 @@ int fs_resolve(struct fs *fs, const struct where *where, struct waiter *w,
 	CLEANUP_DIR struct dir *d = NULL;
 	int r;
 
-	if (where->kind == NODE_TOP) {
-		node_top(fs, ret);
+	if (where->kind == NODE_LEVEL) {
+		struct level *l = composite_level(fs->composite, where->root);
+
+		if (!l)
+			return -ESTALE;
+		node_level(fs, l, ret);
 		return 0;
 	}
 	const struct root *root = root_find(fs->roots, where->root);
 
 	if (!root || !root->source)
 		return -ESTALE;
-	r = fetch_history(fs->fetcher, root->source, root->ref, w, &h);
+	const struct root_name name = {
+		.id = root->id,
+		.source = root->source,
+		.ref = root->ref,
+	};
+
+	r = fetch_history(fs->fetcher, &name, w, &h);
 	/* A ref that is no more goes on showing what it held to those who
 	 * are inside. */
 	if (r == -ENOENT)

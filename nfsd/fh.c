@@ -83,7 +83,7 @@ int fh_decode(const struct keyed *key, const void *data, size_t len,
 	at.root = get64(&r);
 	at.dir = get64(&r);
 	if (r.bad || version != FH_VERSION ||
-	    at.kind < NODE_TOP || at.kind > NODE_PIN)
+	    at.kind < NODE_LEVEL || at.kind > NODE_PIN)
 		return -EBADF;
 	n = where_steps(at.kind, at.depth, &width);
 	if (n < 0 || n > FS_STEPS_MAX || at.width != width)
@@ -99,8 +99,7 @@ int fh_decode(const struct keyed *key, const void *data, size_t len,
 		at.fileid = get64(&r);
 	if (r.bad || r.p != r.end)
 		return -EBADF;
-	if ((at.kind == NODE_TOP && (at.root || at.depth)) ||
-	    ((at.kind == NODE_TOP || at.kind == NODE_PIN) && at.dir))
+	if ((at.kind == NODE_LEVEL || at.kind == NODE_PIN) && at.dir)
 		return -EBADF;
 	*ret = at;
 	return 0;

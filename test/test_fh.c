@@ -36,7 +36,7 @@ static bool place(uint8_t kind, unsigned depth, struct where *ret)
 	for (unsigned bit = 0; bit < depth * ret->width; bit++)
 		if (bit % 3)
 			ret->step[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	if (kind != NODE_TOP)
+	if (kind != NODE_LEVEL)
 		ret->root = 0x1122334455667788;
 	if (kind == NODE_DIR || kind == NODE_FILE)
 		ret->dir = 0x99aabbccddeeff00;
@@ -63,7 +63,7 @@ START_TEST(there_and_back)
 {
 	unsigned deepest[NODE_PIN + 1] = { 0 };
 
-	for (uint8_t kind = NODE_TOP; kind <= NODE_PIN; kind++) {
+	for (uint8_t kind = NODE_LEVEL; kind <= NODE_PIN; kind++) {
 		for (unsigned depth = 0; depth <= DEEPEST; depth++) {
 			struct where in, out;
 			struct fh fh;
@@ -78,7 +78,7 @@ START_TEST(there_and_back)
 			deepest[kind] = depth;
 		}
 	}
-	ck_assert_uint_eq(deepest[NODE_TOP], 0);
+	ck_assert_uint_eq(deepest[NODE_LEVEL], 0);
 	ck_assert_uint_eq(deepest[NODE_PIN], 0);
 	ck_assert_uint_ge(deepest[NODE_DIR], deepest[NODE_FILE]);
 	ck_assert_uint_ge(deepest[NODE_FILE], 60);
@@ -112,7 +112,7 @@ static void flip_every_bit(const struct where *at)
 
 START_TEST(every_bit_counts)
 {
-	for (uint8_t kind = NODE_TOP; kind <= NODE_PIN; kind++) {
+	for (uint8_t kind = NODE_LEVEL; kind <= NODE_PIN; kind++) {
 		for (unsigned depth = 0; depth <= DEEPEST; depth++) {
 			struct where at;
 
@@ -128,7 +128,7 @@ START_TEST(other_lengths)
 	struct where none;
 
 	ck_assert_int_eq(fh_decode(&key, NULL, 0, &none), -EBADF);
-	for (uint8_t kind = NODE_TOP; kind <= NODE_PIN; kind++) {
+	for (uint8_t kind = NODE_LEVEL; kind <= NODE_PIN; kind++) {
 		struct where at, out;
 		uint8_t data[FH_MAX + 1] = { 0 };
 		struct fh fh;
@@ -162,10 +162,9 @@ START_TEST(no_such_place)
 	} bad[] = {
 		{ NODE_DIR, 0, 0 }, { NODE_DIR, 0, 2 },         /* version */
 		{ NODE_DIR, 1, 0 }, { NODE_DIR, 1, 5 },         /* kind */
-		{ NODE_DIR, 2, 255 }, { NODE_TOP, 2, 1 },       /* depth */
+		{ NODE_DIR, 2, 255 }, { NODE_LEVEL, 2, 1 },     /* depth */
 		{ NODE_DIR, 3, 8 }, { NODE_DIR, 3, 0 },         /* width */
-		{ NODE_TOP, 11, 1 }, { NODE_TOP, 19, 1 },       /* root, dir */
-		{ NODE_PIN, 19, 1 },
+		{ NODE_LEVEL, 19, 1 }, { NODE_PIN, 19, 1 },     /* dir */
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -660,8 +660,8 @@ START_TEST(steps_fit_the_handle)
 		int len;
 		uint8_t width;
 	} w[] = {
-		{ NODE_TOP, 0, 0, 0 }, { NODE_PIN, 0, 0, 0 },
-		{ NODE_TOP, 1, -1, 0 }, { NODE_PIN, 1, -1, 0 },
+		{ NODE_LEVEL, 0, 0, 0 }, { NODE_PIN, 0, 0, 0 },
+		{ NODE_LEVEL, 1, -1, 0 }, { NODE_PIN, 1, -1, 0 },
 		{ NODE_DIR, 0, 0, 16 }, { NODE_DIR, 1, 2, 16 },
 		{ NODE_DIR, 18, 36, 16 }, { NODE_DIR, 19, 19, 8 },
 		{ NODE_DIR, 36, 36, 8 }, { NODE_DIR, 37, 19, 4 },
@@ -926,9 +926,9 @@ START_TEST(dots)
 	node_clear(&up);
 	ck_assert_int_eq(fs_lookup(&a, "..", 2, NULL, &up), 0);
 	ck_assert_uint_eq(up.fileid, top.fileid);
-	ck_assert_int_eq(up.kind, NODE_TOP);
+	ck_assert_int_eq(up.kind, NODE_LEVEL);
 	ck_assert_int_eq(fs_lookup(&top, "..", 2, NULL, &self), 0);
-	ck_assert_int_eq(self.kind, NODE_TOP);
+	ck_assert_int_eq(self.kind, NODE_LEVEL);
 	ck_assert_int_eq(fs_lookup(&d, ".", 1, NULL, &self), 0);
 	ck_assert_uint_eq(self.fileid, d.fileid);
 	ck_assert_int_eq(fs_lookup(&f, ".", 1, NULL, &up), -ENOTDIR);

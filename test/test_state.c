@@ -110,6 +110,15 @@ struct record {
 	int err;                /* to give up with, at a "top" */
 };
 
+static int on_level(void *arg, const struct state_level *l)
+{
+	struct record *rec = arg;
+
+	fprintf(rec->out, "level %llx [%s]\n", (unsigned long long)l->id,
+		l->path);
+	return 0;
+}
+
 static int on_root(void *arg, const struct state_root *r)
 {
 	struct record *rec = arg;
@@ -143,7 +152,22 @@ static int on_top(void *arg, const struct state_top *t)
 	return rec->err;
 }
 
-static const struct state_reader reader = { on_root, on_move, on_top };
+static const struct state_reader reader = {
+	.level = on_level,
+	.root = on_root,
+	.move = on_move,
+	.top = on_top,
+};
+
+static int append(struct state *s, const struct state_root *root,
+		  const struct state_move *move, const struct state_top *top)
+{
+	return state_append(s, &(struct state_facts){
+		.root = root,
+		.move = move,
+		.top = top,
+	});
+}
 
 static char *read_journal(struct state *s)
 {
@@ -177,7 +201,7 @@ static void append_top(struct state *s, uint64_t n)
 {
 	struct state_top t = { n, { .tv_sec = 7 } };
 
-	ck_assert_int_eq(state_append(s, NULL, NULL, &t), 0);
+	ck_assert_int_eq(append(s, NULL, NULL, &t), 0);
 }
 
 /* ---- the key ---- */
@@ -372,13 +396,13 @@ START_TEST(journal_comes_back)
 	struct state *s = open_expecting("");
 
 	ck_assert_uint_eq(mode_of("journal"), 0600);
-	ck_assert_int_eq(state_append(s, &r, NULL, NULL), 0);
-	ck_assert_int_eq(state_append(s, NULL, &m, NULL), 0);
-	ck_assert_int_eq(state_append(s, NULL, NULL, &t), 0);
+	ck_assert_int_eq(append(s, &r, NULL, NULL), 0);
+	ck_assert_int_eq(append(s, NULL, &m, NULL), 0);
+	ck_assert_int_eq(append(s, NULL, NULL, &t), 0);
 	r.ref = NULL;
 	m.commit = none;
 	m.mtime = (struct timespec){ 0, 0 };
-	ck_assert_int_eq(state_append(s, &r, &m, &t), 0);
+	ck_assert_int_eq(append(s, &r, &m, &t), 0);
 	ck_assert_uint_eq(state_lines(s), 6);
 	state_close(s);
 
@@ -421,7 +445,7 @@ START_TEST(odd_names_come_back)
 				   i & 1 ? all : huge;
 		struct state_root r = { i, name, name, name };
 
-		ck_assert_int_eq(state_append(s, &r, NULL, NULL), 0);
+		ck_assert_int_eq(append(s, &r, NULL, NULL), 0);
 		on_root(&(struct record){ .out = out }, &r);
 	}
 	fclose(out);
@@ -440,7 +464,7 @@ START_TEST(torn_last_line_is_dropped)
 
 	append_top(s, 1);
 	free(get_file("journal", &first));
-	ck_assert_int_eq(state_append(s, &r, NULL, NULL), 0);
+	ck_assert_int_eq(append(s, &r, NULL, NULL), 0);
 	state_close(s);
 	whole = get_file("journal", &len);
 	ck_assert_uint_gt(len, first + 20);
@@ -547,7 +571,7 @@ START_TEST(full_disk_leaves_whole_lines)
 		int err;
 
 		limit_files(len + room);
-		err = state_append(s, &r, NULL, NULL);
+		err = append(s, &r, NULL, NULL);
 		limit_files(RLIM_INFINITY);
 		ck_assert_int_eq(err, -EFBIG);
 		ck_assert_uint_eq(state_lines(s), 1);

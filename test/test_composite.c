@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* The names above repositories: what each means, and what is listed. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/composite.h"
+#include "common/cleanup.h"
+
+static const struct keyed ids = { "composite" };
+static struct composite *c;
+static struct level *top;
+
+static void setup(void)
+{
+	c = composite_new(&ids);
+	top = composite_top(c);
+}
+
+static void teardown(void)
+{
+	composite_free(c);
+}
+
+static int parse(struct level *l, const char *name, struct composite_name *cn)
+{
+	return composite_parse(c, l, name, strlen(name), cn);
+}
+
+static bool unknown(struct level *l, const char *name)
+{
+	struct composite_name cn;
+
+	return parse(l, name, &cn) == -ENOENT;
+}
+
+/* All that a level lists, one after the other, with a space after each. */
+static const char *listing(const struct level *l)
+{
+	static char text[4096];
+	char name[FS_NAME_MAX + 1];
+	struct source *source;
+	struct level *level;
+	bool pin;
+	int r;
+
+	*text = '\0';
+	for (uint64_t i = 0; ; i++) {
+		r = composite_entry(c, l, i, name, &level, &source, &pin);
+		if (r == -ENOENT)
+			return text;
+		if (r == -EAGAIN)
+			continue;
+		ck_assert_int_eq(r, 0);
+		ck_assert(!level != !source);
+		strcat(strcat(text, name), " ");
+	}
+}
+
+START_TEST(sources_and_their_refs)
+{
+	struct composite_name cn;
+
+	ck_assert_int_eq(composite_add(c, "a", "/a", NULL, NULL), 0);
+	ck_assert_int_eq(composite_add(c, "a@b", "/y", "v1", NULL), 0);
+	ck_assert_str_eq(listing(top), "a a@@ a@b a@b@@ ");
+	ck_assert_uint_eq(composite_sources(c), 2);
+
+	ck_assert_int_eq(parse(top, "a", &cn), 0);
+	ck_assert(cn.what == COMPOSITE_ROOT && !*cn.ref);
+	ck_assert_str_eq(cn.source->location, "/a");
+	ck_assert_int_eq(parse(top, "a@@", &cn), 0);
+	ck_assert(cn.what == COMPOSITE_PIN);
+	ck_assert_str_eq(cn.source->location, "/a");
+	/* A source comes before a ref of another one. */
+	ck_assert_int_eq(parse(top, "a@b", &cn), 0);
+	ck_assert_str_eq(cn.source->location, "/y");
+	ck_assert_str_eq(cn.source->ref, "v1");
+	ck_assert_int_eq(parse(top, "a@c", &cn), 0);
+	ck_assert_str_eq(cn.source->location, "/a");
+	ck_assert_str_eq(cn.ref, "c");
+	ck_assert_int_eq(parse(top, "a@x%2Fy%25@z", &cn), 0);
+	ck_assert_str_eq(cn.ref, "x/y%@z");
+
+	ck_assert(unknown(top, "b"));
+	ck_assert(unknown(top, "A"));
+	ck_assert(unknown(top, ""));
+	ck_assert(unknown(top, "@"));
+	ck_assert(unknown(top, "a@"));
+	ck_assert(unknown(top, "b@c"));
+	ck_assert(unknown(top, "a@x%2f"));
+	ck_assert(unknown(top, "a@x%41"));
+	ck_assert(unknown(top, "a@x%"));
+	ck_assert(unknown(top, "a@x/y"));
+	ck_assert_int_eq(composite_parse(c, top, "a\0b", 3, &cn), -ENOENT);
+}
+END_TEST
+
+START_TEST(names_are_taken_once)
+{
+	struct composite_name cn;
+
+	ck_assert_int_eq(composite_add(c, "git", "/srv/git", NULL, NULL), 0);
+	ck_assert_int_eq(composite_add(c, "git", "/else", "x", NULL), -EEXIST);
+	ck_assert_int_eq(composite_add(c, "git/x", "/x", NULL, NULL), -EEXIST);
+	ck_assert_int_eq(composite_add_pattern(c, "git", "/s/{repo}"), -EEXIST);
+	ck_assert_int_eq(parse(top, "git", &cn), 0);
+	ck_assert_str_eq(cn.source->location, "/srv/git");
+}
+END_TEST
+
+START_TEST(impossible_names)
+{
+	static const char *const bad[] = {
+		"", ".", "..", ".git", ".GIT", "/", "a/", "/a", "a//b",
+		"a/../b",
+	};
+	char longest[COMPOSITE_NAME_MAX + 2];
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		ck_assert_int_eq(composite_add(c, bad[i], "/x", NULL, NULL),
+				 -EINVAL);
+	memset(longest, 'x', sizeof longest - 1);
+	longest[sizeof longest - 1] = '\0';
+	ck_assert_int_eq(composite_add(c, longest, "/x", NULL, NULL), -EINVAL);
+	longest[COMPOSITE_NAME_MAX] = '\0';
+	ck_assert_int_eq(composite_add(c, longest, "/x", NULL, NULL), 0);
+	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/repo"), -EINVAL);
+	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/{}"), -EINVAL);
+	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/{x"), -EINVAL);
+}
+END_TEST
+
+START_TEST(configured_levels)
+{
+	struct composite_name cn, in;
+
+	ck_assert_int_eq(composite_add(c, "k/x/linux", "/l", NULL, NULL), 0);
+	ck_assert_int_eq(composite_add(c, "k/git", "/g", NULL, NULL), 0);
+	ck_assert_str_eq(listing(top), "k ");
+	ck_assert_int_eq(parse(top, "k", &cn), 0);
+	ck_assert(cn.what == COMPOSITE_LEVEL && cn.level);
+	ck_assert_str_eq(listing(cn.level), "x git git@@ ");
+	ck_assert_ptr_eq(level_parent(cn.level), top);
+	ck_assert_ptr_eq(composite_level(c, level_id(cn.level)), cn.level);
+	ck_assert_int_eq(parse(cn.level, "git", &in), 0);
+	ck_assert_str_eq(in.source->name, "k/git");
+	ck_assert_str_eq(in.source->base, "git");
+	/* Nothing else is there: these levels are not open-ended. */
+	ck_assert(unknown(cn.level, "other"));
+	ck_assert(unknown(top, "k@main"));
+	ck_assert(unknown(top, "k@@"));
+}
+END_TEST
+
+static struct level *into(struct level *l, const char *name)
+{
+	CLEANUP_FREE char *path = NULL;
+	struct composite_name cn;
+	struct level *made;
+
+	ck_assert_int_eq(parse(l, name, &cn), 0);
+	ck_assert(cn.what == COMPOSITE_LEVEL);
+	if (cn.level)
+		return cn.level;
+	ck_assert_int_eq(composite_level_path(l, cn.base, &path), 0);
+	ck_assert_int_eq(composite_make_level(c, path, &made), 0);
+	ck_assert_uint_eq(level_id(made), cn.level_id);
+	return made;
+}
+
+START_TEST(any_owner_any_repository)
+{
+	struct source *s, *same, *twin;
+	struct composite_name cn;
+	struct level *hub, *owner;
+
+	ck_assert_int_eq(composite_add_pattern(c, "hub",
+					       "https://h/{owner}/{repo}.git"),
+			 0);
+	ck_assert_str_eq(listing(top), "hub ");
+	hub = into(top, "hub");
+	ck_assert_str_eq(listing(hub), "");
+	owner = into(hub, "torvalds");
+	ck_assert_ptr_eq(into(hub, "torvalds"), owner);
+	ck_assert_ptr_eq(level_parent(owner), hub);
+	/* It has shown nothing yet. */
+	ck_assert_str_eq(listing(hub), "");
+
+	ck_assert_int_eq(parse(owner, "linux@v6.8", &cn), 0);
+	ck_assert(cn.what == COMPOSITE_ROOT && !cn.source);
+	ck_assert_str_eq(cn.base, "linux");
+	ck_assert_str_eq(cn.ref, "v6.8");
+	ck_assert_int_eq(composite_make(c, owner, "linux", &s), 0);
+	ck_assert_str_eq(s->location, "https://h/torvalds/linux.git");
+	ck_assert_str_eq(s->name, "hub/torvalds/linux");
+	ck_assert(!composite_has(c, s));
+	ck_assert_int_eq(composite_make(c, owner, "linux", &twin), 0);
+
+	ck_assert_int_eq(composite_attach(c, s, &same), 0);
+	ck_assert_ptr_eq(same, s);
+	ck_assert(composite_has(c, s));
+	ck_assert_str_eq(listing(hub), "torvalds ");
+	ck_assert_str_eq(listing(owner), "linux linux@@ ");
+	/* Two who made it at once end with one. */
+	ck_assert_int_eq(composite_attach(c, twin, &same), 0);
+	ck_assert_ptr_eq(same, s);
+	ck_assert_int_eq(composite_attach(c, s, &same), 0);
+	ck_assert_str_eq(listing(owner), "linux linux@@ ");
+	ck_assert_int_eq(parse(owner, "linux@@", &cn), 0);
+	ck_assert(cn.what == COMPOSITE_PIN && cn.source == s);
+	ck_assert_uint_eq(composite_sources(c), 1);
+}
+END_TEST
+
+/* None of these is asked of anybody. */
+START_TEST(what_no_owner_is_called)
+{
+	static const char *const none[] = {
+		".DS_Store", "._x", ".git", ".hidden", "-x", "a b", "a/b",
+		"a@b", "a%2Fb", "\xff", "a\nb", "autorun.inf", "node_modules",
+		"Icon\r", "a?b", "a#b", "a:b", "..", ".",
+	};
+	struct level *hub, *owner;
+	char name[102];
+
+	ck_assert_int_eq(composite_add_pattern(c, "hub", "http://h/{o}/{r}"),
+			 0);
+	hub = into(top, "hub");
+	owner = into(hub, "o");
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		ck_assert_msg(unknown(hub, none[i]), "%s", none[i]);
+		if (!strchr(none[i], '@'))
+			ck_assert_msg(unknown(owner, none[i]), "%s", none[i]);
+	}
+	memset(name, 'x', sizeof name);
+	name[101] = '\0';
+	ck_assert(unknown(hub, name));
+	name[100] = '\0';
+	ck_assert(!unknown(hub, name));
+}
+END_TEST
+
+START_TEST(patterns)
+{
+	static const struct {
+		const char *url, *location;
+	} all[] = {
+		{ "/srv/{r}.git", "/srv/one.git" },
+		{ "/{r}/{r}", "/one/one" },
+		{ "{r}{", "one{" },
+	};
+	char name[8];
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct source *s;
+
+		snprintf(name, sizeof name, "p%zu", i);
+		ck_assert_int_eq(composite_add_pattern(c, name, all[i].url), 0);
+		ck_assert_int_eq(composite_make(c, into(top, name), "one", &s),
+				 0);
+		ck_assert_str_eq(s->location, all[i].location);
+		source_free(s);
+	}
+	struct source *s;
+
+	ck_assert_int_eq(composite_add_pattern(c, "g",
+					       "x:{a}/{b}/{c}?{b}{a}"), 0);
+	ck_assert_int_eq(composite_make(c, into(into(into(top, "g"), "A"),
+						"B"), "C", &s), 0);
+	ck_assert_str_eq(s->location, "x:A/B/C?BA");
+	source_free(s);
+}
+END_TEST
+
+START_TEST(what_the_journal_recalls)
+{
+	struct level *hub;
+	struct source *s;
+
+	ck_assert_int_eq(composite_add(c, "own", "/own", NULL, NULL), 0);
+	ck_assert_int_eq(composite_add_pattern(c, "hub", "h:{o}/{r}"), 0);
+	ck_assert_ptr_nonnull(composite_recall(c, "own", "/own"));
+	ck_assert_ptr_null(composite_recall(c, "own", "/other"));
+	ck_assert_ptr_null(composite_recall(c, "gone", "/gone"));
+	ck_assert_ptr_null(composite_recall(c, "hub", "h:"));
+	ck_assert_ptr_null(composite_recall(c, "hub/o", "h:o"));
+	ck_assert_ptr_null(composite_recall(c, "hub/o/r", "elsewhere:o/r"));
+	ck_assert_ptr_null(composite_recall(c, "hub/o/.x", "h:o/.x"));
+	s = composite_recall(c, "hub/o/r", "h:o/r");
+	ck_assert_ptr_nonnull(s);
+	ck_assert_ptr_eq(composite_recall(c, "hub/o/r", "h:o/r"), s);
+	hub = into(top, "hub");
+	ck_assert_str_eq(listing(hub), "o ");
+	ck_assert_str_eq(listing(into(hub, "o")), "r r@@ ");
+}
+END_TEST
+
+static bool is(struct timespec t, time_t sec)
+{
+	return t.tv_sec == sec && !t.tv_nsec;
+}
+
+static struct timespec at(time_t sec)
+{
+	return (struct timespec){ .tv_sec = sec };
+}
+
+START_TEST(times)
+{
+	struct level *hub, *owner;
+	struct source *s;
+
+	ck_assert_int_eq(composite_add(c, "own", "/own", NULL, NULL), 0);
+	ck_assert_int_eq(composite_add_pattern(c, "hub", "h:{o}/{r}"), 0);
+	composite_start(c, at(100));
+	hub = into(top, "hub");
+	owner = into(hub, "o");
+	ck_assert(is(level_changed(c, owner), 100));
+	/* The first time, all that list it have changed. */
+	s = composite_recall(c, "hub/o/r", "h:o/r");
+	composite_touch(c, s, "v1", at(200));
+	ck_assert(is(level_changed(c, owner), 200));
+	ck_assert(is(level_changed(c, hub), 200));
+	ck_assert(is(level_changed(c, top), 100));
+	/* Then its level when it moves, and nobody when a ref does. */
+	composite_touch(c, s, NULL, at(300));
+	composite_touch(c, s, "v2", at(400));
+	ck_assert(is(level_changed(c, owner), 300));
+	ck_assert(is(level_changed(c, hub), 200));
+	/* Never back. */
+	composite_touch(c, s, NULL, at(250));
+	ck_assert(is(level_changed(c, owner), 300));
+	/* What is configured is listed from the start. */
+	s = composite_recall(c, "own", "/own");
+	composite_touch(c, s, "v1", at(500));
+	ck_assert(is(level_changed(c, top), 100));
+	composite_touch(c, s, NULL, at(600));
+	ck_assert(is(level_changed(c, top), 600));
+}
+END_TEST
+
+/* Places in a listing stay while it grows, also with very many names. */
+START_TEST(ten_thousand)
+{
+	struct level *level, *p;
+	struct source *s;
+	char name[32], got[FS_NAME_MAX + 1];
+	bool pin;
+
+	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/{r}"), 0);
+	p = into(top, "p");
+	for (int i = 0; i < 10000; i++) {
+		snprintf(name, sizeof name, "r%d", i * 7919 % 10000);
+		ck_assert_int_eq(composite_make(c, p, name, &s), 0);
+		ck_assert_int_eq(composite_attach(c, s, &s), 0);
+	}
+	for (int i = 0; i < 10000; i++) {
+		snprintf(name, sizeof name, "r%d", i * 7919 % 10000);
+		ck_assert_int_eq(composite_entry(c, p, 2u * (unsigned)i, got,
+						 &level, &s, &pin), 0);
+		ck_assert_str_eq(got, name);
+		ck_assert_str_eq(s->base, name);
+	}
+	ck_assert_uint_eq(composite_sources(c), 10000);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("composite");
+	TCase *t = tcase_create("core");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, sources_and_their_refs);
+	tcase_add_test(t, names_are_taken_once);
+	tcase_add_test(t, impossible_names);
+	tcase_add_test(t, configured_levels);
+	tcase_add_test(t, any_owner_any_repository);
+	tcase_add_test(t, what_no_owner_is_called);
+	tcase_add_test(t, patterns);
+	tcase_add_test(t, what_the_journal_recalls);
+	tcase_add_test(t, times);
+	tcase_add_test(t, ten_thousand);
+	suite_add_tcase(suite, t);
+	r = srunner_create(suite);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
