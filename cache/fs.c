@@ -29,8 +29,8 @@ static int make_cache_dir(const char *path, char *why)
 
 	if (!dir)
 		return -ENOMEM;
-	for (char *p = dir + 1; *p; p++) {
-		if (*p != '/')
+	for (char *p = dir; *p; p++) {
+		if (*p != '/' || p == dir)
 			continue;
 		*p = '\0';
 		mkdir(dir, 0755);

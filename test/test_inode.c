@@ -10,6 +10,7 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +41,11 @@ static char *dir;
 
 /* ---- an asker, as a call of nfsd is one ---- */
 
-/* It keeps what it was woken with until it has its answer. */
-static struct asker {
+/* It keeps what it was woken with until it has its answer.  Each thread has
+ * its own. */
+static void rouse(struct waiter *);
+
+static _Thread_local struct asker {
 	struct waiter w;
 	pthread_mutex_t lock;
 	pthread_cond_t roused;
@@ -49,6 +53,7 @@ static struct asker {
 	struct value *pin[RUNS_MAX];
 	unsigned waits;
 } asker = {
+	.w.wake = rouse,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.roused = PTHREAD_COND_INITIALIZER,
 };
@@ -77,7 +82,7 @@ static void wait_until_woken(void)
 	asker.pin[asker.waits++] = asker.w.value;
 }
 
-static unsigned last_waits;     /* of the last question */
+static _Thread_local unsigned last_waits;       /* of the last question */
 
 static int answered(int r)
 {
@@ -99,10 +104,10 @@ static int answered(int r)
 
 /* ---- a server's life ---- */
 
-static void start(size_t memory)
+static void start_threads(size_t memory, unsigned threads)
 {
 	CLEANUP_FREE char *state = NULL, *cache = NULL;
-	struct fs_options opt = { .memory = memory, .threads = 1,
+	struct fs_options opt = { .memory = memory, .threads = threads,
 				  .ref_ttl = TTL };
 	char why[FS_WHY] = "";
 
@@ -116,6 +121,11 @@ static void start(size_t memory)
 	ck_assert_msg(!fs_start(fs, why), "%s", why);
 }
 
+static void start(size_t memory)
+{
+	start_threads(memory, 1);
+}
+
 /* All memory is lost. */
 static void restart(size_t memory)
 {
@@ -127,7 +137,6 @@ static void setup(void)
 {
 	log_set_level(LOG_ERROR);
 	clock_freeze();
-	asker.w.wake = rouse;
 	dir = scratch_dir();
 	fake = fake_new();
 	start(ROOM);
@@ -1467,6 +1476,134 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
+/* ---- threads ---- */
+
+enum { WALKERS = 3, MOVES = 30 };
+
+static atomic_bool stop;
+
+/* Both files of one directory, which any one commit changes together. */
+static void look_once(const char *path)
+{
+	CLEANUP_NODE struct node d = { 0 }, f = { 0 }, g = { 0 };
+	CLEANUP_NODE struct node found = { 0 };
+	CLEANUP_FREE char *f_text = NULL, *g_text = NULL;
+	struct where where;
+	struct attr attr, again;
+
+	must(!walk(path, &d));
+	must(!ASK(fs_lookup(&d, "f", 1, W, &f)));
+	must(!ASK(fs_lookup(&d, "g", 1, W, &g)));
+	must(!try_text(&f, &f_text) && !try_text(&g, &g_text));
+	must(!strcmp(f_text, g_text));
+	attr = attr_of(&f);
+	must(attr.size == strlen(f_text));
+	fs_where(&f, &where);
+	found = resolved(&where);
+	again = attr_of(&found);
+	must(same_attr(&attr, &again));
+}
+
+static void *look_on(void *arg)
+{
+	unsigned seed = *(unsigned *)arg;
+
+	while (!atomic_load(&stop)) {
+		char path[32];
+
+		snprintf(path, sizeof path, "a/d%d/e", rand_r(&seed) % 4);
+		look_once(path);
+	}
+	return NULL;
+}
+
+START_TEST(many_look_while_it_moves)
+{
+	pthread_t walker[WALKERS];
+	unsigned seed[WALKERS];
+
+	fs_free(fs);
+	start_threads(20 << 10, 3);
+	for (unsigned i = 0; i < MOVES; i++) {
+		char item[8][32];
+		const char *items[8];
+		struct oid tree;
+
+		for (unsigned k = 0; k < 8; k++) {
+			snprintf(item[k], sizeof item[k], "d%u/e/%c=%u", k / 2,
+				 "fg"[k % 2], i / (1 + k / 2));
+			items[k] = item[k];
+		}
+		tree = tree_of(8, items, 0);
+		fake_ref(fake, NULL, &tree);
+		clock_advance(TTL);
+		for (unsigned k = 0; !i && k < WALKERS; k++) {
+			seed[k] = k;
+			must(!pthread_create(&walker[k], NULL, look_on,
+					     &seed[k]));
+		}
+		for (int k = 0; k < 8; k++)
+			look_once("a/d0/e");
+	}
+	atomic_store(&stop, true);
+	for (unsigned k = 0; k < WALKERS; k++)
+		pthread_join(walker[k], NULL);
+	restart(ROOM);
+	check_text("a/d0/e/f", "29");
+}
+END_TEST
+
+/* ---- setting up ---- */
+
+START_TEST(setting_up_may_fail)
+{
+	CLEANUP_FREE char *file = NULL, *state = NULL;
+	struct fs_options opt = { .memory = ROOM };
+	struct fs *other = NULL;
+	char why[FS_WHY] = "";
+
+	ck_assert_int_gt(asprintf(&file, "%s/file", dir), 0);
+	ck_assert_int_gt(asprintf(&state, "%s/other", dir), 0);
+	fclose(fopen(file, "w"));
+	opt.state_dir = file;
+	opt.cache_dir = dir;
+	ck_assert_int_eq(fs_new(&other, &opt, why), -ENOTDIR);
+	ck_assert_ptr_nonnull(strstr(why, file));
+	opt.state_dir = state;
+	opt.cache_dir = file;
+	ck_assert_int_eq(fs_new(&other, &opt, why), -ENOTDIR);
+	ck_assert_ptr_nonnull(strstr(why, file));
+	opt.cache_dir = "";
+	ck_assert_int_lt(fs_new(&other, &opt, why), 0);
+	ck_assert_ptr_null(other);
+
+	opt.cache_dir = dir;
+	ck_assert_msg(!fs_new(&other, &opt, why), "%s", why);
+	ck_assert_int_eq(fs_add(other, "x", "/x", NULL, fake_backend(fake),
+				why), 0);
+	ck_assert_int_eq(fs_add(other, "x", "/y", NULL, fake_backend(fake),
+				why), -EEXIST);
+	ck_assert_int_eq(fs_add(other, ".git", "/y", NULL, fake_backend(fake),
+				why), -EINVAL);
+	ck_assert_int_eq(fs_add(other, "", "/y", NULL, fake_backend(fake),
+				why), -EINVAL);
+	fs_free(other);                 /* never started */
+	fs_free(NULL);
+}
+END_TEST
+
+START_TEST(secret_and_id_stay)
+{
+	uint8_t secret[32];
+	uint64_t id = fs_id(fs);
+
+	memcpy(secret, fs_secret(fs), sizeof secret);
+	restart(ROOM);
+	ck_assert_mem_eq(secret, fs_secret(fs), sizeof secret);
+	ck_assert_uint_eq(fs_id(fs), id);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("inode");
@@ -1504,6 +1641,9 @@ static Suite *suite(void)
 	tcase_add_test(c, every_job_fails_once_in_no_memory);
 	tcase_add_test(c, every_job_fails_once_without_stat);
 	tcase_add_test(c, memory_is_bounded);
+	tcase_add_test(c, many_look_while_it_moves);
+	tcase_add_test(c, setting_up_may_fail);
+	tcase_add_test(c, secret_and_id_stay);
 	suite_add_tcase(s, c);
 	return s;
 }
