@@ -48,3 +48,4 @@ while IFS= read -r line; do
 	esac
 done
 end_server TERM
+! grep 'level=error' "$dir/log" || fail 'gitnfsd has logged an error'
