@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,9 @@ struct fetcher {
 	struct flights *flights;
 	struct pool *pool;
 	char *spool;            /* a template for mkstemp(3) */
+	pthread_mutex_t lock;   /* covers the rest */
+	pthread_cond_t none;    /* left */
+	unsigned errands;
 };
 
 /* An object on its way in. */
@@ -59,6 +63,11 @@ struct errand {
 	bool landed;            /* the wanted object did come */
 	int err;                /* or why not */
 
+	/* Before anybody asked: several flights, of the objects in 'want'. */
+	const struct ahead *ahead;      /* or NULL */
+	bool *got;              /* which of them have landed */
+	size_t cursor;          /* near the last of these */
+
 	/* KIND_ROOT */
 	char *ref;
 	bool pinned;            /* 'ref' is a full id ... */
@@ -70,8 +79,10 @@ struct errand {
 	/* KIND_SIZES */
 	struct tree *of;
 	struct sizes *sizes;
-	struct oid *want;       /* the blobs, and which entry each is */
-	uint32_t *entry;
+	uint32_t *entry;        /* of each in 'want' */
+
+	struct oid *want;
+	size_t nwant;
 };
 
 /* What an asker knows and the key does not say. */
@@ -81,6 +92,7 @@ struct hint {
 	const char *base;               /* ... and by which name */
 	const char *ref;
 	struct tree *tree;
+	bool first;             /* set: of those who asked for it */
 };
 
 /* ---- values ---- */
@@ -185,7 +197,45 @@ static int intake_data(struct job *job, const void *data, size_t len)
 	return 0;
 }
 
-static int land_blob(struct errand *e, const struct key *key)
+/* The mark of a flight of this errand, for that object; or NULL. */
+static bool *flight_of(struct errand *e, const struct oid *oid, enum obj type)
+{
+	if (type != e->job.type || (e->key.kind != KIND_TREE &&
+				    e->key.kind != KIND_BLOB))
+		return NULL;
+	if (!e->ahead)
+		return oid_eq(oid, &e->key.oid) ? &e->landed : NULL;
+	/* They mostly come in the order they were asked for. */
+	for (size_t n = 0; n < e->nwant; n++, e->cursor++) {
+		if (e->cursor >= e->nwant)
+			e->cursor = 0;
+		if (oid_eq(oid, &e->want[e->cursor]))
+			return &e->got[e->cursor];
+	}
+	return NULL;
+}
+
+/* Takes over 'v'. */
+static void land(struct errand *e, enum kind kind, struct value *v)
+{
+	bool *landed = flight_of(e, &e->in.oid, e->in.type);
+	struct key key = {
+		.scope = e->source->number,
+		.kind = kind,
+		.oid = e->in.oid,
+	};
+
+	if (landed && !*landed) {
+		*landed = true;
+		flight_done(e->f->flights, &key, v, 0, 0);
+	} else {
+		/* Blobs that come for their sizes are asked for. */
+		flight_bring(e->f->flights, &key, v,
+			     e->key.kind != KIND_SIZES);
+	}
+}
+
+static int land_blob(struct errand *e)
 {
 	struct intake *in = &e->in;
 	bool mapped = in->fd >= 0;
@@ -202,11 +252,11 @@ static int land_blob(struct errand *e, const struct key *key)
 		return -ENOMEM;
 	}
 	in->data = NULL;
-	flight_done(e->f->flights, key, &b->v, 0, 0);
+	land(e, KIND_BLOB, &b->v);
 	return 0;
 }
 
-static int land_tree(struct errand *e, const struct key *key)
+static int land_tree(struct errand *e)
 {
 	struct tree *t;
 	int r = tree_parse(e->f->opt.names, &e->in.oid, TAKE(e->in.data),
@@ -221,7 +271,9 @@ static int land_tree(struct errand *e, const struct key *key)
 		log_warning("entries left out", "source=%s tree=%s entries=%u",
 			    e->source->name, hex, t->dropped);
 	}
-	flight_done(e->f->flights, key, &t->v, 0, 0);
+	if (e->ahead && !e->of)
+		e->of = tree_ref(t);
+	land(e, KIND_TREE, &t->v);
 	return 0;
 }
 
@@ -253,7 +305,6 @@ static int intake_end(struct job *job)
 {
 	struct errand *e = container_of(job, struct errand, job);
 	struct intake *in = &e->in;
-	struct key key = { .scope = e->source->number, .oid = in->oid };
 	struct oid oid;
 	bool wanted = job->nwant && oid_eq(&in->oid, &job->want[0]);
 	int r;
@@ -269,22 +320,20 @@ static int intake_end(struct job *job)
 			e->sizes->size[e->entry[i]] = in->size;
 	switch (in->type) {
 	case OBJ_BLOB:
-		key.kind = KIND_BLOB;
-		r = land_blob(e, &key);
+		r = land_blob(e);
 		break;
 	case OBJ_TREE:
-		key.kind = KIND_TREE;
-		r = land_tree(e, &key);
+		r = land_tree(e);
 		break;
 	case OBJ_COMMIT:
-		if (e->key.kind == KIND_ROOT && wanted)
+		if (e->key.kind == KIND_ROOT && wanted) {
 			r = read_commit(e);
+			e->landed = !r;
+		}
 		break;
 	default:
 		break;
 	}
-	if (!r && wanted && in->type == e->job.type)
-		e->landed = true;
 out:
 	if (r && wanted)
 		e->err = r;
@@ -310,8 +359,29 @@ static void intake_ref(struct job *job, const struct oid *commit)
 
 /* ---- errands ---- */
 
+static void errand_run(struct work *);
+
+static struct errand *errand_new(struct fetcher *f,
+				 struct source *source, const struct key *key)
+{
+	struct errand *e = calloc(1, sizeof *e);
+
+	if (!e)
+		return NULL;
+	e->work.run = errand_run;
+	e->f = f;
+	e->key = *key;
+	e->source = source;
+	e->in.fd = -1;
+	LOCK_SCOPE(&f->lock);
+	f->errands++;
+	return e;
+}
+
 static void errand_free(struct errand *e)
 {
+	struct fetcher *f = e->f;
+
 	intake_drop(&e->in);
 	if (e->made && !composite_has(e->f->opt.composite, e->source))
 		source_free(e->source);
@@ -321,8 +391,12 @@ static void errand_free(struct errand *e)
 	if (e->sizes)
 		value_unref(&e->sizes->v);
 	free(e->want);
+	free(e->got);
 	free(e->entry);
 	free(e);
+	LOCK_SCOPE(&f->lock);
+	if (!--f->errands)
+		pthread_cond_signal(&f->none);
 }
 
 static void complain(const struct errand *e, int err)
@@ -344,9 +418,39 @@ static void complain(const struct errand *e, int err)
 		    strerror(-err));
 }
 
+/* Of an errand that nobody sent. */
+static void ahead_over(struct errand *e)
+{
+	const struct ahead *a = e->ahead;
+	CLEANUP_TREE struct tree *t = TAKE(e->of);
+
+	errand_free(e);
+	a->over(a, t);
+}
+
+/* Those who have come to wait ask again, and one of them in earnest: what
+ * was not wanted then may fail in silence. */
+static void ahead_done(struct errand *e, int err)
+{
+	for (size_t i = 0; i < e->nwant; i++) {
+		struct key key = e->key;
+
+		key.oid = e->want[i];
+		if (!e->got[i])
+			flight_done(e->f->flights, &key, NULL,
+				    err ? err : -ENOENT, 0);
+	}
+	ahead_over(e);
+}
+
 /* The flight ends without what it was for. */
 static void fail(struct errand *e, int err)
 {
+	if (e->ahead) {
+		flight_done(e->f->flights, &e->key, NULL, err, 0);
+		ahead_over(e);
+		return;
+	}
 	complain(e, err);
 	flight_done(e->f->flights, &e->key, NULL, err,
 		    err == -ENOENT ? ABSENT_TTL : TROUBLE_TTL);
@@ -381,7 +485,12 @@ static void errand_done(struct job *job, int err)
 		}
 		e->sizes->retry = clock_ms() + TROUBLE_TTL;
 		flight_done(e->f->flights, &e->key, &TAKE(e->sizes)->v, 0, 0);
-		errand_free(e);
+		if (e->ahead)
+			ahead_over(e);
+		else
+			errand_free(e);
+	} else if (e->ahead) {
+		ahead_done(e, err);
 	} else if (err && !e->landed) {
 		fail(e, err);
 	} else {
@@ -409,7 +518,7 @@ static void start_job(struct errand *e, const struct oid *want, size_t n,
 		.want = want,
 		.nwant = n,
 		.type = type,
-		.reach = REACH_NEAR,
+		.reach = e->ahead ? REACH_WANTED : REACH_NEAR,
 		.ref = e->ref ? e->ref : e->source->ref,
 	};
 }
@@ -543,7 +652,6 @@ static void run_sizes(struct errand *e)
 {
 	struct backend *b = e->source->backend;
 	uint32_t first = e->key.part * SIZES_PART;
-	size_t n = 0;
 
 	e->sizes = sizes_new(e->of, e->key.part);
 	if (e->sizes) {
@@ -559,11 +667,11 @@ static void run_sizes(struct errand *e)
 
 		if (type == FT_DIR || type == FT_GITLINK)
 			continue;
-		e->want[n] = tree_oid(e->of, first + i);
-		e->entry[n++] = i;
+		e->want[e->nwant] = tree_oid(e->of, first + i);
+		e->entry[e->nwant++] = i;
 	}
-	start_job(e, e->want, n, OBJ_BLOB);
-	if (!n)
+	start_job(e, e->want, e->nwant, OBJ_BLOB);
+	if (!e->nwant)
 		errand_done(&e->job, 0);
 	else if (b->ops->stat)
 		b->ops->stat(b, &e->job);
@@ -575,9 +683,11 @@ static void run_object(struct errand *e)
 {
 	struct backend *b = e->source->backend;
 
-	start_job(e, &e->key.oid, 1,
+	start_job(e, e->ahead ? e->want : &e->key.oid,
+		  e->ahead ? e->nwant : 1,
 		  e->key.kind == KIND_TREE ? OBJ_TREE : OBJ_BLOB);
-	if (oid_is_empty_tree(&e->key.oid))     /* need not be stored */
+	/* The empty tree need not be stored. */
+	if (!e->ahead && oid_is_empty_tree(&e->key.oid))
 		errand_done(&e->job, job_object(&e->job, &e->key.oid, OBJ_TREE,
 						"", 0));
 	else
@@ -632,27 +742,80 @@ static void errand_run(struct work *w)
 static void miss(void *arg, const struct key *key, void *hint)
 {
 	struct fetcher *f = arg;
-	const struct hint *ask = hint;
-	struct errand *e = calloc(1, sizeof *e);
+	struct hint *ask = hint;
+	struct errand *e = errand_new(f, ask->source, key);
 
+	ask->first = true;
 	if (e && ((ask->ref && !(e->ref = strdup(ask->ref))) ||
 		  (ask->base && !(e->base = strdup(ask->base))))) {
-		free(e->ref);
-		free(e);
+		errand_free(e);
 		e = NULL;
 	}
 	if (!e) {
 		flight_done(f->flights, key, NULL, -ENOMEM, TROUBLE_TTL);
 		return;
 	}
-	e->work.run = errand_run;
-	e->f = f;
-	e->key = *key;
-	e->source = ask->source;
 	e->level = ask->level;
-	e->in.fd = -1;
 	e->of = ask->tree ? tree_ref(ask->tree) : NULL;
 	pool_submit(f->pool, &e->work);
+}
+
+static void met(void *arg, const struct key *key, void *hint)
+{
+	struct hint *ask = hint;
+
+	(void)arg;
+	(void)key;
+	ask->first = true;
+}
+
+/* ---- ahead of anybody asking ---- */
+
+static bool claim_objects(struct errand *e)
+{
+	const struct ahead *a = e->ahead;
+	struct key key = e->key;
+
+	e->want = calloc(a->n, sizeof *e->want);
+	e->got = calloc(a->n, sizeof *e->got);
+	if (!e->want || !e->got)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		key.oid = a->want[i];
+		if (!oid_is_empty_tree(&key.oid) &&
+		    flight_claim(e->f->flights, &key))
+			e->want[e->nwant++] = key.oid;
+	}
+	return e->nwant;
+}
+
+bool fetch_ahead(struct fetcher *f, const struct ahead *a)
+{
+	struct key key = {
+		.scope = a->source->number,
+		.kind = a->kind,
+	};
+
+	if (a->kind == KIND_SIZES)
+		key.oid = a->tree->oid;
+
+	struct errand *e = errand_new(f, a->source, &key);
+	bool any;
+
+	if (!e)
+		return false;
+	e->ahead = a;
+	if (a->kind == KIND_SIZES) {
+		any = flight_claim(f->flights, &key);
+		e->of = tree_ref(a->tree);
+	} else {
+		any = claim_objects(e);
+	}
+	if (any)
+		errand_run(&e->work);
+	else
+		errand_free(e);
+	return any;
 }
 
 /* ---- asking ---- */
@@ -665,7 +828,9 @@ int fetcher_new(struct fetcher **ret, const struct fetch_options *opt)
 	if (!f)
 		return -ENOMEM;
 	f->opt = *opt;
-	f->flights = flights_new(opt->memory, miss, f);
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->none, NULL);
+	f->flights = flights_new(opt->memory, miss, met, f);
 	if (!f->flights || asprintf(&f->spool, "%s/spool.XXXXXX",
 				    opt->spool_dir) < 0)
 		f->spool = NULL;
@@ -679,12 +844,23 @@ int fetcher_new(struct fetcher **ret, const struct fetch_options *opt)
 	return 0;
 }
 
+/* A backend may answer long after the thread that asked has gone on. */
+static void wait_for_errands(struct fetcher *f)
+{
+	LOCK_SCOPE(&f->lock);
+	while (f->errands)
+		pthread_cond_wait(&f->none, &f->lock);
+}
+
 void fetcher_free(struct fetcher *f)
 {
 	if (!f)
 		return;
+	wait_for_errands(f);
 	pool_stop(f->pool);
 	flights_free(f->flights);
+	pthread_cond_destroy(&f->none);
+	pthread_mutex_destroy(&f->lock);
 	free(f->spool);
 	free(f);
 }
@@ -725,25 +901,25 @@ int fetch_level(struct fetcher *f, struct level *parent,
 	return r;
 }
 
-static int get_object(struct fetcher *f, struct source *source,
-		      enum kind kind, const struct oid *oid,
-		      struct waiter *w, struct value **ret)
+static int get_object(struct fetcher *f, struct hint *hint, enum kind kind,
+		      const struct oid *oid, struct waiter *w,
+		      struct value **ret)
 {
-	struct hint hint = { .source = source };
 	struct key key = {
-		.scope = source->number,
+		.scope = hint->source->number,
 		.kind = kind,
 		.oid = *oid,
 	};
 
-	return flight_get(f->flights, &key, &hint, w, ret);
+	return flight_get(f->flights, &key, hint, w, ret);
 }
 
 int fetch_tree(struct fetcher *f, struct source *source,
 	       const struct oid *oid, struct waiter *w, struct tree **ret)
 {
+	struct hint hint = { .source = source };
 	struct value *v;
-	int r = get_object(f, source, KIND_TREE, oid, w, &v);
+	int r = get_object(f, &hint, KIND_TREE, oid, w, &v);
 
 	if (!r)
 		*ret = tree_of(v);
@@ -751,11 +927,14 @@ int fetch_tree(struct fetcher *f, struct source *source,
 }
 
 int fetch_blob(struct fetcher *f, struct source *source,
-	       const struct oid *oid, struct waiter *w, struct blob **ret)
+	       const struct oid *oid, struct waiter *w, bool *first,
+	       struct blob **ret)
 {
+	struct hint hint = { .source = source };
 	struct value *v;
-	int r = get_object(f, source, KIND_BLOB, oid, w, &v);
+	int r = get_object(f, &hint, KIND_BLOB, oid, w, &v);
 
+	*first = hint.first;
 	if (!r)
 		*ret = (struct blob *)v;
 	return r;

@@ -17,6 +17,8 @@
 #ifndef CACHE_FETCH_H
 #define CACHE_FETCH_H
 
+#include <stdbool.h>
+
 #include "cache/dcache.h"
 #include "cache/flight.h"
 #include "cache/root.h"
@@ -72,10 +74,28 @@ int fetch_level(struct fetcher *, struct level *parent,
 		const char *base, uint64_t id, struct waiter *);
 int fetch_tree(struct fetcher *, struct source *, const struct oid *,
 	       struct waiter *, struct tree **ret);
+/* *first: nobody has asked for it before, that we know of. */
 int fetch_blob(struct fetcher *, struct source *, const struct oid *,
-	       struct waiter *, struct blob **ret);
+	       struct waiter *, bool *first, struct blob **ret);
 /* Of the blob that entry 'index' names.  -EIO: it cannot be learnt. */
 int fetch_size(struct fetcher *, struct source *, struct tree *,
 	       uint32_t index, struct waiter *, uint64_t *ret);
+
+/* What to fetch before anybody asks for it. */
+struct ahead {
+	struct source *source;
+	enum kind kind;         /* TREE, BLOB or SIZES */
+	const struct oid *want; /* TREE, BLOB */
+	size_t n;
+	struct tree *tree;      /* SIZES: of its first part */
+	/* It is over, well or not; on any thread.  TREE: 'got' is the first
+	 * that came, or NULL.  The struct ahead must stay until then. */
+	void (*over)(const struct ahead *, struct tree *got);
+};
+
+/* Fetch what of it is neither there nor on its way.  As much of that as its
+ * backend does not queue is done on this thread.  False: nothing to do, and
+ * over() is not called. */
+bool fetch_ahead(struct fetcher *, const struct ahead *);
 
 #endif

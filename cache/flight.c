@@ -17,6 +17,7 @@
 enum {
 	SHARDS = 16,
 	EVICT_SCAN = 8,         /* entries looked at per visit to a shard */
+	AHEAD_SHARE = 8,        /* of the budget, for what nobody asked for */
 	BYTES_PER_BUCKET = 4096,
 	BUCKETS_MIN = 64,
 	BUCKETS_MAX = 1 << 16,
@@ -24,30 +25,43 @@ enum {
 
 enum state { BUSY, READY, FAILED };
 
+/* Who wanted it. */
+enum want {
+	ASKED,
+	AHEAD,                          /* nobody so far */
+	MET,                            /* BUSY: nobody at first */
+};
+
 struct flight {
 	struct flight *next;            /* bucket chain */
-	struct list lru;                /* READY and FAILED: shard.lru */
+	struct list lru;                /* READY and FAILED: shard.lru; READY
+					 * and AHEAD: shard.ahead */
 	struct list waiters;            /* BUSY */
 	struct key key;
 	struct value *value;            /* READY: the table's reference */
 	uint64_t expires;               /* ms; 0 = never */
 	int err;                        /* FAILED */
-	enum state state;
-	bool refreshing;                /* READY: a fetch is under way */
+	uint8_t state;                  /* enum state */
+	uint8_t want;                   /* enum want */
+	bool fetching;                  /* READY: a fetch is under way */
 };
 
 struct shard {
 	pthread_mutex_t lock;           /* covers everything below */
 	struct flight **bucket;
 	struct list lru;                /* oldest first */
+	struct list ahead;              /* oldest first */
+	struct fs_count count[FS_KINDS];
 };
 
 struct flights {
 	flight_miss *miss;
+	flight_met *met;
 	void *arg;
 	size_t budget;
 	size_t buckets;                 /* per shard, a power of two */
 	atomic_size_t cost;
+	atomic_size_t ahead;            /* that of AHEAD values */
 	atomic_uint turn;               /* whose shard is next to give way */
 	struct shard shard[SHARDS];
 };
@@ -90,26 +104,64 @@ static size_t cost(const struct flight *f)
 	return sizeof *f + (f->value ? f->value->cost : 0);
 }
 
+static struct fs_count *count(struct shard *s, const struct flight *f)
+{
+	return &s->count[f->key.kind];
+}
+
 /* A landed flight enters the books, or leaves them. */
 static void charge(struct flights *t, struct shard *s, struct flight *f)
 {
-	list_add_tail(&s->lru, &f->lru);
-	atomic_fetch_add_explicit(&t->cost, cost(f), memory_order_relaxed);
+	struct fs_count *c = count(s, f);
+	size_t n = cost(f);
+
+	atomic_fetch_add_explicit(&t->cost, n, memory_order_relaxed);
+	c->kept++;
+	c->bytes += n;
+	if (f->want == AHEAD) {
+		list_add_tail(&s->ahead, &f->lru);
+		atomic_fetch_add_explicit(&t->ahead, n, memory_order_relaxed);
+		c->waiting++;
+		c->waiting_bytes += n;
+	} else {
+		list_add_tail(&s->lru, &f->lru);
+	}
 }
 
-static void discharge(struct flights *t, struct flight *f)
+static void discharge(struct flights *t, struct shard *s, struct flight *f)
 {
+	struct fs_count *c = count(s, f);
+	size_t n = cost(f);
+
 	list_del(&f->lru);
-	atomic_fetch_sub_explicit(&t->cost, cost(f), memory_order_relaxed);
+	atomic_fetch_sub_explicit(&t->cost, n, memory_order_relaxed);
+	c->kept--;
+	c->bytes -= n;
+	if (f->want == AHEAD) {
+		atomic_fetch_sub_explicit(&t->ahead, n, memory_order_relaxed);
+		c->waiting--;
+		c->waiting_bytes -= n;
+	}
+}
+
+/* A READY one has been asked for, the first time. */
+static void use(struct flights *t, struct shard *s, struct flight *f)
+{
+	discharge(t, s, f);
+	f->want = ASKED;
+	charge(t, s, f);
+	count(s, f)->used++;
+	count(s, f)->used_bytes += cost(f);
 }
 
 /* Unlink a landed flight; it goes to *dead, to be freed after unlock. */
-static void forget(struct flights *t, struct flight **f, struct list *dead)
+static void forget(struct flights *t, struct shard *s, struct flight **f,
+		   struct list *dead)
 {
 	struct flight *gone = *f;
 
 	*f = gone->next;
-	discharge(t, gone);
+	discharge(t, s, gone);
 	list_add_tail(dead, &gone->lru);
 }
 
@@ -130,33 +182,58 @@ static bool over(const struct flights *t)
 	return flights_cost(t) > t->budget;
 }
 
+static bool over_ahead(const struct flights *t)
+{
+	return atomic_load_explicit(&t->ahead, memory_order_relaxed) >
+	       t->budget / AHEAD_SHARE;
+}
+
 /* What cannot go: it would give no memory back, or, of a failure, have those
  * who were woken by it start another fetch. */
 static bool in_use(const struct flight *f, uint64_t now)
 {
 	if (f->state == FAILED)
 		return f->expires > now;
-	return f->refreshing || atomic_load(&f->value->refs) > 1;
+	return f->fetching || atomic_load(&f->value->refs) > 1;
 }
 
-/* One visit: drop the oldest that can go.  What is in use is young by
- * definition and moves to the other end.  Returns whether one went. */
+/* The oldest that can go.  What is in use is young by definition and moves
+ * to the other end. */
+static struct flight *oldest(struct list *lru, uint64_t now)
+{
+	for (int n = 0; n < EVICT_SCAN && !list_empty(lru); n++) {
+		struct flight *f = container_of(lru->next, struct flight, lru);
+
+		if (!in_use(f, now))
+			return f;
+		list_del(&f->lru);
+		list_add_tail(lru, &f->lru);
+	}
+	return NULL;
+}
+
+/* One visit: drop one.  Returns whether one went. */
 static bool evict(struct flights *t, struct shard *s, struct list *dead)
 {
 	uint64_t now = clock_ms();
+	struct flight *f = NULL;
 
 	LOCK_SCOPE(&s->lock);
-	for (int n = 0; n < EVICT_SCAN && !list_empty(&s->lru); n++) {
-		struct flight *f = container_of(s->lru.next, struct flight, lru);
-
-		if (!in_use(f, now)) {
-			forget(t, slot(t, s, hash(&f->key), &f->key), dead);
-			return true;
-		}
-		list_del(&f->lru);
-		list_add_tail(&s->lru, &f->lru);
+	if (over_ahead(t))
+		f = oldest(&s->ahead, now);
+	if (!f && over(t))
+		f = oldest(&s->lru, now);
+	if (!f && over(t))
+		f = oldest(&s->ahead, now);
+	if (!f)
+		return false;
+	count(s, f)->evicted++;
+	if (f->want == AHEAD) {
+		count(s, f)->wasted++;
+		count(s, f)->wasted_bytes += cost(f);
 	}
-	return false;
+	forget(t, s, slot(t, s, hash(&f->key), &f->key), dead);
+	return true;
 }
 
 /* Shards take turns, so that the oldest of all go, roughly.  Freeing a value
@@ -164,7 +241,8 @@ static bool evict(struct flights *t, struct shard *s, struct list *dead)
  * to give. */
 static void shrink(struct flights *t)
 {
-	for (int idle = 0; over(t) && idle < SHARDS; idle++) {
+	for (int idle = 0; (over(t) || over_ahead(t)) && idle < SHARDS;
+	     idle++) {
 		unsigned turn = atomic_fetch_add_explicit(&t->turn, 1,
 						memory_order_relaxed);
 		struct list dead;
@@ -185,11 +263,14 @@ static void wake_all(struct list *waiters, struct value *v, int err)
 
 		w->value = v ? value_ref(v) : NULL;
 		w->err = err;
+		lock_none();
 		w->wake(w);
 	}
 }
 
-static struct flight *flight_new(const struct key *k, enum state state)
+/* At 'at', the empty end of a bucket's chain. */
+static struct flight *flight_new(const struct key *k, enum state state,
+				 enum want want, struct flight **at)
 {
 	struct flight *f = calloc(1, sizeof *f);
 
@@ -197,18 +278,22 @@ static struct flight *flight_new(const struct key *k, enum state state)
 		return NULL;
 	f->key = *k;
 	f->state = state;
+	f->want = want;
 	list_init(&f->lru);
 	list_init(&f->waiters);
+	*at = f;
 	return f;
 }
 
-struct flights *flights_new(size_t budget, flight_miss *miss, void *arg)
+struct flights *flights_new(size_t budget, flight_miss *miss,
+			    flight_met *met, void *arg)
 {
 	struct flights *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return NULL;
 	t->miss = miss;
+	t->met = met;
 	t->arg = arg;
 	t->budget = budget;
 	t->buckets = BUCKETS_MIN;
@@ -218,6 +303,7 @@ struct flights *flights_new(size_t budget, flight_miss *miss, void *arg)
 	for (int i = 0; i < SHARDS; i++) {
 		pthread_mutex_init(&t->shard[i].lock, NULL);
 		list_init(&t->shard[i].lru);
+		list_init(&t->shard[i].ahead);
 		t->shard[i].bucket = calloc(t->buckets,
 					    sizeof *t->shard[i].bucket);
 		if (!t->shard[i].bucket) {
@@ -234,6 +320,7 @@ void flights_free(struct flights *t)
 		return;
 	for (int i = 0; i < SHARDS && t->shard[i].bucket; i++) {
 		bury(&t->shard[i].lru);
+		bury(&t->shard[i].ahead);
 		free(t->shard[i].bucket);
 		pthread_mutex_destroy(&t->shard[i].lock);
 	}
@@ -245,61 +332,147 @@ size_t flights_cost(const struct flights *t)
 	return atomic_load_explicit(&t->cost, memory_order_relaxed);
 }
 
+void flights_count(struct flights *t, struct fs_count ret[FS_KINDS])
+{
+	enum { WORDS = sizeof *ret / sizeof(uint64_t) };
+	uint64_t sum[FS_KINDS][WORDS] = { { 0 } };
+
+	for (int i = 0; i < SHARDS; i++) {
+		LOCK_SCOPE(&t->shard[i].lock);
+		for (int k = 0; k < FS_KINDS; k++) {
+			uint64_t one[WORDS];
+
+			memcpy(one, &t->shard[i].count[k], sizeof one);
+			for (int j = 0; j < WORDS; j++)
+				sum[k][j] += one[j];
+		}
+	}
+	memcpy(ret, sum, sizeof sum);
+}
+
+/* Nothing remembered stands in the way of a fetch: drop a failure that is no
+ * longer to be believed.  Returns what there is. */
+static struct flight *look(struct flights *t, struct shard *s,
+			   struct flight **at, struct list *dead, bool *stale)
+{
+	struct flight *f = *at;
+
+	*stale = f && f->expires && f->expires <= clock_ms();
+	if (!f || f->state != FAILED || !*stale)
+		return f;
+	forget(t, s, at, dead);
+	return NULL;
+}
+
 int flight_get(struct flights *t, const struct key *k, void *hint,
 	       struct waiter *w, struct value **ret)
 {
 	uint64_t h = hash(k);
 	struct shard *s = shard_of(t, h);
+	bool miss = false, met = false, stale;
 	struct list dead;
-	bool miss = false;
 	int r;
 
 	list_init(&dead);
-	pthread_mutex_lock(&s->lock);
-	struct flight **at = slot(t, s, h, k), *f = *at;
-	bool stale = f && f->expires && f->expires <= clock_ms();
+	lock(&s->lock);
+	struct fs_count *c = &s->count[k->kind];
+	struct flight **at = slot(t, s, h, k);
+	struct flight *f = look(t, s, at, &dead, &stale);
 
-	if (f && f->state == FAILED && stale) {
-		forget(t, at, &dead);
-		f = NULL;
-	}
 	if (!f && !w) {
+		c->misses++;
 		r = -EINPROGRESS;
 		goto out;
 	}
 	if (!f) {
-		f = flight_new(k, BUSY);
+		f = flight_new(k, BUSY, ASKED, slot(t, s, h, k));
 		if (!f) {
 			r = -ENOMEM;
 			goto out;
 		}
-		at = slot(t, s, h, k);
-		*at = f;
 		miss = true;
 	}
 	switch (f->state) {
 	case READY:
-		list_del(&f->lru);
-		list_add_tail(&s->lru, &f->lru);
-		miss = stale && w && !f->refreshing;
-		f->refreshing |= miss;
+		c->hits++;
+		met = f->want == AHEAD;
+		if (met) {
+			use(t, s, f);
+		} else {
+			list_del(&f->lru);
+			list_add_tail(&s->lru, &f->lru);
+		}
+		miss = stale && w && !f->fetching;
+		f->fetching |= miss;
 		*ret = value_ref(f->value);
 		r = 0;
 		break;
 	case FAILED:
+		c->hits++;
 		r = f->err;
 		break;
 	default:
-		if (w)
-			list_add_tail(&f->waiters, &w->link);
 		r = -EINPROGRESS;
+		c->misses += miss || !w;
+		if (!w)
+			break;
+		c->joined += !miss;
+		met = f->want == AHEAD;
+		if (met) {
+			f->want = MET;
+			c->used++;
+		}
+		list_add_tail(&f->waiters, &w->link);
 	}
 out:
-	pthread_mutex_unlock(&s->lock);
+	unlock(&s->lock);
 	bury(&dead);
+	lock_none();
 	if (miss)
 		t->miss(t->arg, k, hint);
+	else if (met)
+		t->met(t->arg, k, hint);
 	return r;
+}
+
+bool flight_claim(struct flights *t, const struct key *k)
+{
+	uint64_t h = hash(k);
+	struct shard *s = shard_of(t, h);
+	struct flight *f;
+	struct list dead;
+	bool stale;
+
+	list_init(&dead);
+	lock(&s->lock);
+	f = look(t, s, slot(t, s, h, k), &dead, &stale);
+	bool mine = !f && flight_new(k, BUSY, AHEAD, slot(t, s, h, k));
+
+	s->count[k->kind].ahead += mine;
+	unlock(&s->lock);
+	bury(&dead);
+	return mine;
+}
+
+/* A flight has an outcome: enter it.  Returns the value to let go. */
+static struct value *settle(struct flights *t, struct shard *s,
+			    struct flight *f, struct value *v, int err,
+			    uint64_t expires)
+{
+	struct value *spare = f->value;
+
+	if (f->state != BUSY)
+		discharge(t, s, f);
+	f->value = v;
+	f->err = err;
+	f->state = v ? READY : FAILED;
+	f->expires = expires;
+	if (f->want == MET && v)
+		count(s, f)->used_bytes += cost(f);
+	if (f->want == MET || !v)
+		f->want = ASKED;
+	charge(t, s, f);
+	return spare;
 }
 
 void flight_done(struct flights *t, const struct key *k, struct value *v,
@@ -313,41 +486,63 @@ void flight_done(struct flights *t, const struct key *k, struct value *v,
 	assert(!v == (err < 0));
 	list_init(&dead);
 	list_init(&waiters);
-	pthread_mutex_lock(&s->lock);
+	lock(&s->lock);
 	struct flight **at = slot(t, s, h, k), *f = *at;
 
-	if (!f && v) {                          /* nobody asked */
-		f = flight_new(k, BUSY);
-		if (f)
-			*at = f;
-	}
+	if (!f && v)
+		f = flight_new(k, BUSY, ASKED, at);
 	if (!f) {
 		spare = v;
 		goto out;
 	}
+	s->count[k->kind].failed += !v;
 	list_take(&waiters, &f->waiters);
-	f->refreshing = false;
+	f->fetching = false;
 	if (f->state == READY && !v && (!f->expires || err != -ENOENT)) {
 		if (f->expires)                 /* keep the old a while more */
 			f->expires = now + ttl;
 		goto out;
 	}
-	if (f->state != BUSY)
-		discharge(t, f);
-	spare = f->value;
-	f->value = v;
-	f->err = err;
-	f->state = v ? READY : FAILED;
-	f->expires = ttl ? now + ttl : 0;
-	charge(t, s, f);
+	spare = settle(t, s, f, v, err, ttl ? now + ttl : 0);
 	if (!v && !ttl)
-		forget(t, at, &dead);
+		forget(t, s, at, &dead);
 out:
-	pthread_mutex_unlock(&s->lock);
+	unlock(&s->lock);
 	value_unref(spare);
 	wake_all(&waiters, hold, err);
 	value_unref(hold);
 	bury(&dead);
+	shrink(t);
+}
+
+void flight_bring(struct flights *t, const struct key *k, struct value *v,
+		  bool ahead)
+{
+	uint64_t h = hash(k);
+	struct shard *s = shard_of(t, h);
+	struct value *spare = v, *hold = value_ref(v);
+	struct list waiters;
+
+	list_init(&waiters);
+	lock(&s->lock);
+	struct flight **at = slot(t, s, h, k), *f = *at;
+
+	if (!f) {
+		f = flight_new(k, READY, ahead ? AHEAD : ASKED, at);
+		if (f) {
+			s->count[k->kind].ahead += ahead;
+			f->value = TAKE(spare);
+			charge(t, s, f);
+		}
+	} else if (f->state != READY) {
+		list_take(&waiters, &f->waiters);
+		f->fetching = f->state == BUSY;
+		spare = settle(t, s, f, v, 0, 0);
+	}
+	unlock(&s->lock);
+	value_unref(spare);
+	wake_all(&waiters, hold, 0);
+	value_unref(hold);
 	shrink(t);
 }
 
@@ -358,18 +553,17 @@ struct value *flight_add(struct flights *t, const struct key *k,
 	struct shard *s = shard_of(t, h);
 	struct value *spare = NULL;
 
-	pthread_mutex_lock(&s->lock);
+	lock(&s->lock);
 	struct flight **at = slot(t, s, h, k), *f = *at;
 
 	if (f) {
 		spare = v;
 		v = value_ref(f->value);
-	} else if ((f = flight_new(k, READY))) {
-		*at = f;
+	} else if ((f = flight_new(k, READY, ASKED, at))) {
 		f->value = value_ref(v);
 		charge(t, s, f);
 	}                                       /* else it lives unkept */
-	pthread_mutex_unlock(&s->lock);
+	unlock(&s->lock);
 	value_unref(spare);
 	shrink(t);
 	return v;
@@ -383,12 +577,12 @@ void flight_drop(struct flights *t, const struct key *k,
 	struct list dead;
 
 	list_init(&dead);
-	pthread_mutex_lock(&s->lock);
+	lock(&s->lock);
 	struct flight **at = slot(t, s, h, k);
 
 	if (*at && (*at)->state == READY && (*at)->value == v &&
-	    !(*at)->refreshing)
-		forget(t, at, &dead);
-	pthread_mutex_unlock(&s->lock);
+	    !(*at)->fetching)
+		forget(t, s, at, &dead);
+	unlock(&s->lock);
 	bury(&dead);
 }

@@ -11,8 +11,14 @@
  * on it and woken when it lands.  It does not know what the values are, nor
  * how they are fetched.  Nothing in this file blocks or does I/O.
  *
- * Invariants: a BUSY key has exactly one fetch under way and is never
- * evicted; every parked waiter is woken exactly once, by flight_done(); a
+ * A flight may also begin ahead of anybody asking.  Who asks while it is
+ * BUSY joins it like any other; what lands before that is kept apart, in a
+ * share of the budget, until somebody asks for it or newer ones push it
+ * out: what may never be wanted does not push out what was.
+ *
+ * Invariants: a key has at most one fetch under way, from the miss or claim
+ * to its flight_done(), and is not evicted before that, so nobody ends
+ * another's flight; every parked waiter is woken exactly once; a
  * woken waiter holds a reference to what landed, so what it waited for
  * cannot be evicted before it has looked; a value that somebody holds is
  * not evicted, since that would give no memory back; nor is a failure while
@@ -25,8 +31,10 @@
 #ifndef CACHE_FLIGHT_H
 #define CACHE_FLIGHT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "cache/fs.h"
 #include "common/oid.h"
 #include "common/waiter.h"
 
@@ -40,6 +48,7 @@ enum kind {
 	KIND_DIR,               /* struct dir: a directory at a path */
 	KIND_LEVEL,             /* a level above repositories: it exists */
 };
+_Static_assert((int)KIND_LEVEL + 1 == (int)FS_KINDS, "each is counted");
 
 struct key {
 	uint64_t scope;         /* the source's number; DIR, ROOT: root id;
@@ -54,9 +63,14 @@ struct key {
  * end in exactly one flight_done(), from any thread. */
 typedef void flight_miss(void *arg, const struct key *key, void *hint);
 
+/* Somebody asked for what had been begun ahead: called for the first of
+ * them, as flight_miss is. */
+typedef void flight_met(void *arg, const struct key *key, void *hint);
+
 /* 'budget' is in bytes of value cost over the whole table.
  * Returns NULL when out of memory. */
-struct flights *flights_new(size_t budget, flight_miss *miss, void *arg);
+struct flights *flights_new(size_t budget, flight_miss *miss,
+			    flight_met *met, void *arg);
 
 /* No flight may be BUSY. */
 void flights_free(struct flights *);
@@ -74,7 +88,12 @@ void flights_free(struct flights *);
 int flight_get(struct flights *, const struct key *, void *hint,
 	       struct waiter *w, struct value **ret);
 
-/* End the flight of 'key', or add a value nobody asked for.
+/* Begin a flight that nobody asked for: whoever gets true is to fetch it and
+ * to call flight_done().  False: it is there, or on its way, or failed a
+ * moment ago. */
+bool flight_claim(struct flights *, const struct key *);
+
+/* End the flight of 'key', or add a value that had none.
  *
  * Takes over the caller's reference to 'v' (NULL with err < 0).
  * 'ttl' is how long to believe the outcome, in ms; 0 means for ever, and
@@ -87,6 +106,12 @@ int flight_get(struct flights *, const struct key *, void *hint,
 void flight_done(struct flights *, const struct key *, struct value *v,
 		 int err, uint32_t ttl);
 
+/* A value that came along with another.  If its own flight is under way it
+ * lands now, and flight_done() will find it done.  'ahead': nobody asked for
+ * it, even indirectly.  Takes over 'v'. */
+void flight_bring(struct flights *, const struct key *, struct value *v,
+		  bool ahead);
+
 /* For values that are made, not fetched: keep 'v' under 'key' unless there
  * is one already.  Takes over 'v'; returns a reference to the one kept. */
 struct value *flight_add(struct flights *, const struct key *,
@@ -98,5 +123,8 @@ void flight_drop(struct flights *, const struct key *, const struct value *v);
 
 /* Bytes charged now. */
 size_t flights_cost(const struct flights *);
+
+/* Add up what happened so far. */
+void flights_count(struct flights *, struct fs_count ret[FS_KINDS]);
 
 #endif

@@ -136,6 +136,9 @@ int fs_start(struct fs *fs, char why[FS_WHY])
 		return r;
 	}
 	r = fetcher_new(&fs->fetcher, &opt);
+	if (!r)
+		r = prefetch_new(&fs->prefetch, fs->fetcher, fs->opt.prefetch,
+				 fs->opt.memory);
 	if (r)
 		snprintf(why, FS_WHY, "cannot start threads: %s", strerror(-r));
 	fs->in = (struct inodes){ fs->fetcher, &fs->ids, &fs->names };
@@ -146,6 +149,7 @@ void fs_free(struct fs *fs)
 {
 	if (!fs)
 		return;
+	prefetch_free(fs->prefetch);
 	fetcher_free(fs->fetcher);
 	roots_free(fs->roots);
 	composite_free(fs->composite);
@@ -158,6 +162,21 @@ void fs_free(struct fs *fs)
 const uint8_t *fs_secret(const struct fs *fs)
 {
 	return state_secret(fs->state);
+}
+
+const char *const fs_kind_name[FS_KINDS] = {
+	[KIND_ROOT] = "roots", [KIND_TREE] = "trees", [KIND_BLOB] = "blobs",
+	[KIND_SIZES] = "sizes", [KIND_DIR] = "directories",
+	[KIND_LEVEL] = "levels",
+};
+
+void fs_stats(struct fs *fs, struct fs_stats *ret)
+{
+	struct flights *t = fetcher_flights(fs->fetcher);
+
+	*ret = (struct fs_stats){ .bytes = flights_cost(t) };
+	flights_count(t, ret->kind);
+	prefetch_count(fs->prefetch, ret);
 }
 
 uint64_t fs_id(const struct fs *fs)

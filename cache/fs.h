@@ -51,6 +51,8 @@ struct fs_options {
 	size_t memory;          /* bytes, for everything kept in memory */
 	unsigned threads;       /* of the demand pool; 0: the default, 8 */
 	uint32_t ref_ttl;       /* ms a ref is believed; 0: the default */
+	unsigned prefetch;      /* jobs at a time ahead of anybody asking;
+				 * 0: none */
 };
 
 /* On error, one line for a human in 'why'. */
@@ -78,6 +80,36 @@ void fs_free(struct fs *);
 
 /* 32 secret bytes, the same at every start: what handles are signed with. */
 const uint8_t *fs_secret(const struct fs *);
+
+/* ---- what happens ---- */
+
+enum { FS_KINDS = 6 };
+
+/* Of one kind of thing that is kept in memory, since the start. */
+struct fs_count {
+	uint64_t hits, misses;  /* asked for: was there, was not */
+	uint64_t joined;        /* was not, but was on its way */
+	uint64_t failed;        /* was not got */
+	uint64_t evicted;
+	uint64_t kept, bytes;   /* now */
+	/* Begun, or brought along, before anybody asked: of those, asked for
+	 * later; evicted before anybody did; waiting now. */
+	uint64_t ahead, used, wasted, waiting;
+	uint64_t used_bytes, wasted_bytes, waiting_bytes;
+};
+
+struct fs_stats {
+	struct fs_count kind[FS_KINDS];
+	uint64_t bytes;         /* of the budget, in use now */
+	uint64_t jobs;          /* prefetch: asked of the sources */
+	uint64_t dropped;       /* directories, the queue being full */
+	uint64_t throttled;     /* directories, too much having been useless */
+	uint64_t running, queued;       /* now */
+};
+
+extern const char *const fs_kind_name[FS_KINDS];
+
+void fs_stats(struct fs *, struct fs_stats *ret);
 
 /* ---- nodes ---- */
 

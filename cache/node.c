@@ -391,8 +391,12 @@ int fs_lookup(struct node *n, const char *name, size_t len, struct waiter *w,
 static int get_blob(struct node *n, struct waiter *w, struct blob **ret)
 {
 	struct oid oid = tree_oid(n->tree, n->index);
-	int r = fetch_blob(n->fs->fetcher, n->dir->root->source, &oid, w, ret);
+	bool first;
+	int r = fetch_blob(n->fs->fetcher, n->dir->root->source, &oid, w,
+			   &first, ret);
 
+	if (first)
+		prefetch_read(n->fs->prefetch, n->dir, n->tree, n->index, !r);
 	return r == -ENOENT ? -EIO : r;
 }
 

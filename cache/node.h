@@ -14,6 +14,7 @@
 
 #include "cache/fs.h"
 #include "cache/inode.h"
+#include "cache/prefetch.h"
 
 struct fs {
 	struct fs_options opt;
@@ -24,6 +25,7 @@ struct fs {
 	struct state *state;
 	struct fetcher *fetcher;
 	struct inodes in;
+	struct prefetch *prefetch;
 };
 
 /* ---- nodes ---- */

@@ -230,6 +230,8 @@ static int list_dir(struct listing *l, struct node *n, uint64_t cookie,
 	if (l->plus)
 		list_bases(&ld);
 	*verf = tree_verf(&t->oid);
+	if (!cookie)
+		prefetch_listed(fs->prefetch, n->dir, t);
 	return list_entries(l, &ld, cookie);
 }
 

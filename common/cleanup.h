@@ -6,9 +6,10 @@
 #ifndef COMMON_CLEANUP_H
 #define COMMON_CLEANUP_H
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "common/lock.h"
 
 static inline void cleanup_freep(void *p)
 {
@@ -22,22 +23,6 @@ static inline void cleanup_closep(int *fd)
 		close(*fd);
 }
 #define CLEANUP_FD __attribute__((cleanup(cleanup_closep)))
-
-static inline void cleanup_unlockp(pthread_mutex_t **m)
-{
-	pthread_mutex_unlock(*m);
-}
-
-static inline pthread_mutex_t *cleanup_lock(pthread_mutex_t *m)
-{
-	pthread_mutex_lock(m);
-	return m;
-}
-
-/* Hold 'm' to the end of the enclosing block. */
-#define LOCK_SCOPE(m) \
-	__attribute__((cleanup(cleanup_unlockp), unused)) \
-	pthread_mutex_t *lock_scope_ = cleanup_lock(m)
 
 /* Hand over ownership: yields the pointer and forgets it here. */
 #define TAKE(p) __extension__({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; })

@@ -4,6 +4,7 @@ libcommon_a_SOURCES = \
 	common/clock.c common/clock.h \
 	common/keyed.c common/keyed.h \
 	common/list.h \
+	common/lock.c common/lock.h \
 	common/log.c common/log.h \
 	common/oid.c common/oid.h \
 	common/pool.c common/pool.h \

@@ -15,6 +15,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "common/lock.h"
+
 struct value {
 	atomic_uint refs;
 	size_t cost;                    /* bytes charged to the cache budget */
@@ -30,6 +32,7 @@ static inline struct value *value_ref(struct value *v)
 /* Drop a reference; NULL is allowed.  May free, so never under a lock. */
 static inline void value_unref(struct value *v)
 {
+	lock_none();
 	if (v && atomic_fetch_sub_explicit(&v->refs, 1,
 					   memory_order_acq_rel) == 1)
 		v->free(v);

@@ -20,7 +20,7 @@ enum { BUDGET = 64000, VALUE = 1000 };
 static struct flights *t;
 static struct key missed;       /* the last one */
 static void *hinted;
-static unsigned misses, alive;
+static unsigned misses, meetings, alive;
 
 static void on_miss(void *arg, const struct key *k, void *hint)
 {
@@ -30,11 +30,19 @@ static void on_miss(void *arg, const struct key *k, void *hint)
 	misses++;
 }
 
+static void on_met(void *arg, const struct key *k, void *hint)
+{
+	ck_assert_ptr_eq(arg, &missed);
+	missed = *k;
+	hinted = hint;
+	meetings++;
+}
+
 static void setup_budget(size_t budget)
 {
 	clock_freeze();
-	misses = alive = 0;
-	t = flights_new(budget, on_miss, &missed);
+	misses = meetings = alive = 0;
+	t = flights_new(budget, on_miss, on_met, &missed);
 	ck_assert_ptr_nonnull(t);
 }
 
@@ -414,7 +422,7 @@ static void land_at_once(void *arg, const struct key *k, void *hint)
 
 START_TEST(miss_may_land_at_once)
 {
-	struct flights *own = flights_new(BUDGET, land_at_once, &own);
+	struct flights *own = flights_new(BUDGET, land_at_once, NULL, &own);
 	struct asker a = asker();
 	struct key k = key(1);
 	struct value *v;
@@ -718,7 +726,7 @@ START_TEST(threads_share_flights)
 	pthread_t a[ASKERS], l[LANDERS];
 	unsigned seed[ASKERS];
 
-	shared = flights_new(KEYS / 4 * VALUE, enqueue, NULL);
+	shared = flights_new(KEYS / 4 * VALUE, enqueue, NULL, NULL);
 	for (unsigned i = 0; i < LANDERS; i++)
 		ck_assert(!pthread_create(&l[i], NULL, lander, NULL));
 	for (unsigned i = 0; i < ASKERS; i++) {

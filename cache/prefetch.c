@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/prefetch.h"
+#include "backend/backend.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/pool.h"
+
+enum {
+	THREADS = 2,
+	QUEUE_MAX = 256,        /* directories */
+	CHILDREN_MAX = 1024,    /* of one that is listed */
+	READERS = 256,          /* directories remembered */
+	READS = 4,              /* files, before the rest is fetched ... */
+	SIBLINGS = 2,           /* ... or directories */
+	CHUNK_MIN = 8,          /* files */
+	CHUNK_MAX = 256,
+	CHUNK_SHARE = 64,       /* of the memory */
+	FAR_BATCH = 64,         /* objects per job that costs a round trip */
+	WINDOW_MS = 10000,      /* to find out whether it is of use */
+};
+
+/* Part of a directory, to be fetched. */
+struct task {
+	struct list link;       /* prefetch.queue */
+	struct source *source;
+	struct tree *tree;
+	uint64_t dir;
+	enum kind kind;         /* TREE: its directories, BLOB: its files */
+	uint32_t next;          /* entry */
+	uint32_t left;          /* how many more */
+	uint64_t bytes;         /* and how much */
+};
+
+/* How a directory is read.  Another one may take its place: then reading it
+ * is found out about again. */
+struct reader {
+	uint64_t dir;
+	uint32_t reads;         /* of what was not there, or fetched ahead */
+	uint32_t children;      /* that are read so too */
+	uint32_t lost;          /* in a row behind us and not there: it may
+				 * have begun again */
+	bool going;             /* file after file is read */
+	bool pending;           /* a task for it is queued */
+	uint32_t chunk;         /* files in the last one */
+	uint32_t trigger;       /* where it began; reading that starts ... */
+	uint32_t next;          /* ... the next, from here */
+};
+
+/* One job at a time. */
+struct slot {
+	struct list link;       /* prefetch.idle */
+	struct work work;
+	struct prefetch *p;
+	struct ahead ahead;
+	struct tree *came;      /* its sizes are next, or NULL */
+};
+
+struct prefetch {
+	struct fetcher *fetcher;
+	struct pool *pool;
+	unsigned jobs;
+	uint64_t chunk_bytes;
+
+	pthread_mutex_t lock;   /* covers the rest */
+	pthread_cond_t all_idle;
+	struct list queue, idle;
+	unsigned queued, nidle;
+	bool stopping;
+	uint64_t asked, dropped, throttled;
+	/* Since when use is watched, and what it was then. */
+	uint64_t since, used, wasted;
+	struct reader reader[READERS];
+	struct slot slot[];
+};
+
+/* ---- the queue ---- */
+
+static void task_free(struct task *t)
+{
+	if (!t)
+		return;
+	tree_unref(t->tree);
+	free(t);
+}
+
+/* Have another slot run if there is something for it. */
+static void kick(struct prefetch *p)
+{
+	struct list *l = NULL;
+
+	lock(&p->lock);
+	if (!list_empty(&p->queue) && !p->stopping)
+		l = list_pop(&p->idle);
+	p->nidle -= !!l;
+	unlock(&p->lock);
+	if (l)
+		pool_submit(p->pool, &container_of(l, struct slot, link)->work);
+}
+
+/* With the lock held: is more evicted unseen than used? */
+static bool is_useless(struct prefetch *p, uint64_t used, uint64_t wasted)
+{
+	uint64_t now = clock_ms();
+
+	if (now - p->since >= WINDOW_MS) {
+		p->since = now;
+		p->used = used;
+		p->wasted = wasted;
+	}
+	return wasted - p->wasted > used - p->used + p->chunk_bytes;
+}
+
+/* Takes over 't', which may be NULL.  Whether it is queued. */
+static bool enqueue(struct prefetch *p, struct task *t)
+{
+	struct fs_count count[FS_KINDS];
+	uint64_t used = 0, wasted = 0;
+	bool queued = false;
+
+	if (!t)
+		return false;
+	flights_count(fetcher_flights(p->fetcher), count);
+	for (int i = 0; i < FS_KINDS; i++) {
+		used += count[i].used_bytes;
+		wasted += count[i].wasted_bytes;
+	}
+	lock(&p->lock);
+	if (is_useless(p, used, wasted))
+		p->throttled++;
+	else if (p->queued >= QUEUE_MAX)
+		p->dropped++;
+	else
+		queued = true;
+	if (queued) {
+		list_add_tail(&p->queue, &t->link);
+		p->queued++;
+	}
+	unlock(&p->lock);
+	if (queued)
+		kick(p);
+	else
+		task_free(t);
+	return queued;
+}
+
+static struct task *task_new(const struct dir *d, struct tree *tree,
+			     enum kind kind, uint32_t next, uint32_t left,
+			     uint64_t bytes)
+{
+	struct task *t = malloc(sizeof *t);
+
+	if (t)
+		*t = (struct task){
+			.source = d->root->source,
+			.tree = tree_ref(tree),
+			.dir = d->id,
+			.kind = kind,
+			.next = next,
+			.left = left,
+			.bytes = bytes,
+		};
+	return t;
+}
+
+/* ---- jobs ---- */
+
+static bool is_child(const struct task *t, uint32_t i)
+{
+	return t->tree->entry[i].type == FT_DIR;
+}
+
+/* A file whose size is known and leaves room for others. */
+static bool is_file(struct prefetch *p, struct task *t, uint32_t i)
+{
+	uint8_t type = t->tree->entry[i].type;
+	uint64_t size;
+
+	if (type == FT_DIR || type == FT_GITLINK ||
+	    fetch_size(p->fetcher, t->source, t->tree, i, NULL, &size) ||
+	    size > t->bytes)
+		return false;
+	t->bytes -= size;
+	return true;
+}
+
+/* The next objects of a task.  Returns how many. */
+static size_t gather(struct prefetch *p, struct task *t, size_t max,
+		     struct oid *want)
+{
+	size_t n = 0;
+
+	while (n < max && t->next < t->tree->n && t->left) {
+		uint32_t i = t->next++;
+
+		if (t->kind == KIND_TREE ? !is_child(t, i) : !is_file(p, t, i))
+			continue;
+		want[n++] = tree_oid(t->tree, i);
+		t->left--;
+	}
+	return n;
+}
+
+/* With the lock held, a task has come so far: from here on the reader may
+ * ask for more. */
+static void note_progress(struct prefetch *p, const struct task *t)
+{
+	struct reader *r = &p->reader[t->dir % READERS];
+
+	if (t->kind != KIND_BLOB || r->dir != t->dir)
+		return;
+	r->next = t->next;
+	r->pending = false;
+}
+
+/* The next objects of the queue, from wherever; a task goes to its other
+ * end after each job, so that all get on.  With nothing left to do the slot
+ * is idle. */
+static size_t take(struct slot *s, struct oid want[FAR_BATCH])
+{
+	struct prefetch *p = s->p;
+	size_t n = 0;
+
+	while (!n) {
+		struct task *t = NULL;
+		bool more;
+
+		lock(&p->lock);
+		if (!p->stopping && !list_empty(&p->queue))
+			t = container_of(list_pop(&p->queue), struct task,
+					 link);
+		if (t) {
+			p->queued--;
+		} else {
+			list_add_tail(&p->idle, &s->link);
+			if (++p->nidle == p->jobs)
+				pthread_cond_signal(&p->all_idle);
+		}
+		unlock(&p->lock);
+		if (!t)
+			return 0;
+		s->ahead.source = t->source;
+		s->ahead.kind = t->kind;
+		n = gather(p, t, source_is_far(t->source) ? FAR_BATCH : 1,
+			   want);
+		more = t->next < t->tree->n && t->left;
+		lock(&p->lock);
+		if (more) {
+			list_add_tail(&p->queue, &t->link);
+			p->queued++;
+		} else {
+			note_progress(p, t);
+		}
+		p->asked += !!n;
+		unlock(&p->lock);
+		if (!more)
+			task_free(t);
+	}
+	return n;
+}
+
+static void run(struct work *w)
+{
+	struct slot *s = container_of(w, struct slot, work);
+	struct ahead *a = &s->ahead;
+	struct oid want[FAR_BATCH];
+
+	for (;;) {
+		CLEANUP_TREE struct tree *came = TAKE(s->came);
+
+		if (came) {
+			a->kind = KIND_SIZES;
+			a->tree = came;
+		} else {
+			a->want = want;
+			a->n = take(s, want);
+			if (!a->n)
+				return;
+			kick(s->p);
+		}
+		/* From then on it may already run again. */
+		if (fetch_ahead(s->p->fetcher, a))
+			return;
+	}
+}
+
+/* The sizes of a near tree come with it: listing it will want them. */
+static void over(const struct ahead *a, struct tree *got)
+{
+	struct slot *s = container_of(a, struct slot, ahead);
+
+	if (got && !source_is_far(a->source))
+		s->came = tree_ref(got);
+	pool_submit(s->p->pool, &s->work);
+}
+
+/* ---- what clients do ---- */
+
+/* With the lock held. */
+static struct reader *reader_of(struct prefetch *p, const struct dir *d)
+{
+	struct reader *r = &p->reader[d->id % READERS];
+
+	if (r->dir != d->id)
+		*r = (struct reader){ .dir = d->id, .chunk = CHUNK_MIN / 2 };
+	return r;
+}
+
+/* With the lock held: if this directory goes on, so may those above. */
+static void see(struct prefetch *p, const struct dir *d)
+{
+	for (; d; d = d->parent) {
+		struct reader *r = reader_of(p, d);
+
+		if (r->going || (r->reads < READS && r->children < SIBLINGS))
+			return;
+		r->going = true;
+		if (d->parent)
+			reader_of(p, d->parent)->children++;
+	}
+}
+
+/* With the lock held: whether another chunk is due, 'from' being read. */
+static bool due(struct reader *r, uint32_t from)
+{
+	if (!r->going || r->pending || (r->next && from < r->trigger))
+		return false;
+	r->trigger = r->next > from ? r->next : from;
+	if (r->chunk < CHUNK_MAX)
+		r->chunk *= 2;
+	r->pending = true;
+	return true;
+}
+
+static void fetch_chunk(struct prefetch *p, const struct dir *d,
+			struct tree *tree, const struct reader *as)
+{
+	if (enqueue(p, task_new(d, tree, KIND_BLOB, as->trigger, as->chunk,
+				p->chunk_bytes)))
+		return;
+	LOCK_SCOPE(&p->lock);
+	reader_of(p, d)->pending = false;
+}
+
+void prefetch_listed(struct prefetch *p, const struct dir *d,
+		     struct tree *tree)
+{
+	struct reader as;
+	bool more = false;
+
+	if (!p)
+		return;
+	if (!atomic_load_explicit(&tree->listed, memory_order_relaxed) &&
+	    !atomic_exchange_explicit(&tree->listed, true,
+				      memory_order_relaxed))
+		enqueue(p, task_new(d, tree, KIND_TREE, 0, CHILDREN_MAX, 0));
+	lock(&p->lock);
+	if (d->parent && reader_of(p, d->parent)->children >= SIBLINGS) {
+		struct reader *r = reader_of(p, d);
+
+		/* Read like its siblings; and so will its children be. */
+		r->children = SIBLINGS;
+		see(p, d);
+		more = !r->next && due(r, 0);
+		as = *r;
+	}
+	unlock(&p->lock);
+	if (more)
+		fetch_chunk(p, d, tree, &as);
+}
+
+void prefetch_read(struct prefetch *p, const struct dir *d, struct tree *tree,
+		   uint32_t index, bool there)
+{
+	struct reader as;
+	bool more;
+
+	if (!p)
+		return;
+	lock(&p->lock);
+	struct reader *r = reader_of(p, d);
+
+	r->reads++;
+	r->lost = there || index >= r->trigger ? 0 : r->lost + 1;
+	if (r->lost >= READS) {
+		r->next = r->lost = 0;
+		r->chunk = CHUNK_MIN / 2;
+	}
+	see(p, d);
+	more = due(r, index + 1);
+	as = *r;
+	unlock(&p->lock);
+	if (more)
+		fetch_chunk(p, d, tree, &as);
+}
+
+void prefetch_count(struct prefetch *p, struct fs_stats *ret)
+{
+	if (!p)
+		return;
+	LOCK_SCOPE(&p->lock);
+	ret->jobs = p->asked;
+	ret->dropped = p->dropped;
+	ret->throttled = p->throttled;
+	ret->queued = p->queued;
+	ret->running = p->jobs - p->nidle;
+}
+
+/* ---- itself ---- */
+
+int prefetch_new(struct prefetch **ret, struct fetcher *fetcher, unsigned jobs,
+		 size_t memory)
+{
+	struct prefetch *p = NULL;
+	int r = 0;
+
+	if (jobs) {
+		p = calloc(1, sizeof *p + jobs * sizeof *p->slot);
+		if (!p)
+			return -ENOMEM;
+		p->fetcher = fetcher;
+		p->jobs = p->nidle = jobs;
+		p->chunk_bytes = memory / CHUNK_SHARE;
+		p->since = clock_ms();
+		pthread_mutex_init(&p->lock, NULL);
+		pthread_cond_init(&p->all_idle, NULL);
+		list_init(&p->queue);
+		list_init(&p->idle);
+		for (unsigned i = 0; i < jobs; i++) {
+			p->slot[i].p = p;
+			p->slot[i].work.run = run;
+			p->slot[i].ahead.over = over;
+			list_add_tail(&p->idle, &p->slot[i].link);
+		}
+		r = pool_start(&p->pool, "prefetch",
+			       jobs < THREADS ? jobs : THREADS);
+	}
+	if (r)
+		prefetch_free(p);
+	else
+		*ret = p;
+	return r;
+}
+
+void prefetch_free(struct prefetch *p)
+{
+	struct list *l;
+
+	if (!p)
+		return;
+	lock(&p->lock);
+	p->stopping = true;
+	while (p->nidle < p->jobs)
+		pthread_cond_wait(&p->all_idle, &p->lock);
+	unlock(&p->lock);
+	pool_stop(p->pool);
+	while ((l = list_pop(&p->queue)))
+		task_free(container_of(l, struct task, link));
+	for (unsigned i = 0; i < p->jobs; i++)
+		tree_unref(p->slot[i].came);
+	pthread_cond_destroy(&p->all_idle);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
