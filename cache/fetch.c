@@ -428,17 +428,18 @@ static void ahead_over(struct errand *e)
 	a->over(a, t);
 }
 
-/* Those who have come to wait ask again, and one of them in earnest: what
- * was not wanted then may fail in silence. */
-static void ahead_done(struct errand *e, int err)
+/* End those of its flights that have not landed.  Who has come to wait asks
+ * again, and the first of them in earnest: so this may fail in silence. */
+static void ahead_fail(struct errand *e, int err)
 {
-	for (size_t i = 0; i < e->nwant; i++) {
-		struct key key = e->key;
+	struct key key = e->key;
 
+	if (key.kind == KIND_SIZES)
+		flight_done(e->f->flights, &key, NULL, err, 0);
+	for (size_t i = 0; key.kind != KIND_SIZES && i < e->nwant; i++) {
 		key.oid = e->want[i];
 		if (!e->got[i])
-			flight_done(e->f->flights, &key, NULL,
-				    err ? err : -ENOENT, 0);
+			flight_done(e->f->flights, &key, NULL, err, 0);
 	}
 	ahead_over(e);
 }
@@ -447,8 +448,7 @@ static void ahead_done(struct errand *e, int err)
 static void fail(struct errand *e, int err)
 {
 	if (e->ahead) {
-		flight_done(e->f->flights, &e->key, NULL, err, 0);
-		ahead_over(e);
+		ahead_fail(e, err);
 		return;
 	}
 	complain(e, err);
@@ -490,7 +490,7 @@ static void errand_done(struct job *job, int err)
 		else
 			errand_free(e);
 	} else if (e->ahead) {
-		ahead_done(e, err);
+		ahead_fail(e, err ? err : -ENOENT);
 	} else if (err && !e->landed) {
 		fail(e, err);
 	} else {

@@ -374,7 +374,7 @@ int flight_get(struct flights *t, const struct key *k, void *hint,
 	int r;
 
 	list_init(&dead);
-	lock(&s->lock);
+	lock_take(&s->lock);
 	struct fs_count *c = &s->count[k->kind];
 	struct flight **at = slot(t, s, h, k);
 	struct flight *f = look(t, s, at, &dead, &stale);
@@ -425,7 +425,7 @@ int flight_get(struct flights *t, const struct key *k, void *hint,
 		list_add_tail(&f->waiters, &w->link);
 	}
 out:
-	unlock(&s->lock);
+	lock_drop(&s->lock);
 	bury(&dead);
 	lock_none();
 	if (miss)
@@ -444,12 +444,12 @@ bool flight_claim(struct flights *t, const struct key *k)
 	bool stale;
 
 	list_init(&dead);
-	lock(&s->lock);
+	lock_take(&s->lock);
 	f = look(t, s, slot(t, s, h, k), &dead, &stale);
 	bool mine = !f && flight_new(k, BUSY, AHEAD, slot(t, s, h, k));
 
 	s->count[k->kind].ahead += mine;
-	unlock(&s->lock);
+	lock_drop(&s->lock);
 	bury(&dead);
 	return mine;
 }
@@ -486,7 +486,7 @@ void flight_done(struct flights *t, const struct key *k, struct value *v,
 	assert(!v == (err < 0));
 	list_init(&dead);
 	list_init(&waiters);
-	lock(&s->lock);
+	lock_take(&s->lock);
 	struct flight **at = slot(t, s, h, k), *f = *at;
 
 	if (!f && v)
@@ -507,7 +507,7 @@ void flight_done(struct flights *t, const struct key *k, struct value *v,
 	if (!v && !ttl)
 		forget(t, s, at, &dead);
 out:
-	unlock(&s->lock);
+	lock_drop(&s->lock);
 	value_unref(spare);
 	wake_all(&waiters, hold, err);
 	value_unref(hold);
@@ -524,7 +524,7 @@ void flight_bring(struct flights *t, const struct key *k, struct value *v,
 	struct list waiters;
 
 	list_init(&waiters);
-	lock(&s->lock);
+	lock_take(&s->lock);
 	struct flight **at = slot(t, s, h, k), *f = *at;
 
 	if (!f) {
@@ -539,7 +539,7 @@ void flight_bring(struct flights *t, const struct key *k, struct value *v,
 		f->fetching = f->state == BUSY;
 		spare = settle(t, s, f, v, 0, 0);
 	}
-	unlock(&s->lock);
+	lock_drop(&s->lock);
 	value_unref(spare);
 	wake_all(&waiters, hold, 0);
 	value_unref(hold);
@@ -553,7 +553,7 @@ struct value *flight_add(struct flights *t, const struct key *k,
 	struct shard *s = shard_of(t, h);
 	struct value *spare = NULL;
 
-	lock(&s->lock);
+	lock_take(&s->lock);
 	struct flight **at = slot(t, s, h, k), *f = *at;
 
 	if (f) {
@@ -563,7 +563,7 @@ struct value *flight_add(struct flights *t, const struct key *k,
 		f->value = value_ref(v);
 		charge(t, s, f);
 	}                                       /* else it lives unkept */
-	unlock(&s->lock);
+	lock_drop(&s->lock);
 	value_unref(spare);
 	shrink(t);
 	return v;
@@ -577,12 +577,12 @@ void flight_drop(struct flights *t, const struct key *k,
 	struct list dead;
 
 	list_init(&dead);
-	lock(&s->lock);
+	lock_take(&s->lock);
 	struct flight **at = slot(t, s, h, k);
 
 	if (*at && (*at)->state == READY && (*at)->value == v &&
 	    !(*at)->fetching)
 		forget(t, s, at, &dead);
-	unlock(&s->lock);
+	lock_drop(&s->lock);
 	bury(&dead);
 }

@@ -302,11 +302,11 @@ int inode_state(const struct inodes *in, struct dir *d,
 	struct dirstate *s, *old;
 	int r;
 
-	lock(&d->lock);
+	lock_take(&d->lock);
 	s = d->state && d->state->serial == h->serial ? d->state : NULL;
 	if (s)
 		value_ref(&s->v);
-	unlock(&d->lock);
+	lock_drop(&d->lock);
 	if (s) {
 		*ret = s;
 		return 0;
@@ -322,13 +322,13 @@ int inode_state(const struct inodes *in, struct dir *d,
 	}
 	if (r)
 		return r;
-	lock(&d->lock);
+	lock_take(&d->lock);
 	old = d->state;
 	if (old && old->serial > s->serial)
 		old = NULL;                     /* somebody knows better */
 	else
 		d->state = (struct dirstate *)value_ref(&s->v);
-	unlock(&d->lock);
+	lock_drop(&d->lock);
 	if (old)
 		value_unref(&old->v);
 	*ret = s;

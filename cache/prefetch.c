@@ -95,11 +95,11 @@ static void kick(struct prefetch *p)
 {
 	struct list *l = NULL;
 
-	lock(&p->lock);
+	lock_take(&p->lock);
 	if (!list_empty(&p->queue) && !p->stopping)
 		l = list_pop(&p->idle);
 	p->nidle -= !!l;
-	unlock(&p->lock);
+	lock_drop(&p->lock);
 	if (l)
 		pool_submit(p->pool, &container_of(l, struct slot, link)->work);
 }
@@ -131,7 +131,7 @@ static bool enqueue(struct prefetch *p, struct task *t)
 		used += count[i].used_bytes;
 		wasted += count[i].wasted_bytes;
 	}
-	lock(&p->lock);
+	lock_take(&p->lock);
 	if (is_useless(p, used, wasted))
 		p->throttled++;
 	else if (p->queued >= QUEUE_MAX)
@@ -142,7 +142,7 @@ static bool enqueue(struct prefetch *p, struct task *t)
 		list_add_tail(&p->queue, &t->link);
 		p->queued++;
 	}
-	unlock(&p->lock);
+	lock_drop(&p->lock);
 	if (queued)
 		kick(p);
 	else
@@ -231,7 +231,7 @@ static size_t take(struct slot *s, struct oid want[FAR_BATCH])
 		struct task *t = NULL;
 		bool more;
 
-		lock(&p->lock);
+		lock_take(&p->lock);
 		if (!p->stopping && !list_empty(&p->queue))
 			t = container_of(list_pop(&p->queue), struct task,
 					 link);
@@ -242,7 +242,7 @@ static size_t take(struct slot *s, struct oid want[FAR_BATCH])
 			if (++p->nidle == p->jobs)
 				pthread_cond_signal(&p->all_idle);
 		}
-		unlock(&p->lock);
+		lock_drop(&p->lock);
 		if (!t)
 			return 0;
 		s->ahead.source = t->source;
@@ -250,7 +250,7 @@ static size_t take(struct slot *s, struct oid want[FAR_BATCH])
 		n = gather(p, t, source_is_far(t->source) ? FAR_BATCH : 1,
 			   want);
 		more = t->next < t->tree->n && t->left;
-		lock(&p->lock);
+		lock_take(&p->lock);
 		if (more) {
 			list_add_tail(&p->queue, &t->link);
 			p->queued++;
@@ -258,7 +258,7 @@ static size_t take(struct slot *s, struct oid want[FAR_BATCH])
 			note_progress(p, t);
 		}
 		p->asked += !!n;
-		unlock(&p->lock);
+		lock_drop(&p->lock);
 		if (!more)
 			task_free(t);
 	}
@@ -360,7 +360,7 @@ void prefetch_listed(struct prefetch *p, const struct dir *d,
 	    !atomic_exchange_explicit(&tree->listed, true,
 				      memory_order_relaxed))
 		enqueue(p, task_new(d, tree, KIND_TREE, 0, CHILDREN_MAX, 0));
-	lock(&p->lock);
+	lock_take(&p->lock);
 	if (d->parent && reader_of(p, d->parent)->children >= SIBLINGS) {
 		struct reader *r = reader_of(p, d);
 
@@ -370,7 +370,7 @@ void prefetch_listed(struct prefetch *p, const struct dir *d,
 		more = !r->next && due(r, 0);
 		as = *r;
 	}
-	unlock(&p->lock);
+	lock_drop(&p->lock);
 	if (more)
 		fetch_chunk(p, d, tree, &as);
 }
@@ -383,7 +383,7 @@ void prefetch_read(struct prefetch *p, const struct dir *d, struct tree *tree,
 
 	if (!p)
 		return;
-	lock(&p->lock);
+	lock_take(&p->lock);
 	struct reader *r = reader_of(p, d);
 
 	r->reads++;
@@ -395,7 +395,7 @@ void prefetch_read(struct prefetch *p, const struct dir *d, struct tree *tree,
 	see(p, d);
 	more = due(r, index + 1);
 	as = *r;
-	unlock(&p->lock);
+	lock_drop(&p->lock);
 	if (more)
 		fetch_chunk(p, d, tree, &as);
 }
@@ -454,11 +454,11 @@ void prefetch_free(struct prefetch *p)
 
 	if (!p)
 		return;
-	lock(&p->lock);
+	lock_take(&p->lock);
 	p->stopping = true;
 	while (p->nidle < p->jobs)
 		pthread_cond_wait(&p->all_idle, &p->lock);
-	unlock(&p->lock);
+	lock_drop(&p->lock);
 	pool_stop(p->pool);
 	while ((l = list_pop(&p->queue)))
 		task_free(container_of(l, struct task, link));
