@@ -174,7 +174,10 @@ void fs_stats(struct fs *fs, struct fs_stats *ret)
 {
 	struct flights *t = fetcher_flights(fs->fetcher);
 
-	*ret = (struct fs_stats){ .bytes = flights_cost(t) };
+	*ret = (struct fs_stats){
+		.bytes = flights_cost(t),
+		.budget = fs->opt.memory,
+	};
 	flights_count(t, ret->kind);
 	prefetch_count(fs->prefetch, ret);
 }

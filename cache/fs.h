@@ -100,7 +100,7 @@ struct fs_count {
 
 struct fs_stats {
 	struct fs_count kind[FS_KINDS];
-	uint64_t bytes;         /* of the budget, in use now */
+	uint64_t bytes, budget; /* of memory: in use now, at most */
 	uint64_t jobs;          /* prefetch: asked of the sources */
 	uint64_t dropped;       /* directories, the queue being full */
 	uint64_t throttled;     /* directories, too much having been useless */

@@ -23,6 +23,9 @@
 enum {
 	MEMORY_DEFAULT = 256 << 20,
 	LOOPS_MAX = 1024,
+	PREFETCH_DEFAULT = 8,
+	PREFETCH_MAX = 1024,
+	PREFETCH_UNSET = -1,
 	LOG_LEVEL_UNSET = -1,
 };
 
@@ -39,6 +42,8 @@ const char config_help[] =
 "      --state-dir DIR     key, journal, recorded commits\n"
 "      --cache-dir DIR     downloaded objects\n"
 "      --cache-memory SIZE what may be kept in memory (default 256m)\n"
+"      --prefetch N        requests at a time for what may be wanted next\n"
+"                          (default 8; 0: none)\n"
 "      --loops N           threads that answer (default: processors, up to 4)\n"
 "      --log-level LEVEL   error, warning, info or debug (default info)\n"
 "      --check-config      check configuration and sources, and exit\n"
@@ -111,6 +116,18 @@ static int set_loops(struct config *c, const struct origin *o,
 		return wrong(o, value, "give a number from 1 to 1024");
 	if (!c->loops)
 		c->loops = (unsigned)n;
+	return 0;
+}
+
+static int set_prefetch(struct config *c, const struct origin *o,
+			const char *value)
+{
+	int32_t n;
+
+	if (git_config_parse_int32(&n, value) || n < 0 || n > PREFETCH_MAX)
+		return wrong(o, value, "give a number from 0 to 1024");
+	if (c->prefetch == PREFETCH_UNSET)
+		c->prefetch = n;
 	return 0;
 }
 
@@ -318,6 +335,7 @@ enum {
 	OPT_STATE_DIR = 256,
 	OPT_CACHE_DIR,
 	OPT_CACHE_MEMORY,
+	OPT_PREFETCH,
 	OPT_LOOPS,
 	OPT_LOG_LEVEL,
 	OPT_CHECK,
@@ -331,6 +349,7 @@ static const struct option options[] = {
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
 	{ "cache-dir", required_argument, NULL, OPT_CACHE_DIR },
 	{ "cache-memory", required_argument, NULL, OPT_CACHE_MEMORY },
+	{ "prefetch", required_argument, NULL, OPT_PREFETCH },
 	{ "loops", required_argument, NULL, OPT_LOOPS },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
@@ -356,6 +375,9 @@ static int set_option(struct config *c, int opt, const char *value, char *why)
 	case OPT_CACHE_MEMORY:
 		o.key = "--cache-memory";
 		return set_memory(c, &o, value);
+	case OPT_PREFETCH:
+		o.key = "--prefetch";
+		return set_prefetch(c, &o, value);
 	case OPT_LOOPS:
 		o.key = "--loops";
 		return set_loops(c, &o, value);
@@ -489,6 +511,8 @@ static int read_entry(const git_config_entry *e, void *arg)
 		return read_dir(&c->cache_dir, &o, e->value);
 	if (!strcmp(e->name, "cache.memory"))
 		return set_memory(c, &o, e->value);
+	if (!strcmp(e->name, "cache.prefetch"))
+		return set_prefetch(c, &o, e->value);
 	if (!strncmp(e->name, "source.", 7) && key > name &&
 	    (!strcmp(key, "url") || !strcmp(key, "ref")))
 		return read_source(rd, &o, name, (size_t)(key - 1 - name), key,
@@ -584,6 +608,8 @@ static int set_defaults(struct config *c, char why[CONFIG_WHY])
 		return -ENOMEM;
 	if (!c->memory)
 		c->memory = MEMORY_DEFAULT;
+	if (c->prefetch == PREFETCH_UNSET)
+		c->prefetch = PREFETCH_DEFAULT;
 	if ((int)c->log_level == LOG_LEVEL_UNSET)
 		c->log_level = LOG_INFO;
 	if (!c->state_dir)
@@ -628,7 +654,10 @@ int config_load(struct config *ret, int argc, char **argv,
 {
 	int r;
 
-	*ret = (struct config){ .log_level = (enum log_level)LOG_LEVEL_UNSET };
+	*ret = (struct config){
+		.log_level = (enum log_level)LOG_LEVEL_UNSET,
+		.prefetch = PREFETCH_UNSET,
+	};
 	git_libgit2_init();
 	r = load(ret, argc, argv, why);
 	git_libgit2_shutdown();

@@ -43,6 +43,7 @@ struct config {
 	char *state_dir, *cache_dir;
 	size_t memory;          /* bytes */
 	unsigned loops;         /* 0: the default */
+	int prefetch;           /* jobs at a time */
 	enum log_level log_level;
 	struct config_source *source;
 	size_t nsource;

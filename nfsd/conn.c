@@ -312,6 +312,11 @@ void conn_wrote(struct conn *c)
 	mark_dirty(c);
 }
 
+int conn_fd(const struct conn *c)
+{
+	return c->fd;
+}
+
 bool conn_is_closed(const struct conn *c)
 {
 	return c->fd < 0;

@@ -62,6 +62,8 @@ void conn_wrote(struct conn *);
 
 /* Nothing written here would reach anybody. */
 bool conn_is_closed(const struct conn *);
+/* -1: closed.  To ask who is at the other end. */
+int conn_fd(const struct conn *);
 
 /* The stages of a call that parks: its first wait; its answer; the return
  * of its waiter for good, after which the connection may be gone. */

@@ -10,6 +10,7 @@ libnfsd_a_SOURCES = \
 	nfsd/mount3.c \
 	nfsd/nfs3.c nfsd/nfs3_proc.h \
 	nfsd/nfs3_readdir.c \
+	nfsd/report.c nfsd/report.h \
 	nfsd/rpc.c nfsd/rpc.h \
 	nfsd/server.c nfsd/server.h \
 	nfsd/service.h \

@@ -24,6 +24,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "nfsd/config.h"
+#include "nfsd/report.h"
 #include "nfsd/server.h"
 
 enum {
@@ -183,17 +184,27 @@ static void on_alarm(int sig)
 	_exit(EXIT_SUCCESS);
 }
 
-static void wait_for_end(void)
+/* What this thread waits for, and none else gets. */
+static sigset_t awaited(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	return set;
+}
+
+static void wait_for_end(struct fs *fs, struct server *server)
 {
 	const struct itimerval at_most = { .it_value.tv_usec = STOP_MS * 1000 };
-	sigset_t end;
-	int sig;
+	const sigset_t set = awaited();
+	int sig = 0;
 
-	sigemptyset(&end);
-	sigaddset(&end, SIGINT);
-	sigaddset(&end, SIGTERM);
-	while (sigwait(&end, &sig))
-		;
+	while (sigwait(&set, &sig) || sig == SIGUSR1)
+		if (sig == SIGUSR1)
+			report(fs, server);
 	signal(SIGALRM, on_alarm);
 	setitimer(ITIMER_REAL, &at_most, NULL);
 	notify("STOPPING=1");
@@ -216,6 +227,7 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 		.state_dir = c->state_dir,
 		.cache_dir = c->cache_dir,
 		.memory = c->memory,
+		.prefetch = (unsigned)c->prefetch,
 	};
 	const struct server_options server_options = {
 		.listen = (const char *const *)c->listen,
@@ -233,7 +245,7 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 		r = server_start(&server, &server_options, fs, why);
 	if (!r) {
 		announce(server, c);
-		wait_for_end();
+		wait_for_end(fs, server);
 		/* Whoever still waits for 'fs' keeps it. */
 		if (server_stop(server))
 			fs = NULL;
@@ -247,14 +259,11 @@ int main(int argc, char **argv)
 {
 	char why[CONFIG_WHY] = "";
 	struct config c;
-	sigset_t end;
+	const sigset_t set = awaited();
 	int r;
 
 	/* Before there are threads: these signals are for wait_for_end(). */
-	sigemptyset(&end);
-	sigaddset(&end, SIGINT);
-	sigaddset(&end, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &end, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
 	r = config_load(&c, argc, argv, why);

@@ -388,6 +388,27 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	set_timer(rpc);
 }
 
+void rpc_parked(struct rpc *rpc, void (*each)(void *arg,
+					      const struct rpc_parked *),
+		void *arg)
+{
+	uint64_t now = clock_ms();
+
+	for (struct list *l = rpc->waiting.next; l != &rpc->waiting;
+	     l = l->next) {
+		const struct request *rq = container_of(l, struct request,
+							waiting);
+		const struct rpc_parked p = {
+			.proc = rq->proc->name,
+			.xid = rq->xid,
+			.age_ms = now - rq->born,
+			.fd = conn_fd(rq->conn),
+		};
+
+		each(arg, &p);
+	}
+}
+
 void rpc_give_up(struct rpc *rpc)
 {
 	while (!list_empty(&rpc->waiting))

@@ -112,6 +112,18 @@ void rpc_free(struct rpc *);
  * -EBADMSG: no call can be made out, the connection is of no use. */
 int rpc_record(struct rpc *, struct conn *, const uint8_t *record, size_t len);
 
+struct rpc_parked {
+	const char *proc;
+	uint32_t xid;
+	uint64_t age_ms;
+	int fd;                 /* of its connection; -1: closed */
+};
+
+/* Tell of each call that waits, oldest first. */
+void rpc_parked(struct rpc *, void (*each)(void *arg,
+					   const struct rpc_parked *),
+		void *arg);
+
 /* Answer "later" to all that are parked. */
 void rpc_give_up(struct rpc *);
 

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,6 @@ enum {
 	BACKLOG = 1024,
 	ACCEPT_BATCH = 64,
 	ACCEPT_PAUSE_MS = 100,
-	/* "[" address "]:" port */
-	ADDRESS_MAX = NI_MAXHOST + NI_MAXSERV + 4,
 };
 
 /* A loop, its calls and its connections. */
@@ -43,7 +42,7 @@ struct listener {
 	int fd;
 	struct event *ready;
 	struct event *resume;   /* after a pause */
-	char address[ADDRESS_MAX];
+	char address[SERVER_ADDRESS];
 };
 
 struct server {
@@ -95,19 +94,16 @@ int server_parse_address(const char *text, struct sockaddr_storage *ret,
 	return 0;
 }
 
-static int name_address(int fd, char ret[ADDRESS_MAX])
+static int name_address(const struct sockaddr_storage *addr, socklen_t len,
+			char ret[SERVER_ADDRESS])
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
-	struct sockaddr_storage addr = { 0 };
-	socklen_t len = sizeof addr;
 
-	if (getsockname(fd, (struct sockaddr *)&addr, &len))
-		return -errno;
-	if (getnameinfo((struct sockaddr *)&addr, len, host, sizeof host, port,
-			sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+	if (getnameinfo((const struct sockaddr *)addr, len, host, sizeof host,
+			port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
 		return -EINVAL;
-	snprintf(ret, ADDRESS_MAX,
-		 addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	snprintf(ret, SERVER_ADDRESS, addr->ss_family == AF_INET6 ?
+		 "[%s]:%s" : "%s:%s", host, port);
 	return 0;
 }
 
@@ -188,6 +184,8 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 static int open_listener(struct listener *l, struct event_base *base,
 			 const struct sockaddr_storage *addr, socklen_t len)
 {
+	struct sockaddr_storage own = { 0 };
+	socklen_t own_len = sizeof own;
 	const int on = 1;
 
 	l->fd = socket(addr->ss_family, SOCK_STREAM, 0);
@@ -207,7 +205,9 @@ static int open_listener(struct listener *l, struct event_base *base,
 	l->resume = evtimer_new(base, on_resume, l);
 	if (!l->ready || !l->resume || event_add(l->ready, NULL))
 		return -ENOMEM;
-	return name_address(l->fd, l->address);
+	if (getsockname(l->fd, (struct sockaddr *)&own, &own_len))
+		return -errno;
+	return name_address(&own, own_len, l->address);
 }
 
 static int listen_at(struct server *s, struct listener *l, const char *text,
@@ -383,6 +383,109 @@ int server_start(struct server **ret, const struct server_options *opt,
 const char *server_address(const struct server *s, size_t i)
 {
 	return s->listener[i].address;
+}
+
+/* ---- what waits ---- */
+
+/* Each loop adds its own; the asker waits for all. */
+struct census {
+	pthread_mutex_t lock;   /* covers the rest */
+	pthread_cond_t complete;
+	size_t loops;           /* that have not yet */
+	struct server_call *call;
+	size_t n, room;
+	int err;
+};
+
+struct visit {
+	struct task task;
+	struct worker *worker;
+	struct census *census;
+};
+
+static void add_call(void *arg, const struct rpc_parked *p)
+{
+	struct census *c = arg;
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof addr;
+
+	LOCK_SCOPE(&c->lock);
+	if (c->n == c->room) {
+		size_t room = c->room ? 2 * c->room : 64;
+		struct server_call *more =
+			realloc(c->call, room * sizeof *more);
+
+		if (!more) {
+			c->err = -ENOMEM;
+			return;
+		}
+		c->call = more;
+		c->room = room;
+	}
+
+	struct server_call *call = &c->call[c->n++];
+
+	*call = (struct server_call){
+		.proc = p->proc,
+		.xid = p->xid,
+		.age_ms = p->age_ms,
+	};
+	if (p->fd < 0 || getpeername(p->fd, (struct sockaddr *)&addr, &len) ||
+	    name_address(&addr, len, call->client))
+		call->client[0] = '\0';
+}
+
+static void run_visit(struct task *t)
+{
+	struct visit *v = container_of(t, struct visit, task);
+	struct census *c = v->census;
+
+	rpc_parked(v->worker->rpc, add_call, c);
+	LOCK_SCOPE(&c->lock);
+	if (!--c->loops)
+		pthread_cond_signal(&c->complete);
+}
+
+static int older_first(const void *a, const void *b)
+{
+	const struct server_call *x = a, *y = b;
+
+	return x->age_ms > y->age_ms ? -1 : x->age_ms < y->age_ms;
+}
+
+int server_parked(struct server *s, struct server_call **ret, size_t *ret_n)
+{
+	CLEANUP_FREE struct visit *visit = calloc(s->nworker, sizeof *visit);
+	struct census c = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.complete = PTHREAD_COND_INITIALIZER,
+		.loops = s->nworker,
+	};
+
+	if (!visit)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->nworker; i++) {
+		visit[i] = (struct visit){
+			.task.run = run_visit,
+			.worker = &s->worker[i],
+			.census = &c,
+		};
+		loop_post(s->worker[i].loop, &visit[i].task);
+	}
+	{
+		LOCK_SCOPE(&c.lock);
+		while (c.loops)
+			pthread_cond_wait(&c.complete, &c.lock);
+	}
+	if (c.err) {
+		free(c.call);
+		return c.err;
+	}
+	if (c.n)
+		qsort(c.call, c.n, sizeof *c.call, older_first);
+	*ret = c.call;
+	*ret_n = c.n;
+	return 0;
 }
 
 int server_stop(struct server *s)

@@ -13,10 +13,16 @@
 #ifndef NFSD_SERVER_H
 #define NFSD_SERVER_H
 
+#include <netdb.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
-enum { SERVER_WHY = 256 };
+enum {
+	SERVER_WHY = 256,
+	/* "[" address "]:" port */
+	SERVER_ADDRESS = NI_MAXHOST + NI_MAXSERV + 4,
+};
 
 struct fs;
 struct server;
@@ -39,6 +45,17 @@ int server_start(struct server **ret, const struct server_options *,
 
 /* Where listener 'i' really listens, as "127.0.0.1:2049". */
 const char *server_address(const struct server *, size_t i);
+
+/* A call that waits for its source. */
+struct server_call {
+	const char *proc;
+	uint32_t xid;
+	uint64_t age_ms;        /* since it first had to wait */
+	char client[SERVER_ADDRESS];    /* empty: it is gone */
+};
+
+/* All of them, oldest first; the caller frees *ret. */
+int server_parked(struct server *, struct server_call **ret, size_t *ret_n);
 
 /* Accept and read no more, answer the calls at hand, close, free.  Takes
  * less than a second: -EBUSY if by then 'fs' still holds a waiter of some

@@ -56,7 +56,7 @@ state=(--state-dir "$dir/state" --cache-dir "$dir/cache")
 
 run 0 --help
 for option in --config --listen --state-dir --cache-dir --cache-memory \
-	--loops --log-level --check-config --version --help; do
+	--prefetch --loops --log-level --check-config --version --help; do
 	grep -q -e "$option" "$dir/stdout" || fail "--help lacks $option"
 done
 [ ! -s "$dir/stderr" ] || fail '--help writes to standard error'
@@ -74,8 +74,8 @@ for address in '' nonsense 127.0.0.1 127.0.0.1: 127.0.0.1:99999 :: \
 	run 2 "${state[@]}" --listen "$address" "$repo"
 	says "${address:-listen}"
 done
-for wrong in --loops=0 --loops=x --log-level=loud --cache-memory=lots \
-	--cache-memory=-1 --cache-memory=1q; do
+for wrong in --loops=0 --loops=x --prefetch=-1 --log-level=loud \
+	--cache-memory=lots --cache-memory=-1 --cache-memory=1q; do
 	run 2 "${state[@]}" "$wrong" "$repo"
 	says "${wrong#*=}"
 done
@@ -196,6 +196,21 @@ fi
 serve --config "$dir/conf" --listen 127.0.0.1:0
 end_server TERM || fail "SIGTERM: exit status $?"
 nothing_more
+
+# ---- how things stand ----
+
+serve --log-level error --prefetch 3 "$repo"
+kill -USR1 "$server"
+end_server TERM || fail "SIGUSR1, then SIGTERM: exit status $?"
+nothing_more
+for kind in roots trees blobs sizes directories levels; do
+	grep -q "msg=\"$kind\" hits=[0-9]* misses=[0-9]* joined=0 failed=0 " \
+		"$dir/log" || fail "SIGUSR1: nothing about $kind"
+done
+for what in 'memory" bytes=[0-9]* budget=268435456' 'parked" calls=0' \
+	'prefetch" jobs=0 running=0 queued=0 dropped=0 throttled=0'; do
+	grep -q "msg=\"$what\$" "$dir/log" || fail "SIGUSR1: no $what"
+done
 
 # ---- systemd ----
 

@@ -221,6 +221,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c.nlisten, 1);
 	ck_assert_str_eq(c.listen[0], "127.0.0.1:2049");
 	ck_assert_uint_eq(c.memory, 256 << 20);
+	ck_assert_int_eq(c.prefetch, 8);
 	ck_assert_uint_eq(c.loops, 0);
 	ck_assert_int_eq(c.log_level, LOG_INFO);
 	ck_assert_ptr_nonnull(strstr(c.state_dir, "/gitnfs"));
@@ -247,6 +248,10 @@ START_TEST(options)
 	ck_assert_uint_eq(c.nsource, 2);
 	ck_assert_int_eq(load("--cache-memory=65536", "work", NULL), 0);
 	ck_assert_uint_eq(c.memory, 65536);
+	ck_assert_int_eq(load("--prefetch=0", "work", NULL), 0);
+	ck_assert_int_eq(c.prefetch, 0);
+	ck_assert_int_eq(load("--prefetch", "1024", "work", NULL), 0);
+	ck_assert_int_eq(c.prefetch, 1024);
 	ck_assert_int_eq(load("--help", NULL), 0);
 	ck_assert_int_eq(c.mode, CONFIG_HELP);
 	ck_assert_int_eq(load("--version", NULL), 0);
@@ -271,6 +276,8 @@ START_TEST(wrong_options)
 		{ "--listen=[::1]2049", "[::1]2049" },
 		{ "--listen=[::1", "[::1" }, { "--listen=[]:1", "[]:1" },
 		{ "--loops=0", "0" }, { "--loops=-1", "-1" },
+		{ "--prefetch=-1", "-1" }, { "--prefetch=1025", "1025" },
+		{ "--prefetch=all", "all" },
 		{ "--loops=1025", "1025" }, { "--loops=two", "two" },
 		{ "--cache-memory=0", "0" }, { "--cache-memory=-1m", "-1m" },
 		{ "--cache-memory=1t", "1t" }, { "--cache-memory=", "\"\"" },
@@ -302,6 +309,7 @@ static const char whole[] =
 "[cache]\n"
 "	dir = /var/tmp/cache\n"
 "	memory = 64m\n"
+"	prefetch = 3\n"
 "[source \"linux\"]\n"
 "	url = linux.git\n"
 "	ref = v6.1\n"
@@ -323,6 +331,7 @@ START_TEST(a_whole_file)
 	ck_assert_str_eq(c.state_dir, state);
 	ck_assert_str_eq(c.cache_dir, "/var/tmp/cache");
 	ck_assert_uint_eq(c.memory, 64 << 20);
+	ck_assert_int_eq(c.prefetch, 3);
 	ck_assert_uint_eq(c.nsource, 2);
 	source_is(0, "linux", "linux.git", "v6.1");
 	source_is(1, "My.Work", work, NULL);
@@ -334,13 +343,14 @@ START_TEST(the_command_line_wins)
 {
 	write_file("conf", whole);
 	ck_assert_int_eq(load("--config=conf", "-l", "127.0.0.1:9",
-			      "--loops=5", "--log-level=error",
+			      "--loops=5", "--log-level=error", "--prefetch=0",
 			      "--state-dir=s", "--cache-dir=c",
 			      "--cache-memory=1m", "linux=work", "other=work",
 			      NULL), 0);
 	ck_assert_uint_eq(c.nlisten, 1);
 	ck_assert_str_eq(c.listen[0], "127.0.0.1:9");
 	ck_assert_uint_eq(c.loops, 5);
+	ck_assert_int_eq(c.prefetch, 0);
 	ck_assert_int_eq(c.log_level, LOG_ERROR);
 	ck_assert_str_eq(c.state_dir, "s");
 	ck_assert_str_eq(c.cache_dir, "c");
