@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "cache/composite.h"
 #include "common/cleanup.h"
@@ -17,7 +18,8 @@
 
 enum {
 	TOP_ID = 1,
-	CHILDREN_MAX = 1 << 18, /* levels and sources, all together */
+	LEVELS_MAX = 1 << 16,   /* whoever may ask for names makes them */
+	SOURCES_MAX = 1 << 18,
 	DEPTH_MAX = 16,         /* levels above a repository */
 	PART_MAX = 100,         /* bytes of a name in a pattern */
 };
@@ -29,6 +31,7 @@ struct pattern {
 };
 
 struct level {
+	struct list link;       /* composite.levels */
 	uint64_t id;
 	struct level *parent;
 	char *name;             /* one component; "" for the top */
@@ -58,8 +61,9 @@ struct composite {
 	struct level *top;
 	pthread_mutex_t lock;   /* covers what follows */
 	void *by_name, *by_id;  /* struct child, struct level; tsearch(3) */
-	struct level **all;
-	uint32_t nall, sources, number;
+	struct list levels;     /* all, in order of making */
+	uint32_t nlevels, nsources;
+	uint64_t number;        /* the next source's */
 };
 
 /* ---- names ---- */
@@ -178,7 +182,7 @@ static int add_child(struct composite *c, struct level *in,
 	struct child *child;
 	bool listed = source || !in->pattern;
 
-	if (c->nall + c->sources >= CHILDREN_MAX)
+	if (source ? c->nsources == SOURCES_MAX : c->nlevels == LEVELS_MAX)
 		return -ENOSPC;
 	child = malloc(sizeof *child);
 	if (!child)
@@ -200,6 +204,8 @@ static int add_child(struct composite *c, struct level *in,
 	}
 	if (level)
 		level->listed = listed;
+	else
+		c->nsources++;
 	return 0;
 }
 
@@ -237,7 +243,7 @@ int composite_level_path(const struct level *l, const char *base, char **path)
 static int new_level(struct composite *c, struct level *parent,
 		     const char *name, struct level **ret)
 {
-	struct level *l = calloc(1, sizeof *l), **all;
+	struct level *l = calloc(1, sizeof *l);
 	int r = -ENOMEM;
 
 	if (!l)
@@ -247,10 +253,7 @@ static int new_level(struct composite *c, struct level *parent,
 	if (parent ? composite_level_path(parent, name, &l->path) :
 		     !(l->path = strdup("")))
 		l->path = NULL;
-	all = realloc(c->all, (c->nall + 1) * sizeof *all);
-	if (all)
-		c->all = all;
-	if (!all || !l->name || !l->path)
+	if (!l->name || !l->path)
 		goto fail;
 	l->id = id_of(c, l->path);
 	l->changed = c->base;
@@ -265,7 +268,8 @@ static int new_level(struct composite *c, struct level *parent,
 		tdelete(l, &c->by_id, level_cmp);
 		goto fail;
 	}
-	c->all[c->nall++] = l;
+	list_add_tail(&c->levels, &l->link);
+	c->nlevels++;
 	*ret = l;
 	return 0;
 fail:
@@ -286,6 +290,7 @@ struct composite *composite_new(const struct keyed *ids)
 	if (!c)
 		return NULL;
 	c->ids = ids;
+	list_init(&c->levels);
 	pthread_mutex_init(&c->lock, NULL);
 	if (new_level(c, NULL, "", &c->top)) {
 		composite_free(c);
@@ -316,11 +321,12 @@ void composite_free(struct composite *c)
 		source_free(child->source);
 		free(child);
 	}
-	for (uint32_t i = 0; i < c->nall; i++)
-		tdelete(c->all[i], &c->by_id, level_cmp);
-	for (uint32_t i = 0; i < c->nall; i++)
-		level_free(c->all[i]);
-	free(c->all);
+	for (struct list *at; (at = list_pop(&c->levels));) {
+		struct level *l = container_of(at, struct level, link);
+
+		tdelete(l, &c->by_id, level_cmp);
+		level_free(l);
+	}
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
@@ -330,14 +336,14 @@ struct level *composite_top(struct composite *c)
 	return c->top;
 }
 
+uint64_t composite_level_id(const struct composite *c, const char *path)
+{
+	return id_of(c, path);
+}
+
 uint64_t level_id(const struct level *l)
 {
 	return l->id;
-}
-
-const char *level_path(const struct level *l)
-{
-	return l->path;
 }
 
 struct level *level_parent(const struct level *l)
@@ -373,6 +379,23 @@ static void touch(struct level *l, struct timespec t)
 		l->changed = t;
 }
 
+struct timespec composite_floor(struct composite *c, const struct source *s,
+				const char *ref)
+{
+	struct timespec t = { 0 };
+
+	LOCK_SCOPE(&c->lock);
+	const struct child *there = find(c, s->level, s->base);
+	bool seen = there && there->source && there->source->seen;
+
+	if (!ref || !seen)
+		t = s->level->changed;
+	for (struct level *l = s->level; !seen && l->depth; l = l->parent)
+		if (after(&l->parent->changed, &t))
+			t = l->parent->changed;
+	return t;
+}
+
 void composite_touch(struct composite *c, struct source *s, const char *ref,
 		     struct timespec t)
 {
@@ -393,8 +416,8 @@ void composite_start(struct composite *c, struct timespec changed)
 {
 	LOCK_SCOPE(&c->lock);
 	c->base = changed;
-	for (uint32_t i = 0; i < c->nall; i++)
-		touch(c->all[i], changed);
+	for (struct list *at = c->levels.next; at != &c->levels; at = at->next)
+		touch(container_of(at, struct level, link), changed);
 }
 
 /* ---- configuration ---- */
@@ -490,7 +513,6 @@ int composite_add(struct composite *c, const char *name, const char *location,
 	}
 	atomic_store(&s->backend, backend);
 	s->seen = true;                 /* from the start */
-	c->sources++;
 	mix(c, name, location);
 	mix(c, name, ref ? ref : "");
 	return 0;
@@ -502,6 +524,21 @@ static const char *placeholder_end(const char *s)
 	const char *end = *s == '{' ? strchr(s, '}') : NULL;
 
 	return end && end > s + 1 ? end + 1 : NULL;
+}
+
+/* A URL as the pattern makes them. */
+static char *example(const char *pattern)
+{
+	char *url = strdup(pattern), *to = url;
+
+	for (const char *p = pattern, *end; url && *p; p = end) {
+		end = placeholder_end(p);
+		*to++ = end ? 'x' : *p;
+		end = end ? end : p + 1;
+	}
+	if (url)
+		*to = '\0';
+	return url;
 }
 
 /* Which of the url's different placeholders this one is, from 0. */
@@ -531,6 +568,50 @@ static unsigned count_placeholders(const char *url)
 		if (placeholder_end(p) && placeholder_number(url, p) == n)
 			n++;
 	return n;
+}
+
+/* The directory that a path has before its first placeholder is there. */
+static int check_directory(const char *url, char why[BACKEND_WHY])
+{
+	CLEANUP_FREE char *dir = strndup(url, (size_t)(strchr(url, '{') - url));
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+	struct stat st;
+
+	if (!dir)
+		return -ENOMEM;
+	if (!slash || !strncmp(url, "file://", 7))
+		return 0;
+	slash[slash == dir] = '\0';
+	if (!stat(dir, &st) && S_ISDIR(st.st_mode))
+		return 0;
+	snprintf(why, BACKEND_WHY, "%.200s is no directory: check the spelling",
+		 dir);
+	return -ENOTDIR;
+}
+
+int composite_check_pattern(const char *url, char why[BACKEND_WHY])
+{
+	CLEANUP_FREE char *one = NULL;
+	unsigned parts = count_placeholders(url);
+	bool local = !strstr(url, "://") || !strncmp(url, "file://", 7);
+	struct backend *b;
+	int r;
+
+	if (!parts || parts > DEPTH_MAX) {
+		snprintf(why, BACKEND_WHY, "\"%.150s\" has %s", url, parts ?
+			 "too many {placeholders}" : "no {placeholder} for a "
+			 "repository's name");
+		return -EINVAL;
+	}
+	one = example(url);
+	if (!one)
+		return -ENOMEM;
+	r = backend_open(&b, one, why);
+	if (!r)
+		backend_close(b);
+	else if (local && r != -EPROTONOSUPPORT)
+		r = check_directory(url, why);
+	return r;
 }
 
 int composite_add_pattern(struct composite *c, const char *name,
@@ -649,7 +730,6 @@ static int attach(struct composite *c, struct source *s)
 
 	if (r)
 		return r;
-	c->sources++;
 	for (struct level *l = s->level;
 	     !l->listed && l->parent; l = l->parent) {
 		r = append(l->parent, find(c, l->parent, l->name));
@@ -666,20 +746,28 @@ int composite_attach(struct composite *c, struct source *s,
 	struct source *first = NULL;
 	int r = 0;
 
-	pthread_mutex_lock(&c->lock);
+	lock_take(&c->lock);
 	struct child *there = find(c, s->level, s->base);
 
 	if (there)
 		first = there->source;
 	else
 		r = attach(c, s);
-	pthread_mutex_unlock(&c->lock);
+	lock_drop(&c->lock);
 	if (r)
 		return r;
 	if (first && first != s)
 		source_free(s);
 	*ret = first ? first : s;
 	return 0;
+}
+
+bool composite_has_room(struct composite *c, const struct source *s)
+{
+	LOCK_SCOPE(&c->lock);
+	if (!s)
+		return c->nlevels < LEVELS_MAX;
+	return c->nsources < SOURCES_MAX || find(c, s->level, s->base);
 }
 
 bool composite_has(struct composite *c, const struct source *s)
@@ -730,16 +818,6 @@ struct source *composite_recall(struct composite *c, const char *name,
 		return NULL;
 	}
 	return s;
-}
-
-uint32_t composite_levels(const struct composite *c)
-{
-	return c->nall;
-}
-
-const struct level *composite_made_level(const struct composite *c, uint32_t i)
-{
-	return c->all[i]->pattern && c->all[i]->depth ? c->all[i] : NULL;
 }
 
 /* ---- looking up, listing ---- */
@@ -829,5 +907,5 @@ int composite_entry(struct composite *c, const struct level *l, uint64_t i,
 uint64_t composite_sources(struct composite *c)
 {
 	LOCK_SCOPE(&c->lock);
-	return c->sources;
+	return c->nsources;
 }

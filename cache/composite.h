@@ -70,6 +70,10 @@ int composite_add(struct composite *, const char *name, const char *location,
  * the repository.  -EEXIST, -EINVAL. */
 int composite_add_pattern(struct composite *, const char *name,
 			  const char *url);
+/* What one with 'x' for all names is: its backend can be opened, or it is
+ * on this disk and not there.  -EINVAL no placeholder, or too many; else
+ * what backend_open() says. */
+int composite_check_pattern(const char *url, char why[BACKEND_WHY]);
 
 /* A number for what was configured: another one, another list. */
 uint64_t composite_hash(const struct composite *);
@@ -87,12 +91,13 @@ bool source_is_far(struct source *);
 
 struct level *composite_top(struct composite *);
 uint64_t level_id(const struct level *);        /* the top's is 1 */
-const char *level_path(const struct level *);   /* the top's is "" */
 struct level *level_parent(const struct level *);       /* NULL: the top */
 /* When it last listed something new, or a source in it moved. */
 struct timespec level_changed(struct composite *, const struct level *);
 /* NULL: none of that id. */
 struct level *composite_level(struct composite *, uint64_t id);
+/* The id that a level of this path has or would have. */
+uint64_t composite_level_id(const struct composite *, const char *path);
 
 /* ---- names ---- */
 
@@ -123,6 +128,8 @@ void source_free(struct source *);      /* NULL is allowed */
  * the one that has it. */
 int composite_attach(struct composite *, struct source *, struct source **ret);
 bool composite_has(struct composite *, const struct source *);
+/* Has it a place, or is there one for it?  NULL: for one more level. */
+bool composite_has_room(struct composite *, const struct source *);
 
 /* The path of a level 'base' of 'level'; the caller frees it. */
 int composite_level_path(const struct level *level, const char *base,
@@ -130,10 +137,6 @@ int composite_level_path(const struct level *level, const char *base,
 /* The level of that path, made when it is a possible one of a pattern. */
 int composite_make_level(struct composite *, const char *path,
 			 struct level **ret);
-
-/* All levels, in order of making: NULL for one that is configured. */
-uint32_t composite_levels(const struct composite *);
-const struct level *composite_made_level(const struct composite *, uint32_t i);
 
 /* From the journal: the source that was called so and was there, made again
  * if a pattern says so, or NULL. */
@@ -145,6 +148,9 @@ struct source *composite_recall(struct composite *, const char *name,
  * its refs' names. */
 void composite_touch(struct composite *, struct source *, const char *ref,
 		     struct timespec t);
+/* What 't' has to be after, to be seen in all of them. */
+struct timespec composite_floor(struct composite *, const struct source *,
+				const char *ref);
 
 /* The list: entry 2 i is child i, entry 2 i + 1 its link.  Places do not
  * change.  -ENOENT: past the end; -EAGAIN: nothing in this place.  'name'

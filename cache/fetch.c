@@ -606,7 +606,7 @@ static void run_root(struct errand *e)
 	struct roots *rs = e->f->opt.roots;
 	const struct root *root = root_find(rs, e->key.scope);
 	CLEANUP_HISTORY struct history *known =
-		root ? root_history(rs, root) : NULL;
+		root && root->source ? root_history(rs, root) : NULL;
 
 	switch (e->step) {
 	case START:
@@ -708,7 +708,7 @@ static void run_level(struct errand *e)
 	int r = composite_level_path(e->level, e->base, &path);
 
 	if (!r)
-		r = roots_add_level(e->f->opt.roots, e->key.scope, path, &l);
+		r = roots_add_level(e->f->opt.roots, path, &l);
 	if (!r && !(v = calloc(1, sizeof *v)))
 		r = -ENOMEM;
 	if (r) {

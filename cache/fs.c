@@ -14,6 +14,8 @@
 #include "cache/state.h"
 #include "common/cleanup.h"
 
+_Static_assert((int)FS_WHY >= (int)BACKEND_WHY, "one buffer fits both");
+
 enum {
 	DEFAULT_THREADS = 8,
 	DEFAULT_REF_TTL = 500,  /* ms */
@@ -102,15 +104,21 @@ int fs_add(struct fs *fs, const char *name, const char *location,
 	return r;
 }
 
+int fs_check_pattern(const char *url, char why[FS_WHY])
+{
+	snprintf(why, FS_WHY, "out of memory");
+	return composite_check_pattern(url, why);
+}
+
 int fs_add_pattern(struct fs *fs, const char *name, const char *url,
 		   char why[FS_WHY])
 {
-	int r = composite_add_pattern(fs->composite, name, url);
+	int r = fs_check_pattern(url, why);
 
+	if (r)
+		return r;
+	r = composite_add_pattern(fs->composite, name, url);
 	say_why(r, name, why);
-	if (r == -EINVAL && !strchr(url, '{'))
-		snprintf(why, FS_WHY, "\"%s\" has no {placeholder} for a "
-			 "repository's name", url);
 	return r;
 }
 

@@ -58,18 +58,20 @@ struct fs_options {
 /* On error, one line for a human in 'why'. */
 int fs_new(struct fs **ret, const struct fs_options *, char why[FS_WHY]);
 
-/* Show a repository as /NAME, which may have levels, at 'ref' (NULL: its default branch).  Takes
- * over the backend, also on failure.  'location' tells one repository from
- * another: an absolute path or URL.  -EEXIST, -EINVAL (not a possible
- * name). */
+/* Show a repository as /NAME, which may have levels, at 'ref' (NULL: its
+ * default branch).  Takes over the backend, also on failure.  'location'
+ * tells one repository from another: an absolute path or URL.  -EEXIST,
+ * -EINVAL (not a possible name). */
 int fs_add(struct fs *, const char *name, const char *location,
 	   const char *ref, struct backend *, char why[FS_WHY]);
 
 /* Show any repository of a kind below /NAME: 'url' is a path or URL with a
  * {placeholder} for each level of names and, last, the repository's.
- * -EEXIST, -EINVAL. */
+ * -EEXIST, -EINVAL, and what backend_open() says. */
 int fs_add_pattern(struct fs *, const char *name, const char *url,
 		   char why[FS_WHY]);
+/* Is it one? */
+int fs_check_pattern(const char *url, char why[FS_WHY]);
 
 /* No more fs_add*(): begin to answer. */
 int fs_start(struct fs *, char why[FS_WHY]);

@@ -111,8 +111,11 @@ uint64_t entry_id(const struct fs *fs, const struct dir *d,
 static void set_times(const struct history *h, uint32_t epoch,
 		      struct attr *ret)
 {
-	ret->mtime = h->epoch[epoch].mtime;
-	ret->ctime = h->epoch[epoch].ctime;
+	const struct epoch *e = &h->epoch[epoch];
+
+	ret->mtime = e->mtime;
+	/* A pinned name is the same at every server, whenever first seen. */
+	ret->ctime = h->root->pinned ? e->mtime : e->ctime;
 }
 
 /* Of entry 'index' of a directory's version 'at'. */

@@ -64,9 +64,14 @@ static void list_dots(struct listing *l, struct node *n, uint64_t cookie)
 static uint64_t unknown_id(const struct fs *fs, const struct source *s,
 			   bool pin)
 {
-	uint64_t root = root_id(fs->roots, s->name, s->location, NULL);
+	uint64_t id = root_id(fs->roots, s->name, s->location, NULL);
+	const struct root *root = pin ? root_find(fs->roots, id) : NULL;
+	CLEANUP_HISTORY struct history *h =
+		root ? root_history(fs->roots, root) : NULL;
 
-	return pin ? root : inode_dir_id(&fs->in, root, "", 0);
+	if (h)                          /* as before a restart */
+		return inode_pin_id(&fs->in, id, &history_now(h)->commit);
+	return pin ? id : inode_dir_id(&fs->in, id, "", 0);
 }
 
 static void list_level(struct listing *l, struct node *n, uint64_t cookie)

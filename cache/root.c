@@ -30,6 +30,13 @@ struct slot {
 	struct history *hist;           /* or NULL; covered by roots.lock */
 };
 
+/* A level as the journal has it, whether it is served this time or not. */
+struct note {
+	struct list link;               /* roots.levels */
+	uint64_t id;
+	char path[];
+};
+
 struct roots {
 	const struct keyed *ids;
 	struct composite *composite;
@@ -39,6 +46,9 @@ struct roots {
 					 * is not served any more */
 	atomic_uint_fast64_t serial;
 	pthread_mutex_t lock;           /* covers what follows */
+	pthread_cond_t next;
+	bool taken;                     /* somebody has the turn */
+	struct list levels;             /* struct note; whose turn it is */
 	void *tree;                     /* of struct slot, by tsearch(3) */
 	struct list all;                /* in order of making */
 	uint32_t known;                 /* how many */
@@ -82,7 +92,9 @@ struct roots *roots_new(const struct keyed *ids, struct composite *composite)
 	rs->ids = ids;
 	rs->composite = composite;
 	list_init(&rs->all);
+	list_init(&rs->levels);
 	pthread_mutex_init(&rs->lock, NULL);
+	pthread_cond_init(&rs->next, NULL);
 	return rs;
 }
 
@@ -106,6 +118,9 @@ void roots_free(struct roots *rs)
 		tdelete(e, &rs->tree, slot_cmp);
 		slot_free(e);
 	}
+	for (struct list *l; (l = list_pop(&rs->levels));)
+		free(container_of(l, struct note, link));
+	pthread_cond_destroy(&rs->next);
 	pthread_mutex_destroy(&rs->lock);
 	free(rs);
 }
@@ -231,10 +246,10 @@ static void publish(struct roots *rs, struct slot *e, struct history *h)
 	struct timespec now = history_now(h)->ctime;
 	struct history *old;
 
-	pthread_mutex_lock(&rs->lock);
+	lock_take(&rs->lock);
 	old = e->hist;
 	e->hist = h;
-	pthread_mutex_unlock(&rs->lock);
+	lock_drop(&rs->lock);
 	if (old)
 		value_unref(&old->v);
 	/* A level shows in its times what it lists, so that clients look
@@ -260,7 +275,27 @@ static struct slot *find_locked(struct roots *rs, uint64_t id)
 	return find(rs, id);
 }
 
-int root_publish(struct roots *rs, struct source **source, const char *ref,
+/* ---- what happens, one after the other ---- */
+
+/* What is new gets its time, is written down and then shown.  Whoever does
+ * so has the turn meanwhile: else a level might list something later than
+ * its time says, and clients would not look again. */
+static void take_turn(struct roots *rs)
+{
+	LOCK_SCOPE(&rs->lock);
+	while (rs->taken)
+		pthread_cond_wait(&rs->next, &rs->lock);
+	rs->taken = true;
+}
+
+static void end_turn(struct roots *rs)
+{
+	LOCK_SCOPE(&rs->lock);
+	rs->taken = false;
+	pthread_cond_signal(&rs->next);
+}
+
+static int show_move(struct roots *rs, struct source **source, const char *ref,
 		 const struct oid *commit, const struct oid *tree,
 		 int64_t time, struct history **ret)
 {
@@ -272,12 +307,11 @@ int root_publish(struct roots *rs, struct source **source, const char *ref,
 	const struct epoch *last = old ? history_now(old) : NULL;
 	struct timespec floor;
 	struct history *h;
-	struct oid oid;
 	int r;
 
 	/* A root is told from another of the same id by nothing but luck of
 	 * 2^-64: say so rather than mix them up. */
-	if (slot && (strcmp(slot->root.name, s->name) ||
+	if (slot && (!slot->root.source || strcmp(slot->root.name, s->name) ||
 		     strcmp(slot->root.ref ? slot->root.ref : "",
 			    ref ? ref : "")))
 		return -EIO;
@@ -285,7 +319,7 @@ int root_publish(struct roots *rs, struct source **source, const char *ref,
 		*ret = TAKE(old);
 		return 0;
 	}
-	if (!slot && is_full(rs))
+	if (!composite_has_room(rs->composite, s) || (!slot && is_full(rs)))
 		return -ENOSPC;
 	/* NFS has unsigned 32-bit seconds (RFC 1813, nfstime3). */
 	struct epoch e = {
@@ -294,13 +328,8 @@ int root_publish(struct roots *rs, struct source **source, const char *ref,
 		.mtime.tv_sec = clamp(time),
 	};
 
-	/* A pinned name is the same at every server, whenever first seen. */
-	e.ctime = ref && !oid_parse(ref, strlen(ref), &oid) ? e.mtime :
-							      clock_wall();
-	if (!ref) {                     /* its level changes with it */
-		floor = level_changed(rs->composite, s->level);
-		e.ctime = move_after(e.ctime, &floor);
-	}
+	floor = composite_floor(rs->composite, s, ref);
+	e.ctime = move_after(clock_wall(), &floor);
 	if (!commit->len)
 		e.mtime = e.ctime;
 	if (last) {
@@ -330,13 +359,55 @@ int root_publish(struct roots *rs, struct source **source, const char *ref,
 	return 0;
 }
 
-int roots_add_level(struct roots *rs, uint64_t id, const char *path,
-		    struct level **ret)
+int root_publish(struct roots *rs, struct source **source, const char *ref,
+		 const struct oid *commit, const struct oid *tree,
+		 int64_t time, struct history **ret)
 {
-	struct state_level sl = { id, path };
-	int r = state_append(rs->state, &(struct state_facts){ .level = &sl });
+	int r;
 
+	take_turn(rs);
+	r = show_move(rs, source, ref, commit, tree, time, ret);
+	end_turn(rs);
+	return r;
+}
+
+static int note_level(struct roots *rs, const struct state_level *sl)
+{
+	size_t len = strlen(sl->path) + 1;
+	struct note *n = malloc(sizeof *n + len);
+
+	if (!n)
+		return -ENOMEM;
+	n->id = sl->id;
+	memcpy(n->path, sl->path, len);
+	list_add_tail(&rs->levels, &n->link);
+	return 0;
+}
+
+static int add_level(struct roots *rs, const char *path, struct level **ret)
+{
+	struct state_level sl = {
+		.id = composite_level_id(rs->composite, path),
+		.path = path,
+	};
+	int r = composite_has_room(rs->composite, NULL) ? 0 : -ENOSPC;
+
+	if (!r)
+		r = state_append(rs->state,
+				 &(struct state_facts){ .level = &sl });
+	if (!r)
+		r = note_level(rs, &sl);
 	return r ? r : composite_make_level(rs->composite, path, ret);
+}
+
+int roots_add_level(struct roots *rs, const char *path, struct level **ret)
+{
+	int r;
+
+	take_turn(rs);
+	r = add_level(rs, path, ret);
+	end_turn(rs);
+	return r;
 }
 
 /* ---- the journal ---- */
@@ -345,10 +416,14 @@ static int load_level(void *arg, const struct state_level *sl)
 {
 	struct roots *rs = arg;
 	struct level *l;
-	int r = composite_make_level(rs->composite, sl->path, &l);
+	int r;
 
-	/* One that is not configured any more has no handles either. */
-	return r == -ENOMEM ? r : 0;
+	/* The key may have been replaced: then no handle has this id. */
+	if (sl->id != composite_level_id(rs->composite, sl->path))
+		return 0;
+	/* What is not configured this time may be the next. */
+	r = composite_make_level(rs->composite, sl->path, &l);
+	return r == -ENOMEM ? r : note_level(rs, sl);
 }
 
 static int load_root(void *arg, const struct state_root *r)
@@ -399,8 +474,8 @@ static size_t lines(const struct roots *rs)
 {
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < composite_levels(rs->composite); i++)
-		n += composite_made_level(rs->composite, i) != NULL;
+	for (struct list *l = rs->levels.next; l != &rs->levels; l = l->next)
+		n++;
 	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
 		struct slot *e = container_of(l, struct slot, link);
 
@@ -409,9 +484,9 @@ static size_t lines(const struct roots *rs)
 	return n;
 }
 
-static int write_level(struct state *state, const struct level *l)
+static int write_level(struct state *state, const struct note *note)
 {
-	struct state_level sl = { level_id(l), level_path(l) };
+	struct state_level sl = { note->id, note->path };
 
 	return state_append(state, &(struct state_facts){ .level = &sl });
 }
@@ -442,12 +517,9 @@ static int compact(struct roots *rs)
 	r = state_rewrite_begin(rs->state);
 	if (r)
 		return r;
-	for (uint32_t i = 0; !r && i < composite_levels(rs->composite); i++) {
-		const struct level *l = composite_made_level(rs->composite, i);
-
-		if (l)
-			r = write_level(rs->state, l);
-	}
+	for (struct list *l = rs->levels.next; !r && l != &rs->levels;
+	     l = l->next)
+		r = write_level(rs->state, container_of(l, struct note, link));
 	for (struct list *l = rs->all.next; !r && l != &rs->all; l = l->next)
 		r = write_slot(rs->state, container_of(l, struct slot, link));
 	if (!r)

@@ -47,7 +47,8 @@ struct epoch {
 	struct oid commit;      /* length 0: no commit yet */
 	struct oid tree;
 	struct timespec mtime;  /* of the commit, but after the one before */
-	struct timespec ctime;  /* when it was seen first; strictly growing */
+	struct timespec ctime;  /* when it was seen first; strictly growing.
+				 * Not shown of a pinned root. */
 };
 
 struct history {
@@ -111,7 +112,6 @@ int root_publish(struct roots *, struct source **source, const char *ref,
 		 int64_t time, struct history **ret);
 
 /* Make a level of an open-ended one, durably. */
-int roots_add_level(struct roots *, uint64_t id, const char *path,
-		    struct level **ret);
+int roots_add_level(struct roots *, const char *path, struct level **ret);
 
 #endif

@@ -168,7 +168,7 @@ static int set_dir(char **dir, const struct origin *o, const char *value)
 	return *dir ? 0 : no_memory(o->why);
 }
 
-/* ---- sources ---- */
+/* ---- sources and roots ---- */
 
 static void clear_source(struct config_source *s)
 {
@@ -176,6 +176,13 @@ static void clear_source(struct config_source *s)
 	free(s->url);
 	free(s->location);
 	free(s->ref);
+}
+
+static void clear_root(struct config_root *root)
+{
+	free(root->name);
+	free(root->url);
+	free(root->type);
 }
 
 static struct config_source *find_source(const struct config *c,
@@ -200,6 +207,31 @@ static int add_source(struct config *c, struct config_source *s,
 	}
 	c->source = more;
 	more[c->nsource++] = *s;
+	return 0;
+}
+
+static struct config_root *find_root(const struct config *c,
+				     const char *name)
+{
+	for (size_t i = 0; i < c->nroot; i++)
+		if (!strcmp(c->root[i].name, name))
+			return &c->root[i];
+	return NULL;
+}
+
+/* Takes over what is in '*root', also on failure. */
+static int add_root(struct config *c, struct config_root *root,
+		    char why[CONFIG_WHY])
+{
+	struct config_root *more =
+		realloc(c->root, (c->nroot + 1) * sizeof *more);
+
+	if (!more) {
+		clear_root(root);
+		return no_memory(why);
+	}
+	c->root = more;
+	more[c->nroot++] = *root;
 	return 0;
 }
 
@@ -478,6 +510,33 @@ static int read_source(struct reading *rd, const struct origin *o,
 	return s->ref ? 0 : no_memory(rd->why);
 }
 
+static int read_root(struct reading *rd, const struct origin *o,
+		     const char *name, size_t len, const char *key,
+		     const char *value)
+{
+	struct config_root *root, new = { .name = strndup(name, len) };
+	int r;
+
+	if (!new.name)
+		return no_memory(rd->why);
+	root = find_root(&rd->here, new.name);
+	if (root) {
+		free(new.name);
+	} else {
+		r = add_root(&rd->here, &new, rd->why);
+		if (r)
+			return r;
+		root = &rd->here.root[rd->here.nroot - 1];
+	}
+	if (!strcmp(key, "url")) {
+		free(TAKE(root->url));
+		return expand(o, value, &root->url);
+	}
+	free(root->type);
+	root->type = strdup(value);
+	return root->type ? 0 : no_memory(rd->why);
+}
+
 static int read_dir(char **dir, const struct origin *o, const char *value)
 {
 	CLEANUP_FREE char *path = NULL;
@@ -491,7 +550,8 @@ static int read_entry(const git_config_entry *e, void *arg)
 	struct reading *rd = arg;
 	struct config *c = rd->config;
 	const struct origin o = { rd->file, e->name, rd->why };
-	const char *key = strrchr(e->name, '.') + 1, *name = e->name + 7;
+	const char *key = strrchr(e->name, '.') + 1;
+	const char *name = strchr(e->name, '.') + 1;
 
 	if (!strncmp(e->name, "include.", 8) ||
 	    !strncmp(e->name, "includeif.", 10))
@@ -517,40 +577,164 @@ static int read_entry(const git_config_entry *e, void *arg)
 	    (!strcmp(key, "url") || !strcmp(key, "ref")))
 		return read_source(rd, &o, name, (size_t)(key - 1 - name), key,
 				   e->value);
+	if (!strncmp(e->name, "root.", 5) && key > name &&
+	    (!strcmp(key, "url") || !strcmp(key, "type")))
+		return read_root(rd, &o, name, (size_t)(key - 1 - name), key,
+				 e->value);
 	return fail(rd->why, -EBADMSG, "%s: %s is not known; gitnfs.conf(5) "
 		    "lists what is", rd->file, e->name);
 }
 
-/* Add the file's listeners, unless there are others, and its sources, but
- * for those whose names are taken. */
+/* Is 'name' 'above' or below it? */
+static bool is_within(const char *name, const char *above)
+{
+	size_t len = strlen(above);
+
+	return !strncmp(name, above, len) &&
+	       (name[len] == '/' || name[len] == '\0');
+}
+
+/* What there is that leaves no place for 'name'; NULL: nothing. */
+static const char *in_the_way(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->nsource; i++)
+		if (is_within(name, c->source[i].name) ||
+		    is_within(c->source[i].name, name))
+			return c->source[i].name;
+	for (size_t i = 0; i < c->nroot; i++)
+		if (is_within(name, c->root[i].name) ||
+		    is_within(c->root[i].name, name))
+			return c->root[i].name;
+	return NULL;
+}
+
+static int check_place(const struct reading *rd, const char *section,
+		       const char *name)
+{
+	const char *other = in_the_way(rd->config, name);
+
+	if (!other)
+		return 0;
+	return fail(rd->why, -EBADMSG, "%s: %s.%s.url: \"%s\" is shown already; "
+		    "give one of them another name", rd->file, section, name,
+		    other);
+}
+
+static int merge_source(struct reading *rd, struct config_source *s)
+{
+	struct config_source taken;
+	int r;
+
+	if (!s->url || !*s->url)
+		return fail(rd->why, -EBADMSG, "%s: source \"%s\" needs a url",
+			    rd->file, s->name);
+	if (find_source(rd->config, s->name))
+		return 0;
+	r = check_place(rd, "source", s->name);
+	if (r)
+		return r;
+	s->location = location_of(s->url);
+	if (!s->location)
+		return no_memory(rd->why);
+	taken = *s;
+	*s = (struct config_source){ 0 };
+	return add_source(rd->config, &taken, rd->why);
+}
+
+static bool has_placeholder(const char *url)
+{
+	const char *open = strchr(url, '{');
+
+	return open && open[1] && open[1] != '}' && strchr(open, '}');
+}
+
+/* The same wherever the server is started. */
+static int make_absolute(char **url, char why[CONFIG_WHY])
+{
+	CLEANUP_FREE char *here = NULL;
+	char *path;
+
+	/* git's HOST:PATH is for others to refuse. */
+	if (**url == '/' || path_in(*url) != *url ||
+	    (*url)[strcspn(*url, ":/")] == ':')
+		return 0;
+	here = realpath(".", NULL);
+	if (!here || asprintf(&path, "%s/%s", here, *url) < 0)
+		return no_memory(why);
+	free(*url);
+	*url = path;
+	return 0;
+}
+
+static int check_root(const struct reading *rd, const struct config_root *root)
+{
+	CLEANUP_FREE char *key = NULL;
+	const char *type;
+
+	if (!root->url || !*root->url)
+		return fail(rd->why, -EBADMSG, "%s: root \"%s\" needs a url",
+			    rd->file, root->name);
+	if (asprintf(&key, "root.%s.url", root->name) < 0) {
+		key = NULL;
+		return no_memory(rd->why);
+	}
+	if (!has_placeholder(root->url))
+		return wrong(&(struct origin){ rd->file, key, rd->why },
+			     root->url, "give a pattern, as in "
+			     "/srv/git/{repository}.git");
+	if (!root->type)
+		return 0;
+	free(key);
+	if (asprintf(&key, "root.%s.type", root->name) < 0) {
+		key = NULL;
+		return no_memory(rd->why);
+	}
+	const struct origin o = { rd->file, key, rd->why };
+
+	if (strcmp(root->type, "local") && strcmp(root->type, "git"))
+		return wrong(&o, root->type, "give one of local, git");
+	type = path_in(root->url) ? "local" : "git";
+	if (strcmp(root->type, type))
+		return wrong(&o, root->type, *type == 'l' ?
+			     "the url is a path: that is local" :
+			     "the url is not on this disk: that is git");
+	return 0;
+}
+
+static int merge_root(struct reading *rd, struct config_root *root)
+{
+	struct config_root taken;
+	int r = check_root(rd, root);
+
+	if (r || find_source(rd->config, root->name))
+		return r;
+	r = check_place(rd, "root", root->name);
+	if (!r)
+		r = make_absolute(&root->url, rd->why);
+	if (r)
+		return r;
+	taken = *root;
+	*root = (struct config_root){ 0 };
+	return add_root(rd->config, &taken, rd->why);
+}
+
+/* Add the file's listeners, unless there are others, and its sources and
+ * roots, but for those whose names the command line has taken. */
 static int merge(struct reading *rd)
 {
 	struct config *c = rd->config, *here = &rd->here;
+	int r = 0;
 
 	if (!c->nlisten) {
 		c->listen = TAKE(here->listen);
 		c->nlisten = here->nlisten;
 		here->nlisten = 0;
 	}
-	for (size_t i = 0; i < here->nsource; i++) {
-		struct config_source *s = &here->source[i], taken;
-		int r;
-
-		if (!s->url || !*s->url)
-			return fail(rd->why, -EBADMSG, "%s: source \"%s\" "
-				    "needs a url", rd->file, s->name);
-		if (find_source(c, s->name))
-			continue;
-		s->location = location_of(s->url);
-		if (!s->location)
-			return no_memory(rd->why);
-		taken = *s;
-		*s = (struct config_source){ 0 };
-		r = add_source(c, &taken, rd->why);
-		if (r)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; !r && i < here->nroot; i++)
+		r = merge_root(rd, &here->root[i]);
+	for (size_t i = 0; !r && i < here->nsource; i++)
+		r = merge_source(rd, &here->source[i]);
+	return r;
 }
 
 static int read_file(struct config *c, const char *file, char why[CONFIG_WHY])
@@ -643,7 +827,7 @@ static int load(struct config *c, int argc, char **argv, char *why)
 		r = read_file(c, file, why);
 	if (!r)
 		r = set_defaults(c, why);
-	if (!r && !c->nsource)
+	if (!r && !c->nsource && !c->nroot)
 		r = fail(why, -EINVAL, "there is nothing to serve; name a "
 			 "repository, as in: gitnfsd ~/src/linux");
 	return r;
@@ -670,8 +854,11 @@ void config_free(struct config *c)
 		free(c->listen[i]);
 	for (size_t i = 0; i < c->nsource; i++)
 		clear_source(&c->source[i]);
+	for (size_t i = 0; i < c->nroot; i++)
+		clear_root(&c->root[i]);
 	free(c->listen);
 	free(c->source);
+	free(c->root);
 	free(c->state_dir);
 	free(c->cache_dir);
 	*c = (struct config){ 0 };

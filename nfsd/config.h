@@ -28,12 +28,19 @@ enum config_mode {
 	CONFIG_VERSION,
 };
 
-/* A repository to show as /name. */
+/* A repository to show as /name, which may have levels. */
 struct config_source {
 	char *name;
 	char *url;              /* a path or URL, for backend_open() */
 	char *location;         /* tells it from others: real path, or URL */
 	char *ref;              /* NULL: its default branch */
+};
+
+/* Any repository of a kind, to show below /name. */
+struct config_root {
+	char *name;
+	char *url;              /* a pattern, for fs_add_pattern() */
+	char *type;             /* "local" or "git"; NULL: as the url says */
 };
 
 struct config {
@@ -47,6 +54,8 @@ struct config {
 	enum log_level log_level;
 	struct config_source *source;
 	size_t nsource;
+	struct config_root *root;
+	size_t nroot;
 };
 
 /* Read all there is.  *ret is to be given to config_free(), also after a

@@ -143,6 +143,9 @@ static void log_sources(const struct config *c)
 		log_info("source", "name=%s url=%s ref=%s",
 			 c->source[i].name, c->source[i].url,
 			 c->source[i].ref ? c->source[i].ref : "");
+	for (size_t i = 0; i < c->nroot; i++)
+		log_info("root", "name=%s url=%s", c->root[i].name,
+			 c->root[i].url);
 }
 
 static int check(const struct config *c, char why[CONFIG_WHY])
@@ -154,6 +157,12 @@ static int check(const struct config *c, char why[CONFIG_WHY])
 		if (r)
 			return r;
 		backend_close(b);
+	}
+	for (size_t i = 0; i < c->nroot; i++) {
+		int r = fs_check_pattern(c->root[i].url, why);
+
+		if (r)
+			return r;
 	}
 	log_sources(c);
 	return 0;
@@ -169,6 +178,13 @@ static int start_fs(struct fs *fs, const struct config *c,
 
 		if (!r)
 			r = fs_add(fs, s->name, s->location, s->ref, b, why);
+		if (r)
+			return r;
+	}
+	for (size_t i = 0; i < c->nroot; i++) {
+		int r = fs_add_pattern(fs, c->root[i].name, c->root[i].url,
+				       why);
+
 		if (r)
 			return r;
 	}

@@ -133,9 +133,16 @@ cat >"$dir/conf" <<END
 [source "old"]
 	url = $repo
 	ref = light
+[root "mine/all"]
+	type = local
+	url = $dir/{owner}/{repo}
 END
 run 0 --config "$dir/conf" --check-config
 [ ! -s "$dir/stdout" ] || fail '--check-config has written something'
+for name in odd old mine/all; do
+	grep -q "name=$name " "$dir/stderr" ||
+		fail "--check-config does not list $name"
+done
 wrong_config() {	# WORD LINES: the file with LINES added
 	{ cat "$dir/conf"; printf '%s\n' "$2"; } >"$dir/wrong"
 	run 1 --config "$dir/wrong" --check-config
@@ -151,6 +158,12 @@ wrong_config lots '[cache]
 	memory = lots'
 wrong_config "$dir/none" "[source \"x\"]
 	url = $dir/none"
+wrong_config root.x.url "[root \"x\"]
+	url = $dir"
+wrong_config "$dir/none" "[root \"x\"]
+	url = $dir/none/{repo}"
+wrong_config ftp '[root "x"]
+	url = ftp://example.org/{repo}'
 wrong_config wrong '[unfinished'
 
 # ---- serving ----

@@ -278,6 +278,36 @@ START_TEST(patterns)
 }
 END_TEST
 
+START_TEST(patterns_are_checked)
+{
+	static const struct {
+		const char *url;
+		int err;
+	} all[] = {
+		{ "/{r}", 0 }, { "/tmp/{r}.git", 0 }, { "/tmp/x{o}/{r}", 0 },
+		{ "file:///tmp/{r}", 0 },
+		{ "{r}", 0 },
+		{ "/no/such/place/{r}", -ENOTDIR },
+		{ "/no/such/place/x{r}", -ENOTDIR },
+		{ "/dev/null/{r}", -ENOTDIR },
+		{ "/tmp", -EINVAL }, { "/tmp/{}", -EINVAL }, { "", -EINVAL },
+		{ "/{1}{2}{3}{4}{5}{6}{7}{8}{9}{a}{b}{c}{d}{e}{f}{g}", 0 },
+		{ "/{1}{2}{3}{4}{5}{6}{7}{8}{9}{a}{b}{c}{d}{e}{f}{g}{h}",
+		  -EINVAL },
+		{ "nonsense://h/{r}", -EPROTONOSUPPORT },
+		{ "host:{r}", -EPROTONOSUPPORT },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		char why[BACKEND_WHY] = "";
+
+		ck_assert_msg(composite_check_pattern(all[i].url, why) ==
+			      all[i].err, "%s: %s", all[i].url, why);
+		ck_assert(!all[i].err || (*why && !strchr(why, '\n')));
+	}
+}
+END_TEST
+
 START_TEST(what_the_journal_recalls)
 {
 	struct level *hub;
@@ -324,15 +354,26 @@ START_TEST(times)
 	ck_assert(is(level_changed(c, owner), 100));
 	/* The first time, all that list it have changed. */
 	s = composite_recall(c, "hub/o/r", "h:o/r");
+	ck_assert(is(composite_floor(c, s, "v1"), 100));
 	composite_touch(c, s, "v1", at(200));
 	ck_assert(is(level_changed(c, owner), 200));
 	ck_assert(is(level_changed(c, hub), 200));
 	ck_assert(is(level_changed(c, top), 100));
 	/* Then its level when it moves, and nobody when a ref does. */
+	ck_assert(is(composite_floor(c, s, NULL), 200));
+	ck_assert(is(composite_floor(c, s, "v2"), 0));
 	composite_touch(c, s, NULL, at(300));
 	composite_touch(c, s, "v2", at(400));
 	ck_assert(is(level_changed(c, owner), 300));
 	ck_assert(is(level_changed(c, hub), 200));
+	/* All have to see another one come. */
+	ck_assert_int_eq(composite_make(c, owner, "r2", &s), 0);
+	ck_assert(is(composite_floor(c, s, "v1"), 300));
+	source_free(s);
+	ck_assert_int_eq(composite_make(c, into(hub, "p"), "r", &s), 0);
+	ck_assert(is(composite_floor(c, s, NULL), 200));
+	source_free(s);
+	s = composite_recall(c, "hub/o/r", "h:o/r");
 	/* Never back. */
 	composite_touch(c, s, NULL, at(250));
 	ck_assert(is(level_changed(c, owner), 300));
@@ -386,6 +427,7 @@ int main(void)
 	tcase_add_test(t, any_owner_any_repository);
 	tcase_add_test(t, what_no_owner_is_called);
 	tcase_add_test(t, patterns);
+	tcase_add_test(t, patterns_are_checked);
 	tcase_add_test(t, what_the_journal_recalls);
 	tcase_add_test(t, times);
 	tcase_add_test(t, ten_thousand);

@@ -212,6 +212,13 @@ START_TEST(locations)
 }
 END_TEST
 
+static void root_is(size_t i, const char *name, const char *url)
+{
+	ck_assert_uint_lt(i, c.nroot);
+	ck_assert_str_eq(c.root[i].name, name);
+	ck_assert_str_eq(c.root[i].url, url);
+}
+
 /* ---- options ---- */
 
 START_TEST(defaults)
@@ -339,6 +346,57 @@ START_TEST(a_whole_file)
 }
 END_TEST
 
+static const char roots[] =
+"[root \"srv\"]\n"
+"	type = local\n"
+"	url = /srv/git/{owner}/{repo}.git\n"
+"[root \"mine\"]\n"
+"	url = ~/src/{repo}\n"
+"[root \"here/and/below\"]\n"
+"	url = work/{repo}\n"
+"[root \"uri\"]\n"
+"	url = file:///srv/{repo}\n"
+"	type = local\n"
+"[root \"hub\"]\n"
+"	url = https://example.org/{owner}/{repo}\n"
+"	type = git\n"
+"[source \"here/and/there\"]\n"
+"	url = work\n"
+"[source \"srv2\"]\n"
+"	url = work\n";
+
+START_TEST(roots_of_any_repository)
+{
+	CLEANUP_FREE char *here = realpath(dir, NULL), *mine = NULL;
+	CLEANUP_FREE char *work = NULL;
+
+	ck_assert_int_gt(asprintf(&mine, "%s/src/{repo}", dir), 0);
+	ck_assert_int_gt(asprintf(&work, "%s/work/{repo}", here), 0);
+	ck_assert_msg(!load_file(roots), "%s", why);
+	ck_assert_uint_eq(c.nroot, 5);
+	root_is(0, "srv", "/srv/git/{owner}/{repo}.git");
+	root_is(1, "mine", mine);
+	root_is(2, "here/and/below", work);
+	root_is(3, "uri", "file:///srv/{repo}");
+	root_is(4, "hub", "https://example.org/{owner}/{repo}");
+	ck_assert_uint_eq(c.nsource, 2);
+	source_is(0, "here/and/there", "work", NULL);
+	/* Nothing but a root is enough to serve. */
+	ck_assert_msg(!load_file("[root \"x\"]\n\turl = /{x}\n"), "%s", why);
+	root_is(0, "x", "/{x}");
+	/* A name of the command line takes the place of the file's. */
+	write_file("conf", roots);
+	ck_assert_msg(!load("-c", "conf", "srv=work", NULL), "%s", why);
+	source_is(0, "srv", "work", NULL);
+	ck_assert_uint_eq(c.nroot, 4);
+	root_is(0, "mine", mine);
+	/* The later value of a key is used, as git does. */
+	ck_assert_msg(!load_file("[root \"x\"]\n\turl = /{x}\n"
+				 "\turl = /y/{x}\n"), "%s", why);
+	root_is(0, "x", "/y/{x}");
+}
+END_TEST
+
 START_TEST(the_command_line_wins)
 {
 	write_file("conf", whole);
@@ -382,6 +440,32 @@ START_TEST(wrong_files)
 		{ "[cache]\n\tmemory = lots\n", "lots" },
 		{ "[cache]\n\tmemory\n", "cache.memory" },
 		{ "[state]\n\tdir =\n", "state.dir" },
+		{ "[root]\n\turl = /{x}\n", "root.url" },
+		{ "[root \"x\"]\n\tpath = /{x}\n", "root.x.path" },
+		{ "[root \"x\"]\n\ttype = local\n", "needs a url" },
+		{ "[root \"x\"]\n\turl =\n", "needs a url" },
+		{ "[root \"x\"]\n\turl\n", "root.x.url" },
+		{ "[root \"x\"]\n\turl = /srv/git\n", "root.x.url" },
+		{ "[root \"x\"]\n\turl = /srv/{}\n", "root.x.url" },
+		{ "[root \"x\"]\n\turl = /srv/{x\n", "root.x.url" },
+		{ "[root \"x\"]\n\turl = /srv/}x{\n", "root.x.url" },
+		{ "[root \"x\"]\n\turl = /{x}\n\ttype = svn\n", "root.x.type" },
+		{ "[root \"x\"]\n\turl = /{x}\n\ttype = git\n", "root.x.type" },
+		{ "[root \"x\"]\n\turl = file:///{x}\n\ttype = git\n",
+		  "root.x.type" },
+		{ "[root \"x\"]\n\turl = https://h/{x}\n\ttype = local\n",
+		  "root.x.type" },
+		{ "[root \"x\"]\n\turl = ~nobody/{x}\n", "~nobody/{x}" },
+		{ "[root \"x\"]\n\turl = /{x}\n[source \"x\"]\n\turl = work\n",
+		  "source.x.url: \"x\"" },
+		{ "[source \"x\"]\n\turl = work\n[root \"x\"]\n\turl = /{x}\n",
+		  "source.x.url: \"x\"" },
+		{ "[root \"x\"]\n\turl = /{x}\n[root \"x/y\"]\n\turl = /{y}\n",
+		  "root.x/y.url: \"x\"" },
+		{ "[root \"x\"]\n\turl = /{x}\n[source \"x/y/z\"]\n\turl = w\n",
+		  "source.x/y/z.url: \"x\"" },
+		{ "[source \"x/y\"]\n\turl = w\n[source \"x\"]\n\turl = w\n",
+		  "source.x.url: \"x/y\"" },
 		{ "[unfinished\n", "conf" },
 		{ "key without section\n", "conf" },
 	};
@@ -443,6 +527,7 @@ int main(void)
 	tcase_add_test(t, options);
 	tcase_add_test(t, wrong_options);
 	tcase_add_test(t, a_whole_file);
+	tcase_add_test(t, roots_of_any_repository);
 	tcase_add_test(t, the_command_line_wins);
 	tcase_add_test(t, wrong_files);
 	tcase_add_test(t, a_file_includes_another);

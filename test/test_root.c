@@ -411,13 +411,14 @@ START_TEST(pinned_names_have_the_commits_time)
 
 		ck_assert(same_time(h->epoch[0].mtime,
 				    (struct timespec){ T0, 0 }));
-		ck_assert(same_time(h->epoch[0].ctime, h->epoch[0].mtime));
+		ck_assert(h->root->pinned);
 	}
 	for (size_t i = 0; i < sizeof loose / sizeof *loose; i++) {
 		CLEANUP_HISTORY struct history *h =
 			show_at("linux", loose[i], 1, T0);
 
 		ck_assert(same_time(h->epoch[0].ctime, clock_wall()));
+		ck_assert(!h->root->pinned);
 	}
 }
 END_TEST
@@ -750,6 +751,101 @@ START_TEST(top_time_moves_with_the_list)
 }
 END_TEST
 
+/* ---- levels ---- */
+
+static void open_hub(void)
+{
+	char why[STATE_WHY];
+
+	ck_assert_int_eq(state_open(&state, dir, why), 0);
+	composite = composite_new(&ids);
+	rs = roots_new(&ids, composite);
+	ck_assert_int_eq(composite_add_pattern(composite, "hub", "h:{o}/{r}"),
+			 0);
+	ck_assert_int_eq(state_read(state, &roots_reader, rs, why), 0);
+	ck_assert_int_eq(roots_start(rs, state), 0);
+}
+
+static struct level *level_at(const char *path)
+{
+	struct level *l;
+
+	ck_assert_int_eq(composite_make_level(composite, path, &l), 0);
+	return l;
+}
+
+/* Whether it lists a child of that name. */
+static bool lists(const struct level *l, const char *name)
+{
+	char got[FS_NAME_MAX + 1];
+	struct level *sub;
+	struct source *s;
+	bool pin;
+	int r;
+
+	for (uint64_t i = 0; (r = composite_entry(composite, l, i, got, &sub,
+						  &s, &pin)) != -ENOENT; i++)
+		if (!r && !strcmp(got, name))
+			return true;
+	return false;
+}
+
+static const char *const first_refs[] = {
+	NULL, "v1", "0123456789abcdef0123456789abcdef01234567",
+};
+
+/* A name that was new to a level shows in the level's times, under whichever
+ * ref it was seen first, and after a restart as before. */
+START_TEST(levels_change_with_what_they_list)
+{
+	struct timespec changed[3];
+	struct level *hub, *owner;
+	char name[16], path[32];
+
+	open_hub();
+	for (unsigned i = 0; i < 3; i++) {
+		struct oid commit = oid(i), tree = oid(i + 1000);
+		CLEANUP_HISTORY struct history *h = NULL;
+		struct timespec was, hub_was;
+		struct source *s;
+
+		move_clock(1000);
+		snprintf(name, sizeof name, "o%u", i);
+		snprintf(path, sizeof path, "hub/o%u", i);
+		hub = level_at("hub");
+		ck_assert_int_eq(roots_add_level(rs, path, &owner), 0);
+		was = level_changed(composite, owner);
+		hub_was = level_changed(composite, hub);
+		ck_assert(!lists(hub, name));
+		ck_assert_int_eq(composite_make(composite, owner, "r", &s), 0);
+		ck_assert_int_eq(root_publish(rs, &s, first_refs[i], &commit,
+					      &tree, T0, &h), 0);
+		ck_assert(lists(hub, name));
+		ck_assert(lists(owner, "r"));
+		ck_assert_msg(later(level_changed(composite, owner), was),
+			      "%u", i);
+		ck_assert_msg(later(level_changed(composite, hub), hub_was),
+			      "%u", i);
+		changed[i] = level_changed(composite, owner);
+	}
+	for (int round = 0; round < 2; round++) {
+		close_roots();
+		move_clock(1000);
+		open_hub();
+		hub = level_at("hub");
+		for (unsigned i = 0; i < 3; i++) {
+			snprintf(name, sizeof name, "o%u", i);
+			snprintf(path, sizeof path, "hub/o%u", i);
+			owner = level_at(path);
+			ck_assert(lists(hub, name));
+			ck_assert(lists(owner, "r"));
+			ck_assert(same_time(level_changed(composite, owner),
+					    changed[i]));
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("root");
@@ -781,6 +877,7 @@ int main(void)
 	tcase_add_test(c, top_time_follows_default_roots_only);
 	tcase_add_test(c, top_time_survives_a_restart);
 	tcase_add_test(c, top_time_moves_with_the_list);
+	tcase_add_test(c, levels_change_with_what_they_list);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
