@@ -458,6 +458,212 @@ START_TEST(woken_may_ask_at_once)
 }
 END_TEST
 
+/* ---- before anybody asks ---- */
+
+static bool claim(uint32_t n)
+{
+	struct key k = key(n);
+
+	return flight_claim(t, &k);
+}
+
+static void bring(uint32_t n, struct value *v, bool ahead)
+{
+	struct key k = key(n);
+
+	flight_bring(t, &k, v, ahead);
+}
+
+static struct fs_count counted(void)
+{
+	struct fs_count c[FS_KINDS];
+
+	flights_count(t, c);
+	return c[KIND_BLOB];
+}
+
+START_TEST(claim_is_one_fetch_too)
+{
+	struct asker a = asker(), b = asker();
+	struct value *v;
+	struct key k = key(1);
+	int hint;
+
+	ck_assert(claim(1));
+	ck_assert(!claim(1));
+	ck_assert_int_eq(ask(1, NULL, &v), -EINPROGRESS);
+	ck_assert_uint_eq(meetings, 0);
+	ck_assert_int_eq(flight_get(t, &k, &hint, &a.w, &v), -EINPROGRESS);
+	ck_assert_uint_eq(meetings, 1);              /* once */
+	ck_assert_ptr_eq(hinted, &hint);
+	ck_assert_int_eq(ask(1, &b, &v), -EINPROGRESS);
+	ck_assert_uint_eq(meetings, 1);
+	ck_assert_uint_eq(misses, 0);
+	land(1, thing_new(10, NULL), 0, 0);
+	ck_assert_uint_eq(a.woken, 1);
+	ck_assert_uint_eq(b.woken, 1);
+	value_unref(a.w.value);
+	value_unref(b.w.value);
+	ck_assert(!claim(1));
+	ck_assert(here(1));
+	ck_assert_uint_eq(meetings, 1);
+}
+END_TEST
+
+START_TEST(claim_minds_failures)
+{
+	struct asker a = asker();
+	struct value *v;
+
+	ck_assert(claim(1));
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	land(1, NULL, -EIO, 50);
+	ck_assert_int_eq(ask(1, &a, &v), -EIO);
+	ck_assert(!claim(1));
+	clock_advance(50);
+	ck_assert(claim(1));
+	land(1, NULL, -EIO, 0);
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	ck_assert_uint_eq(misses, 1);           /* in earnest */
+	land(1, NULL, -EIO, 0);
+}
+END_TEST
+
+START_TEST(what_was_ahead_is_met_once)
+{
+	struct fs_count c;
+
+	ck_assert(claim(1));
+	land(1, thing_new(10, NULL), 0, 0);
+	bring(2, thing_new(10, NULL), true);
+	bring(3, thing_new(10, NULL), false);
+	c = counted();
+	ck_assert_uint_eq(c.ahead, 2);
+	ck_assert_uint_eq(c.waiting, 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(here(1) && here(2) && here(3));
+		ck_assert_uint_eq(meetings, 2);
+	}
+	c = counted();
+	ck_assert_uint_eq(c.used, 2);
+	ck_assert_uint_eq(c.waiting + c.waiting_bytes, 0);
+	ck_assert_uint_eq(c.kept, 3);
+	ck_assert_uint_eq(c.bytes, flights_cost(t));
+}
+END_TEST
+
+/* Another's fetch brings it: it lands now, and its own has still to end. */
+START_TEST(brought_while_under_way)
+{
+	struct asker a = asker();
+	struct value *v, *first = thing_new(10, NULL);
+
+	for (uint32_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(ask(i, &a, &v), -EINPROGRESS);
+		bring(i, i ? thing_new(10, NULL) : value_ref(first), true);
+		ck_assert_uint_eq(a.woken, i + 1);
+		value_unref(a.w.value);
+		ck_assert_int_eq(ask(i, &a, &v), 0);
+		value_unref(v);
+		bring(i, thing_new(20, NULL), false);   /* too late */
+		ck_assert_int_eq(ask(i, &a, &v), 0);
+		ck_assert_uint_eq(v->cost, 10);
+		value_unref(v);
+		if (i)
+			land(i, thing_new(10, NULL), 0, 0);
+		else
+			land(i, NULL, -EIO, 50);
+		ck_assert(here(i));
+	}
+	ck_assert_uint_eq(misses, 2);
+	ck_assert_uint_eq(a.woken, 2);
+	value_unref(first);
+	ck_assert_uint_eq(alive, 2);
+}
+END_TEST
+
+START_TEST(brought_after_a_failure)
+{
+	struct asker a = asker();
+	struct value *v;
+
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	land(1, NULL, -EIO, 1000);
+	bring(1, thing_new(10, NULL), false);
+	ck_assert(here(1));
+	ck_assert_uint_eq(a.woken, 1);
+	clock_advance(1000);
+	ck_assert(here(1));
+}
+END_TEST
+
+/* Until its own fetch has ended it stays, or that would end another's. */
+START_TEST(brought_is_not_evicted_before_its_end)
+{
+	struct asker a = asker();
+	struct value *v;
+
+	ck_assert_int_eq(ask(0, &a, &v), -EINPROGRESS);
+	bring(0, thing_new(VALUE, NULL), false);
+	value_unref(a.w.value);
+	for (uint32_t i = 1; i < 400; i++)
+		land(i, thing_new(VALUE, NULL), 0, 0);
+	ck_assert(here(0));
+	land(0, NULL, -EIO, 0);
+	for (uint32_t i = 1; i < 400; i++)
+		land(i, thing_new(VALUE, NULL), 0, 0);
+	ck_assert(!here(0));
+}
+END_TEST
+
+/* What nobody asked for gives way to itself, not what was asked for to it. */
+START_TEST(ahead_has_a_share)
+{
+	struct fs_count c;
+
+	for (uint32_t i = 0; i < 20; i++)
+		land(i, thing_new(VALUE, NULL), 0, 0);
+	for (uint32_t i = 100; i < 500; i++) {
+		if (i % 2)
+			bring(i, thing_new(VALUE, NULL), true);
+		else if (claim(i))
+			land(i, thing_new(VALUE, NULL), 0, 0);
+	}
+	c = counted();
+	ck_assert_uint_le(c.waiting_bytes, BUDGET / 8);
+	ck_assert_uint_gt(c.waiting, 1);
+	ck_assert_uint_eq(c.ahead, 400);
+	ck_assert_uint_eq(c.waiting + c.wasted, 400);
+	ck_assert_uint_eq(c.evicted, c.wasted);
+	for (uint32_t i = 0; i < 20; i++)
+		ck_assert(here(i));
+}
+END_TEST
+
+START_TEST(counts)
+{
+	struct asker a = asker(), b = asker();
+	struct fs_count c;
+	struct value *v;
+
+	ck_assert(!here(1));
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	ck_assert_int_eq(ask(1, &b, &v), -EINPROGRESS);
+	land(1, NULL, -EIO, 50);
+	ck_assert_int_eq(ask(1, &a, &v), -EIO);
+	land(2, thing_new(10, NULL), 0, 0);
+	ck_assert(here(2));
+	c = counted();
+	ck_assert_uint_eq(c.misses, 2);
+	ck_assert_uint_eq(c.joined, 1);
+	ck_assert_uint_eq(c.failed, 1);
+	ck_assert_uint_eq(c.hits, 2);
+	ck_assert_uint_eq(c.kept, 2);
+	ck_assert_uint_eq(c.bytes, flights_cost(t));
+	ck_assert_uint_eq(c.evicted + c.ahead + c.used + c.wasted, 0);
+}
+END_TEST
+
 /* ---- the budget ---- */
 
 START_TEST(eviction_spares_what_is_held)
@@ -772,6 +978,14 @@ int main(void)
 	tcase_add_test(c, add_keeps_the_first);
 	tcase_add_test(c, miss_may_land_at_once);
 	tcase_add_test(c, woken_may_ask_at_once);
+	tcase_add_test(c, claim_is_one_fetch_too);
+	tcase_add_test(c, claim_minds_failures);
+	tcase_add_test(c, what_was_ahead_is_met_once);
+	tcase_add_test(c, brought_while_under_way);
+	tcase_add_test(c, brought_after_a_failure);
+	tcase_add_test(c, brought_is_not_evicted_before_its_end);
+	tcase_add_test(c, ahead_has_a_share);
+	tcase_add_test(c, counts);
 	tcase_add_test(c, eviction_spares_what_is_held);
 	tcase_add_test(c, eviction_takes_the_unused);
 	tcase_add_test(c, value_bigger_than_the_whole_budget);
