@@ -25,12 +25,11 @@ struct loose {
 	bool ended;             /* the stream, with the right check sum */
 	z_stream z;
 	enum obj type;
-	uint64_t size, left;    /* bytes of the object; not yet read */
+	uint64_t size;          /* bytes, says the header */
 	unsigned char in[16 << 10];
 };
 
-/* Make the stream yield up to 'len' bytes; fewer only at its end. */
-static ssize_t inflate_some(struct loose *l, void *buf, size_t len)
+ssize_t loose_read(struct loose *l, void *buf, size_t len)
 {
 	l->z.next_out = buf;
 	l->z.avail_out = (uInt)(len < UINT_MAX ? len : UINT_MAX);
@@ -73,7 +72,7 @@ static int parse_head(struct loose *l, const char *head)
 		if (!isdigit((unsigned char)head[len]))
 			return -EIO;
 		errno = 0;
-		l->size = l->left = strtoull(head + len, &end, 10);
+		l->size = strtoull(head + len, &end, 10);
 		l->type = types[i].type;
 		return *end || errno ? -EIO : 0;
 	}
@@ -86,7 +85,7 @@ static int read_head(struct loose *l)
 	char head[HEAD_MAX];
 
 	for (size_t i = 0; i < sizeof head; i++) {
-		ssize_t n = inflate_some(l, head + i, 1);
+		ssize_t n = loose_read(l, head + i, 1);
 
 		if (n < 0)
 			return (int)n;
@@ -164,16 +163,4 @@ enum obj loose_type(const struct loose *l)
 uint64_t loose_size(const struct loose *l)
 {
 	return l->size;
-}
-
-ssize_t loose_read(struct loose *l, void *buf, size_t len)
-{
-	ssize_t n = inflate_some(l, buf, len);
-
-	if (n < 0)
-		return n;
-	if ((uint64_t)n > l->left || (l->ended && (uint64_t)n < l->left))
-		return -EIO;
-	l->left -= (uint64_t)n;
-	return n;
 }

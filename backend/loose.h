@@ -6,8 +6,8 @@
  * the object's header and then its bytes.
  *
  * In place of libgit2's reader, which holds the whole object in memory,
- * and never comes back from one that is cut short.  Whoever reads need not
- * count: size and check sum of the stream are seen to.
+ * and never comes back from one that is cut short.  Whoever reads must count
+ * the bytes.
  *
  * Threads: any; a struct loose belongs to one at a time.
  * Errors: -ENOENT no such loose object; -EIO there is, but it is damaged or
@@ -32,8 +32,8 @@ void loose_close(struct loose *);               /* NULL is allowed */
 enum obj loose_type(const struct loose *);
 uint64_t loose_size(const struct loose *);
 
-/* The next 'len' bytes, or all that are left; 0 at the end, once everything
- * is known to be right. */
+/* The next 'len' bytes, or all that are left; 0 at the end, when the check
+ * sum was right. */
 ssize_t loose_read(struct loose *, void *buf, size_t len);
 
 #endif

@@ -17,6 +17,8 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 
+enum { READ_MAX = 1 << 30 };    /* bytes held in memory for one object */
+
 static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
 static unsigned library_users;
 
@@ -117,20 +119,6 @@ int view_open(struct view **ret, const char *git_dir)
 	return 0;
 }
 
-/* Look at the packs anew. */
-static void renew_packs(struct view *v)
-{
-	git_odb *old = v->packs;
-
-	v->packs = NULL;
-	if (open_packs(v)) {
-		git_odb_free(v->packs);
-		v->packs = old;
-	} else {
-		git_odb_free(old);
-	}
-}
-
 int view_find_packed(struct view *v, const struct oid *oid,
 		     struct object *ret)
 {
@@ -140,13 +128,8 @@ int view_find_packed(struct view *v, const struct oid *oid,
 	int r;
 
 	git_oid_fromraw(&o.id, oid->id);
+	/* Looks for new packs before it says that there is none. */
 	r = git_odb_read_header(&size, &type, v->packs, &o.id);
-	/* Other than "not there", for which libgit2 has looked twice: it
-	 * may be a pack deleted since we met it. */
-	if (r && r != GIT_ENOTFOUND) {
-		renew_packs(v);
-		r = git_odb_read_header(&size, &type, v->packs, &o.id);
-	}
 	if (r)
 		return view_errno(r);
 	o.type = (enum obj)type;
@@ -175,7 +158,11 @@ int view_find(struct view *v, const struct oid *oid, struct object *ret)
 int view_read_packed(struct view *v, const struct object *o,
 		     git_odb_object **ret)
 {
-	int r = git_odb_read(ret, v->packs, &o->id);
+	int r;
 
+	/* The size may be damage. */
+	if (o->size > READ_MAX)
+		return -EFBIG;
+	r = git_odb_read(ret, v->packs, &o->id);
 	return r ? view_errno(r) : 0;
 }

@@ -48,7 +48,7 @@ struct object {
 int view_find(struct view *, const struct oid *, struct object *ret);
 int view_find_packed(struct view *, const struct oid *, struct object *ret);
 
-/* A packed object, whole. */
+/* A packed object, whole.  -EFBIG */
 int view_read_packed(struct view *, const struct object *,
 		     git_odb_object **ret);
 

@@ -110,7 +110,8 @@ struct run {
 	struct job job;
 	struct oid want[WANT_MAX];
 
-	/* What data() shall say, once it has got that many bytes. */
+	/* What data() shall say, once it has got that many bytes; size() lets
+	 * the deadline pass. */
 	uint64_t stop_after;
 	int stop_err;           /* 0: let the deadline pass instead */
 
@@ -176,6 +177,8 @@ static void run_size(struct job *job, size_t i, uint64_t size)
 
 	r->size[i] = size;
 	r->sizes++;
+	if (r->stop_after)
+		clock_advance(1000000);
 }
 
 static void run_ref_is(struct job *job, const struct oid *oid)
@@ -549,20 +552,68 @@ START_TEST(new_objects_and_gc_are_seen_at_once)
 }
 END_TEST
 
-/* The index of a pack was read, and the pack was not, when it went. */
-START_TEST(pack_vanishes)
+static unsigned open_files(void)
+{
+	DIR *d = opendir("/dev/fd");
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static const struct oid nothing = { OID_SHA1, { 0xde, 0xad } };
+
+/* Their indexes were read, as for each object that is not there, and they
+ * were not, when they went. */
+static void packs_vanish(const char *then)
 {
 	struct backend *b;
-	struct oid blob;
+
+	make_repository();
+	shell("git -C r repack -q -d");
+	commit("r", "two");
+	shell("git -C r repack -q -d && "
+	      "test $(ls r/.git/objects/pack/*.pack | wc -l) -eq 2 && %s",
+	      then);
+	b = open_backend("r");
+	ck_assert_int_eq(fetch_id(b, OBJ_BLOB, &nothing), -ENOENT);
+	shell("git -C r repack -q -a -d && "
+	      "test $(ls r/.git/objects/pack/*.pack | wc -l) -eq 1");
+	fetch_all(b, "r", 8);
+	backend_close(b);
+}
+
+START_TEST(packs_with_indexes_vanish)
+{
+	packs_vanish("true");
+}
+END_TEST
+
+START_TEST(packs_with_one_index_vanish)
+{
+	packs_vanish("git -C r multi-pack-index write --no-progress");
+}
+END_TEST
+
+START_TEST(deleted_packs_are_let_go)
+{
+	struct backend *b;
+	unsigned before;
 
 	make_repository();
 	shell("git -C r repack -q -a -d");
-	commit("r", "two");
-	blob = id_of("r", "main:file");
 	b = open_backend("r");
-	ck_assert_int_eq(fetch_id(b, OBJ_BLOB, &blob), 0);
-	shell("git -C r repack -q -a -d");
-	fetch_all(b, "r", 8);
+	before = open_files();
+	fetch_all(b, "r", 5);
+	ck_assert_uint_gt(open_files(), before);
+	clock_freeze();
+	clock_advance(60 * 1000);
+	resolves_not(b, "nothing");
+	clock_thaw();
+	ck_assert_uint_eq(open_files(), before);
 	backend_close(b);
 }
 END_TEST
@@ -594,7 +645,6 @@ END_TEST
 
 /* ---- what fetch and stat say ---- */
 
-static const struct oid nothing = { OID_SHA1, { 0xde, 0xad } };
 static const struct oid longer = { OID_SHA256, { 0xde, 0xad } };
 
 START_TEST(missing_ones_do_not_keep_the_others)
@@ -681,6 +731,35 @@ START_TEST(late_jobs_are_not_begun)
 	b->ops->resolve(b, &r.job);
 	ck_assert(r.done == 3 && r.err == -ETIMEDOUT);
 	ck_assert(!r.objects && !r.sizes && !r.answers);
+	backend_close(b);
+}
+END_TEST
+
+START_TEST(jobs_end_when_it_is_late)
+{
+	struct backend *b;
+	struct oid file;
+	struct run r;
+
+	make_repository();
+	file = id_of("r", "main:file");
+	clock_freeze();
+	b = open_backend("r");
+	run_init(&r, OBJ_BLOB);
+	want(&r, &file), want(&r, &file);
+	r.job.deadline = clock_ms() + 1000;
+	r.stop_after = 1;
+	b->ops->stat(b, &r.job);
+	ck_assert(r.done == 1 && r.err == -ETIMEDOUT && r.sizes == 1);
+
+	shell("git -C r repack -q -a -d");
+	run_init(&r, OBJ_BLOB);
+	want(&r, &file), want(&r, &file);
+	r.job.deadline = clock_ms() + 1000;
+	r.stop_after = 1;
+	ck_assert_int_eq(fetch(b, &r), -ETIMEDOUT);
+	ck_assert_uint_le(r.got, 6);
+	clock_thaw();
 	backend_close(b);
 }
 END_TEST
@@ -786,18 +865,6 @@ static struct oid make_big(void)
 	      "< /dev/zero 2> /dev/null | head -c %d > big && git add big && "
 	      "git commit -q -m big", BIG);
 	return id_of("r", "main:big");
-}
-
-static unsigned open_files(void)
-{
-	DIR *d = opendir("/dev/fd");
-	unsigned n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 /* Nothing is left of a git that was run: no process, no pipe. */
@@ -934,6 +1001,17 @@ START_TEST(large_packed_blob_without_git)
 }
 END_TEST
 
+/* Those in bin/, from now on. */
+static void own_programs_first(void)
+{
+	char *path;
+
+	ck_assert_int_ge(asprintf(&path, "%s/bin:%s", output("pwd").s,
+				  getenv("PATH")), 0);
+	setenv("PATH", path, 1);
+	free(path);
+}
+
 /* A git that writes too little, too much, or all of it and then fails. */
 START_TEST(git_that_fails)
 {
@@ -947,7 +1025,7 @@ START_TEST(git_that_fails)
 
 	shell("git -C r repack -q -a -d && mkdir bin && mv r/big content");
 	b = open_warm(&big);
-	setenv("PATH", output("echo $PWD/bin:$PATH").s, 1);
+	own_programs_first();
 	for (size_t i = 0; i < sizeof script / sizeof *script; i++) {
 		shell("printf '#!/bin/sh\\ncd %s/bin\\n%%s\\n' '%s' > bin/git &&"
 		      " chmod +x bin/git", output("pwd").s, script[i]);
@@ -970,7 +1048,7 @@ START_TEST(git_that_hangs)
 	b = open_warm(&big);
 	shell("printf '#!/bin/sh\\nexec sleep 1000\\n' > bin/git && "
 	      "chmod +x bin/git");
-	setenv("PATH", output("echo $PWD/bin:$PATH").s, 1);
+	own_programs_first();
 	big_run(&r, &big);
 	r.job.deadline = clock_ms() + 200;
 	ck_assert_int_eq(fetch_cleanly(b, &r), -ETIMEDOUT);
@@ -1119,7 +1197,7 @@ START_TEST(refusals)
 	refused("r/file/x", -ENOTDIR, "name the directory");
 	refused("r/sub", -EINVAL, output("echo $PWD/r").s);
 	refused("r/.git/objects", -EINVAL, output("echo $PWD/r").s);
-	refused("https://me:secret@host/x", -EPROTONOSUPPORT, "https");
+	refused("https://me:secret@host/x", -EINVAL, "token-file");
 	refused("ssh://host/x", -EPROTONOSUPPORT, "ssh");
 	refused("me@host:x/y", -EPROTONOSUPPORT, "ssh");
 	refused("file://elsewhere/x", -EINVAL, "file:///PATH");
@@ -1144,6 +1222,9 @@ START_TEST(secrets_are_not_repeated)
 	struct backend *b;
 
 	ck_assert_int_eq(backend_open(&b, "https://me:secret@host/x", why),
+			 -EINVAL);
+	ck_assert_ptr_null(strstr(why, "secret"));
+	ck_assert_int_eq(backend_open(&b, "ssh://me:secret@host/x", why),
 			 -EPROTONOSUPPORT);
 	ck_assert_ptr_null(strstr(why, "secret"));
 }
@@ -1236,12 +1317,15 @@ int main(void)
 	tcase_add_test(c, unborn_head);
 	tcase_add_test(c, moves_are_seen_at_once);
 	tcase_add_test(c, new_objects_and_gc_are_seen_at_once);
-	tcase_add_test(c, pack_vanishes);
+	tcase_add_test(c, packs_with_indexes_vanish);
+	tcase_add_test(c, packs_with_one_index_vanish);
+	tcase_add_test(c, deleted_packs_are_let_go);
 	tcase_add_test(c, repository_goes_and_comes_back);
 	tcase_add_test(c, missing_ones_do_not_keep_the_others);
 	tcase_add_test(c, another_type_is_refused);
 	tcase_add_test(c, stat_tells_what_it_finds);
 	tcase_add_test(c, late_jobs_are_not_begun);
+	tcase_add_test(c, jobs_end_when_it_is_late);
 	tcase_add_test(c, callers_errors_come_back);
 	tcase_add_test(c, damaged_loose_objects);
 	tcase_add_test(c, damaged_loose_object_with_a_sound_twin);
