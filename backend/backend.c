@@ -64,7 +64,7 @@ static int open_file_url(struct backend **ret, const char *rest,
 			 "hexadecimal digits: write %%25 for itself");
 		return -EINVAL;
 	}
-	return backend_local.open(ret, path, why);
+	return backend_local.open(ret, path, NULL, why);
 }
 
 /* git's HOST:PATH, unless there is a file of that name. */
@@ -73,8 +73,15 @@ static bool is_remote_path(const char *url)
 	return url[strcspn(url, ":/")] == ':' && access(url, F_OK) != 0;
 }
 
-int backend_open(struct backend **ret, const char *url,
-		 char why[BACKEND_WHY])
+static bool is_http(const char *url, size_t scheme)
+{
+	return (scheme == 5 && !memcmp(url, "https", 5)) ||
+	       (scheme == 4 && !memcmp(url, "http", 4));
+}
+
+int backend_open_with(struct backend **ret, const char *url,
+		      const struct backend_options *opt,
+		      char why[BACKEND_WHY])
 {
 	const char *colon = strstr(url, "://");
 	size_t scheme = colon ? (size_t)(colon - url) : 0;
@@ -82,13 +89,21 @@ int backend_open(struct backend **ret, const char *url,
 	if (scheme == 4 && !memcmp(url, "file", 4))
 		return open_file_url(ret, colon + 3, why);
 	if (!colon && !is_remote_path(url))
-		return backend_local.open(ret, url, why);
+		return backend_local.open(ret, url, NULL, why);
+	if (is_http(url, scheme))
+		return backend_git.open(ret, url, opt, why);
 	/* Not the URL itself: it may hold a password. */
 	snprintf(why, BACKEND_WHY, "%.*s repositories cannot be served, only "
 		 "those on this disk: clone it and name the clone",
 		 colon ? (int)(scheme < 32 ? scheme : 32) : 3,
 		 colon ? url : "ssh");
 	return -EPROTONOSUPPORT;
+}
+
+int backend_open(struct backend **ret, const char *url,
+		 char why[BACKEND_WHY])
+{
+	return backend_open_with(ret, url, NULL, why);
 }
 
 void backend_close(struct backend *b)

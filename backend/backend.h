@@ -79,6 +79,15 @@ struct job {
 	const char *ref;
 };
 
+/* How to reach an origin, and as whom.  What a backend has no use for it
+ * ignores.  All may be NULL, and are copied. */
+struct backend_options {
+	const char *user;       /* when the URL names none */
+	const char *token_file; /* its first line is a password or token */
+	const char *ca_file;    /* certificates to trust, PEM */
+	const char *spool_dir;  /* for files without a name; else TMPDIR */
+};
+
 struct backend_ops {
 	const char *name;       /* as in the configuration: "local" */
 	bool far;               /* a job costs a round trip */
@@ -86,7 +95,7 @@ struct backend_ops {
 	/* On error write one line for a human into 'why': what is wrong and
 	 * what to do about it. */
 	int (*open)(struct backend **ret, const char *url,
-		    char why[BACKEND_WHY]);
+		    const struct backend_options *, char why[BACKEND_WHY]);
 	void (*close)(struct backend *);
 
 	/* Each may block, or queue the job and return.  Either way done()
@@ -107,15 +116,20 @@ struct backend {
 };
 
 /* Open whatever 'url' names: a path or file:// URL of a repository on this
- * disk.  -EPROTONOSUPPORT when no backend speaks its scheme. */
+ * disk, the http(s):// URL of one elsewhere.  -EPROTONOSUPPORT when no
+ * backend speaks its scheme. */
 int backend_open(struct backend **ret, const char *url,
 		 char why[BACKEND_WHY]);
+/* The same, with options. */
+int backend_open_with(struct backend **ret, const char *url,
+		      const struct backend_options *, char why[BACKEND_WHY]);
 void backend_close(struct backend *);           /* NULL is allowed */
 
 /* For backends: a whole object at once. */
 int job_object(struct job *, const struct oid *, enum obj, const void *data,
 	       size_t len);
 
+extern const struct backend_ops backend_git;
 extern const struct backend_ops backend_local;
 
 #endif

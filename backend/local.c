@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "backend/cat.h"
@@ -26,7 +27,7 @@
 #include "common/clock.h"
 
 enum {
-	VIEWS = 16,             /* kept open, while not in use */
+	IDLE_MAX = 64,          /* views kept open, while not in use */
 	VIEW_AGE = 30000,       /* ms: how long a deleted pack may be held */
 	WHOLE_MAX = 8 << 20,    /* bytes: larger blobs are read in chunks */
 	CHUNK = 64 << 10,       /* bytes */
@@ -35,9 +36,6 @@ enum {
 struct local {
 	struct backend base;
 	char *git_dir;          /* absolute */
-	pthread_mutex_t lock;   /* covers the rest */
-	struct view *idle[VIEWS];
-	unsigned nidle;
 };
 
 static struct local *to_local(struct backend *b)
@@ -52,53 +50,81 @@ static bool late(const struct job *job)
 
 /* ---- views ---- */
 
-/* Take away the idle views: with 'all' each, else those too old to be
- * used again. */
-static unsigned retire(struct local *l, bool all, struct view *ret[VIEWS])
+/* Those not in use, of all repositories, least recently used first: each
+ * holds memory and open files. */
+static struct {
+	pthread_mutex_t lock;   /* covers the rest */
+	unsigned n;
+	struct {
+		const struct local *of;
+		struct view *view;
+	} at[IDLE_MAX];
+} idle = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Take away those of 'all_of', and those too old to be used again. */
+static unsigned retire(const struct local *all_of, struct view *ret[IDLE_MAX])
 {
 	uint64_t now = clock_ms();
 	unsigned kept = 0, gone = 0;
 
-	LOCK_SCOPE(&l->lock);
-	for (unsigned i = 0; i < l->nidle; i++) {
-		if (all || now - l->idle[i]->born >= VIEW_AGE)
-			ret[gone++] = l->idle[i];
+	LOCK_SCOPE(&idle.lock);
+	for (unsigned i = 0; i < idle.n; i++) {
+		if (idle.at[i].of == all_of ||
+		    now - idle.at[i].view->born >= VIEW_AGE)
+			ret[gone++] = idle.at[i].view;
 		else
-			l->idle[kept++] = l->idle[i];
+			idle.at[kept++] = idle.at[i];
 	}
-	l->nidle = kept;
+	idle.n = kept;
 	return gone;
 }
 
-static void close_idle(struct local *l, bool all)
+static void close_idle(const struct local *all_of)
 {
-	struct view *old[VIEWS];
-	unsigned n = retire(l, all, old);
+	struct view *old[IDLE_MAX];
+	unsigned n = retire(all_of, old);
 
 	while (n > 0)
 		view_close(old[--n]);
 }
 
-static struct view *pop_idle(struct local *l)
+/* The lock is held. */
+static struct view *remove_idle(unsigned i)
 {
-	LOCK_SCOPE(&l->lock);
-	return l->nidle ? l->idle[--l->nidle] : NULL;
+	struct view *v = idle.at[i].view;
+
+	idle.n--;
+	memmove(&idle.at[i], &idle.at[i + 1],
+		(idle.n - i) * sizeof idle.at[i]);
+	return v;
 }
 
-static bool push_idle(struct local *l, struct view *v)
+static struct view *pop_idle(const struct local *l)
 {
-	LOCK_SCOPE(&l->lock);
-	if (l->nidle == VIEWS)
-		return false;
-	l->idle[l->nidle++] = v;
-	return true;
+	LOCK_SCOPE(&idle.lock);
+	for (unsigned i = idle.n; i-- > 0;)
+		if (idle.at[i].of == l)
+			return remove_idle(i);
+	return NULL;
+}
+
+/* Returns one that has to go for it, or NULL. */
+static struct view *push_idle(const struct local *l, struct view *v)
+{
+	struct view *gone;
+
+	LOCK_SCOPE(&idle.lock);
+	gone = idle.n == IDLE_MAX ? remove_idle(0) : NULL;
+	idle.at[idle.n].of = l;
+	idle.at[idle.n++].view = v;
+	return gone;
 }
 
 static int take_view(struct local *l, struct view **ret)
 {
 	struct view *v;
 
-	close_idle(l, false);
+	close_idle(NULL);
 	v = pop_idle(l);
 	if (!v)
 		return view_open(ret, l->git_dir);
@@ -108,8 +134,7 @@ static int take_view(struct local *l, struct view **ret)
 
 static void give_view(struct local *l, struct view *v)
 {
-	if (!push_idle(l, v))
-		view_close(v);
+	view_close(push_idle(l, v));
 }
 
 /* ---- fetch ---- */
@@ -308,26 +333,26 @@ static void local_close(struct backend *b)
 {
 	struct local *l = to_local(b);
 
-	close_idle(l, true);
+	close_idle(l);
 	view_library_put();
-	pthread_mutex_destroy(&l->lock);
 	free(l->git_dir);
 	free(l);
 }
 
 static int local_open(struct backend **ret, const char *path,
+		      const struct backend_options *opt,
 		      char why[BACKEND_WHY])
 {
 	struct local *l = calloc(1, sizeof *l);
 	int r;
 
+	(void)opt;
 	if (!l || view_library_get()) {
 		snprintf(why, BACKEND_WHY, "out of memory");
 		free(l);
 		return -ENOMEM;
 	}
 	l->base.ops = &backend_local;
-	pthread_mutex_init(&l->lock, NULL);
 	r = locate_repository(&l->git_dir, path, why);
 	if (r) {
 		local_close(&l->base);

@@ -9,4 +9,4 @@ libbackend_a_SOURCES = \
 	backend/resolve.c backend/resolve.h \
 	backend/stores.c backend/stores.h \
 	backend/view.c backend/view.h
-backend_libs = libbackend.a $(GIT2_LIBS) $(ZLIB_LIBS)
+backend_libs = libbackend.a $(GIT2_LIBS) $(CURL_LIBS) $(ZLIB_LIBS)

@@ -1,6 +1,13 @@
 # The tests of backend/git/.
+EXTRA_DIST += test/httpd.pl
+
 if HAVE_CHECK
-check_PROGRAMS += test/test_pack test/test_pkt
+check_PROGRAMS += test/test_git test/test_pack test/test_pkt
+test_test_git_SOURCES = test/test_git.c \
+	test/githost.c test/githost.h \
+	test/job.c test/job.h
+test_test_git_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_test_git_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)
 test_test_pack_SOURCES = test/test_pack.c
 test_test_pack_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_test_pack_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)

@@ -12,7 +12,8 @@ done
 
 # Who includes what: FILE:LINE:#include "what".
 includes() {
-	grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$1"/*.[ch]
+	find "$1" -name '*.[ch]' -exec grep -HnE \
+		'^[[:space:]]*#[[:space:]]*include[[:space:]]*"' {} +
 }
 
 bad=$(

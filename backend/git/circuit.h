@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* circuit.h - not to ask a host that is down, or that asked for rest.
+ *
+ * After some failures to reach a host in a row all who want it fail at once
+ * for a while; then one may try, and the others when that went well.
+ *
+ * Threads: any.
+ * Errors: -EHOSTDOWN it was down a moment ago; -EAGAIN it wants no
+ * requests now; -ENOMEM.
+ */
+#ifndef BACKEND_GIT_CIRCUIT_H
+#define BACKEND_GIT_CIRCUIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct circuit;
+
+/* That of a host, "https://HOST:PORT"; shared by all who ask for it. */
+int circuit_get(const char *host, struct circuit **ret);
+void circuit_put(struct circuit *);             /* NULL is allowed */
+
+/* May it be asked now?  With 0 comes the duty to tell how it went. */
+int circuit_enter(struct circuit *);
+
+/* 'reached': it answered, with whatever. */
+void circuit_leave(struct circuit *, bool reached);
+
+/* No requests until then, please: clock_ms(). */
+void circuit_rest(struct circuit *, uint64_t until);
+
+/* When -EAGAIN ends: clock_ms(). */
+uint64_t circuit_rests_until(struct circuit *);
+
+#endif

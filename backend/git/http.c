@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "config.h"
+
+#include "backend/git/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/git/wait.h"
+#include "common/cleanup.h"
+#include "common/list.h"
+
+enum {
+	CONNECT_MS = 10000,
+	REDIRECTS = 5,
+	RING = 256 << 10,       /* bytes of an answer that nobody read yet */
+	PIECE = 64 << 10,       /* bytes that curl hands us at most */
+	HOST_CONNECTIONS = 16,
+	IDLE_CONNECTIONS = 32,
+	POLL_MS = 60000,
+};
+
+/* What the thread shall do with a request. */
+enum { START = 1, RESUME = 2, CLOSE = 4 };
+
+struct http {
+	CURL *curl;
+	struct curl_slist *headers;
+	bool added;             /* the thread's: it is under way */
+
+	struct list link;       /* covered by thread.lock */
+	unsigned todo;          /* this too */
+
+	pthread_mutex_t lock;   /* covers the rest */
+	pthread_cond_t news;
+	bool answered, ended, paused;
+	int err;
+	struct http_head head;
+	char *type, *url;
+	size_t start, len;      /* of what is in the ring */
+	char ring[RING];
+};
+
+static struct {
+	pthread_mutex_t lock;   /* covers the rest, but 'multi' */
+	unsigned users;
+	pthread_t thread;
+	struct list todo;
+	bool stopping;
+	int wake[2];            /* a pipe: there is something to do */
+	CURLM *multi;           /* the thread's */
+} thread = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* ---- on the thread ---- */
+
+static void note_head(struct http *x)
+{
+	curl_off_t retry_after = 0;
+	const char *type = NULL, *url = NULL;
+	long status = 0;
+
+	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(x->curl, CURLINFO_CONTENT_TYPE, &type);
+	curl_easy_getinfo(x->curl, CURLINFO_EFFECTIVE_URL, &url);
+	curl_easy_getinfo(x->curl, CURLINFO_RETRY_AFTER, &retry_after);
+	LOCK_SCOPE(&x->lock);
+	if (x->answered)
+		return;
+	x->type = strdup(type ? type : "");
+	x->url = strdup(url ? url : "");
+	if (!x->type || !x->url)
+		x->err = -ENOMEM;
+	x->head = (struct http_head){
+		.status = status,
+		.type = x->type,
+		.url = x->url,
+		.retry_after = retry_after > 0 ? (uint64_t)retry_after : 0,
+	};
+	x->answered = true;
+	pthread_cond_signal(&x->news);
+}
+
+static size_t on_data(char *data, size_t one, size_t len, void *arg)
+{
+	struct http *x = arg;
+	size_t end, first;
+
+	(void)one;
+	note_head(x);
+	LOCK_SCOPE(&x->lock);
+	if (len > RING - x->len) {
+		x->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	end = (x->start + x->len) % RING;
+	first = len < RING - end ? len : RING - end;
+	memcpy(x->ring + end, data, first);
+	memcpy(x->ring, data + first, len - first);
+	x->len += len;
+	pthread_cond_signal(&x->news);
+	return len;
+}
+
+static int to_errno(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		return 0;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return -EHOSTUNREACH;
+	case CURLE_COULDNT_CONNECT:
+		return -ECONNREFUSED;
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return -EPROTO;
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return -ECONNRESET;
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_TOO_MANY_REDIRECTS:
+	case CURLE_BAD_CONTENT_ENCODING:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+static void finish(struct http *x, CURLcode code)
+{
+	curl_multi_remove_handle(thread.multi, x->curl);
+	x->added = false;
+	if (code == CURLE_OK)
+		note_head(x);
+	LOCK_SCOPE(&x->lock);
+	if (!x->err)
+		x->err = to_errno(code);
+	x->ended = true;
+	pthread_cond_signal(&x->news);
+}
+
+static void http_free(struct http *x)
+{
+	curl_easy_cleanup(x->curl);
+	curl_slist_free_all(x->headers);
+	free(x->type);
+	free(x->url);
+	pthread_cond_destroy(&x->news);
+	pthread_mutex_destroy(&x->lock);
+	free(x);
+}
+
+static void obey(struct http *x, unsigned todo)
+{
+	if (todo & CLOSE) {
+		if (x->added)
+			curl_multi_remove_handle(thread.multi, x->curl);
+		http_free(x);
+		return;
+	}
+	if (todo & START) {
+		x->added = true;
+		if (curl_multi_add_handle(thread.multi, x->curl))
+			finish(x, CURLE_OUT_OF_MEMORY);
+	}
+	if (todo & RESUME && x->added)
+		curl_easy_pause(x->curl, CURLPAUSE_CONT);
+}
+
+/* The next request to do something with, and what; or NULL. */
+static struct http *next_todo(unsigned *todo, bool *stopping)
+{
+	struct list *n;
+	struct http *x;
+
+	LOCK_SCOPE(&thread.lock);
+	*stopping = thread.stopping;
+	n = list_pop(&thread.todo);
+	if (!n)
+		return NULL;
+	x = container_of(n, struct http, link);
+	*todo = x->todo;
+	x->todo = 0;
+	return x;
+}
+
+static void sleep_until_woken(void)
+{
+	struct curl_waitfd wake = {
+		.fd = thread.wake[0], .events = CURL_WAIT_POLLIN,
+	};
+	char buf[64];
+
+	curl_multi_poll(thread.multi, &wake, 1, POLL_MS, NULL);
+	while (read(thread.wake[0], buf, sizeof buf) > 0)
+		;
+}
+
+static void *run(void *arg)
+{
+	(void)arg;
+#ifdef __APPLE__
+	pthread_setname_np("http");
+#else
+	pthread_setname_np(pthread_self(), "http");
+#endif
+	for (;;) {
+		struct http *x;
+		unsigned todo;
+		bool stopping;
+		CURLMsg *m;
+		int left;
+
+		while ((x = next_todo(&todo, &stopping)))
+			obey(x, todo);
+		if (stopping)
+			return NULL;
+		curl_multi_perform(thread.multi, &left);
+		while ((m = curl_multi_info_read(thread.multi, &left))) {
+			if (m->msg != CURLMSG_DONE)
+				continue;
+			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE,
+					  (char **)&x);
+			finish(x, m->data.result);
+		}
+		sleep_until_woken();
+	}
+}
+
+/* ---- the thread ---- */
+
+static int open_pipe(int fd[2])
+{
+	if (pipe(fd))
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+		fcntl(fd[i], F_SETFL, O_NONBLOCK);
+	}
+	return 0;
+}
+
+static void release(void)
+{
+	curl_multi_cleanup(thread.multi);
+	close(thread.wake[0]);
+	close(thread.wake[1]);
+	curl_global_cleanup();
+}
+
+static int start_thread(void)
+{
+	sigset_t all, old;
+	int r;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return -ENOMEM;
+	r = open_pipe(thread.wake);
+	if (r) {
+		curl_global_cleanup();
+		return r;
+	}
+	list_init(&thread.todo);
+	thread.stopping = false;
+	thread.multi = curl_multi_init();
+	if (!thread.multi) {
+		release();
+		return -ENOMEM;
+	}
+	curl_multi_setopt(thread.multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+			  (long)HOST_CONNECTIONS);
+	curl_multi_setopt(thread.multi, CURLMOPT_MAXCONNECTS,
+			  (long)IDLE_CONNECTIONS);
+	/* Signals are for the threads that expect them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&thread.thread, NULL, run, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r) {
+		release();
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+int http_up(void)
+{
+	int r;
+
+	LOCK_SCOPE(&thread.lock);
+	r = thread.users ? 0 : start_thread();
+	thread.users += !r;
+	return r;
+}
+
+static void wake(void)
+{
+	while (write(thread.wake[1], "", 1) < 0 && errno == EINTR)
+		;               /* a full pipe will do, too */
+}
+
+static bool last_user(void)
+{
+	LOCK_SCOPE(&thread.lock);
+	thread.stopping = --thread.users == 0;
+	return thread.stopping;
+}
+
+void http_down(void)
+{
+	if (!last_user())
+		return;
+	wake();
+	pthread_join(thread.thread, NULL);
+	release();
+}
+
+static void post(struct http *x, unsigned todo)
+{
+	LOCK_SCOPE(&thread.lock);
+	if (!x->todo)
+		list_add_tail(&thread.todo, &x->link);
+	x->todo |= todo;
+	wake();
+}
+
+/* ---- asking ---- */
+
+/* Never to another scheme than ours, nor from https back to http. */
+static void set_protocols(CURL *c, bool tls)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
+			 tls ? "https" : "http,https");
+#else
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS,
+			 (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS,
+			 (long)(CURLPROTO_HTTPS | (tls ? 0 : CURLPROTO_HTTP)));
+#endif
+}
+
+static void set_credentials(CURL *c, const struct http_ask *ask)
+{
+	curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+	if (ask->password) {
+		curl_easy_setopt(c, CURLOPT_USERNAME, ask->user);
+		curl_easy_setopt(c, CURLOPT_PASSWORD, ask->password);
+	} else {
+		curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+	}
+}
+
+static int set_options(struct http *x, const struct http_ask *ask)
+{
+	bool tls = !strncmp(ask->url, "https:", 6);
+	CURL *c = x->curl;
+
+	for (const char *const *h = ask->headers; *h; h++) {
+		struct curl_slist *more = curl_slist_append(x->headers, *h);
+
+		if (!more)
+			return -ENOMEM;
+		x->headers = more;
+	}
+	curl_easy_setopt(c, CURLOPT_PRIVATE, x);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
+	curl_easy_setopt(c, CURLOPT_USERAGENT,
+			 PACKAGE_NAME "/" PACKAGE_VERSION);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
+			 (long)CURL_HTTP_VERSION_2TLS);
+	/* Share a connection that is being made.  Without TLS that would be
+	 * to wait for the answer to somebody else. */
+	curl_easy_setopt(c, CURLOPT_PIPEWAIT, (long)tls);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)PIECE);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, (long)ask->redirects);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* A name server that does not answer holds nobody else up. */
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	if (ask->ca_file)
+		curl_easy_setopt(c, CURLOPT_CAINFO, ask->ca_file);
+	set_protocols(c, tls);
+	set_credentials(c, ask);
+	if (curl_easy_setopt(c, CURLOPT_URL, ask->url))
+		return -ENOMEM;
+	if (!ask->body)
+		return 0;
+	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+			 (curl_off_t)ask->len);
+	return curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, ask->body) ?
+		-ENOMEM : 0;
+}
+
+int http_start(const struct http_ask *ask, struct http **ret)
+{
+	struct http *x = malloc(sizeof *x);
+	int r;
+
+	if (!x)
+		return -ENOMEM;
+	memset(x, 0, offsetof(struct http, ring));
+	pthread_mutex_init(&x->lock, NULL);
+	wait_init(&x->news);
+	x->curl = curl_easy_init();
+	r = x->curl ? set_options(x, ask) : -ENOMEM;
+	if (r) {
+		http_free(x);
+		return r;
+	}
+	post(x, START);
+	*ret = x;
+	return 0;
+}
+
+int http_head(struct http *x, uint64_t deadline, struct http_head *ret)
+{
+	LOCK_SCOPE(&x->lock);
+	while (!x->answered && !x->ended) {
+		if (!wait_until(&x->news, &x->lock, deadline))
+			return -ETIMEDOUT;
+	}
+	if (!x->answered || x->err == -ENOMEM)
+		return x->err ? x->err : -EIO;
+	*ret = x->head;
+	return 0;
+}
+
+/* Sets *resume when the transfer has to be set going again. */
+static ssize_t take(struct http *x, char *buf, size_t len, uint64_t deadline,
+		    bool *resume)
+{
+	size_t first;
+
+	LOCK_SCOPE(&x->lock);
+	while (!x->len && !x->ended) {
+		if (!wait_until(&x->news, &x->lock, deadline))
+			return -ETIMEDOUT;
+	}
+	if (!x->len)
+		return x->err;
+	if (len > x->len)
+		len = x->len;
+	first = len < RING - x->start ? len : RING - x->start;
+	memcpy(buf, x->ring + x->start, first);
+	memcpy(buf + first, x->ring, len - first);
+	x->start = (x->start + len) % RING;
+	x->len -= len;
+	*resume = x->paused && x->len <= RING / 2;
+	if (*resume)
+		x->paused = false;
+	return (ssize_t)len;
+}
+
+ssize_t http_read(struct http *x, void *buf, size_t len, uint64_t deadline)
+{
+	bool resume = false;
+	ssize_t n = take(x, buf, len, deadline, &resume);
+
+	if (resume)
+		post(x, RESUME);
+	return n;
+}
+
+void http_close(struct http *x)
+{
+	post(x, CLOSE);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* http.h - HTTP requests, through libcurl: one thread for all of them, so
+ * that connections are shared, while those who ask read the answers at
+ * their own pace.
+ *
+ * Knows nothing of git.  What it keeps of an answer is bounded: a server is
+ * not read faster than its reader reads.  TLS certificates are checked;
+ * proxies come from the environment.
+ *
+ * Threads: any; a request belongs to one at a time.  No request may be left
+ * at the last http_down().
+ * Errors: -ENOMEM, -EAGAIN (no thread could be made); -EHOSTUNREACH,
+ * -ECONNREFUSED, -ETIMEDOUT, there is nobody; -EPROTO no trusted TLS
+ * connection; -ECONNRESET the answer was cut; -EBADMSG it is no HTTP, or
+ * redirects to where we do not go; -EIO.
+ */
+#ifndef BACKEND_GIT_HTTP_H
+#define BACKEND_GIT_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct http;
+
+/* All is copied. */
+struct http_ask {
+	const char *url;
+	const char *const *headers;     /* "NAME: VALUE", then NULL */
+	const void *body;               /* POST this; NULL: GET */
+	size_t len;
+	const char *user, *password;    /* NULL: those of ~/.netrc, if any */
+	const char *ca_file;            /* PEM; NULL: the system's */
+	bool redirects;                 /* follow them */
+};
+
+struct http_head {
+	long status;
+	uint64_t retry_after;   /* seconds; 0: it does not say */
+	const char *type;       /* its Content-Type, or "" */
+	const char *url;        /* after redirects; both until the close */
+};
+
+/* Have the thread run.  One down for each successful up. */
+int http_up(void);
+void http_down(void);
+
+int http_start(const struct http_ask *, struct http **ret);
+
+/* Wait for the head of the answer. */
+int http_head(struct http *, uint64_t deadline, struct http_head *ret);
+
+/* Wait for some of the body; 0 at its end. */
+ssize_t http_read(struct http *, void *buf, size_t len, uint64_t deadline);
+
+/* Whether or not the answer has ended. */
+void http_close(struct http *);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "backend/git/origin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+
+enum {
+	SILENCE_MS = 30000,     /* so long nothing need come */
+	ENOUGH = 16 << 10,      /* bytes that have to in SILENCE_MS */
+	TRIES = 3,              /* after the first */
+	PAUSE_MS = 100,         /* before the second, then doubling */
+	REST_MAX = 10000,       /* ms that we wait when a host is busy */
+};
+
+/* ---- what we know ---- */
+
+int origin_new(struct origin **ret, struct transport *transport,
+	       const char *spool_dir)
+{
+	struct origin *o = calloc(1, sizeof *o);
+
+	if (o)
+		o->spool_dir = strdup(spool_dir);
+	if (!o || !o->spool_dir) {
+		free(o);
+		transport->ops->close(transport);
+		return -ENOMEM;
+	}
+	o->transport = transport;
+	pthread_mutex_init(&o->lock, NULL);
+	*ret = o;
+	return 0;
+}
+
+void origin_free(struct origin *o)
+{
+	if (!o)
+		return;
+	o->transport->ops->close(o->transport);
+	pthread_mutex_destroy(&o->lock);
+	free(o->spool_dir);
+	free(o);
+}
+
+bool origin_known(struct origin *o)
+{
+	LOCK_SCOPE(&o->lock);
+	return o->known;
+}
+
+void origin_forget(struct origin *o)
+{
+	LOCK_SCOPE(&o->lock);
+	o->known = false;
+}
+
+static bool recall(struct origin *o, struct caps *ret)
+{
+	LOCK_SCOPE(&o->lock);
+	if (o->known)
+		*ret = o->caps;
+	return o->known;
+}
+
+static void note(struct origin *o, const struct caps *caps)
+{
+	LOCK_SCOPE(&o->lock);
+	o->caps = *caps;
+	o->known = true;
+}
+
+int origin_caps(struct origin *o, struct patience *p, struct caps *ret)
+{
+	struct request *q;
+	int r;
+
+	if (recall(o, ret))
+		return 0;
+	r = request_start(o, NULL, p, &q);
+	if (r)
+		return r;
+	r = protocol_read_caps(&q->pkts, ret);
+	request_end(q, !r);
+	if (!r)
+		note(o, ret);
+	return r;
+}
+
+/* ---- requests ---- */
+
+static uint64_t max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t limit(const struct request *q)
+{
+	return max(q->patience->until(q->patience), q->mark + SILENCE_MS);
+}
+
+int request_check(const struct request *q)
+{
+	return clock_ms() < limit(q) ? 0 : -ETIMEDOUT;
+}
+
+static ssize_t request_read(struct stream *s, void *buf, size_t len)
+{
+	struct request *q = (struct request *)s;
+	uint64_t deadline = min(limit(q), clock_ms() + SILENCE_MS);
+	ssize_t n = q->reply->ops->read(q->reply, buf, len, deadline);
+
+	if (n <= 0)
+		return n;
+	if (q->bytes / ENOUGH != (q->bytes + (uint64_t)n) / ENOUGH)
+		q->mark = clock_ms();
+	q->bytes += (uint64_t)n;
+	return n;
+}
+
+int request_start(struct origin *o, const struct pkt_buf *message,
+		  struct patience *p, struct request **ret)
+{
+	struct transport *t = o->transport;
+	struct request *q;
+	int r;
+
+	if (message && message->err)
+		return message->err;
+	q = malloc(sizeof *q);
+	if (!q)
+		return -ENOMEM;
+	q->stream.read = request_read;
+	q->patience = p;
+	q->bytes = q->mark = 0;
+	pkt_reader_init(&q->pkts, &q->stream);
+	r = t->ops->ask(t, message ? message->data : NULL,
+			message ? message->len : 0,
+			min(p->until(p), clock_ms() + SILENCE_MS), &q->reply);
+	if (r) {
+		free(q);
+		return r;
+	}
+	*ret = q;
+	return 0;
+}
+
+void request_end(struct request *q, bool whole)
+{
+	q->reply->ops->end(q->reply, whole);
+	free(q);
+}
+
+/* ---- trying again ---- */
+
+static void sleep_ms(uint64_t ms)
+{
+	struct timespec t = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000,
+	};
+
+	while (nanosleep(&t, &t) && errno == EINTR)
+		;
+}
+
+/* Between half of it and all, so that not all come back together. */
+static uint64_t jitter(uint64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return ms - ms * ((uint64_t)t.tv_nsec / 1000 % 512) / 1024;
+}
+
+int origin_pause(struct origin *o, struct patience *p, int err,
+		 unsigned *tries)
+{
+	uint64_t now = clock_ms(), pause, rest;
+
+	switch (err) {
+	case -EAGAIN:
+		rest = o->transport->ops->rests_until(o->transport);
+		pause = rest > now ? rest - now : 0;
+		if (pause > REST_MAX)
+			return err;
+		pause += jitter(PAUSE_MS);
+		break;
+	case -ECONNRESET: case -ECONNREFUSED: case -EHOSTUNREACH:
+	case -ETIMEDOUT: case -EBADMSG: case -EIO:
+		pause = jitter((uint64_t)PAUSE_MS << *tries);
+		break;
+	default:
+		return err;
+	}
+	if (*tries >= TRIES || now + pause >= p->until(p))
+		return err;
+	++*tries;
+	sleep_ms(pause);
+	return 0;
+}

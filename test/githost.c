@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "config.h"
+
+#include "test/githost.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[64];
+static char source[4096];       /* where the sources are, absolute */
+static int keep_alive = -1;     /* httpd.pl ends when this is closed */
+static pid_t child[2];          /* fcgiwrap, nginx */
+static int tls_port;
+static long mark;
+
+/* Tests and what is before them alike. */
+static void must_work(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "failed: %s\n", what);
+	exit(99);
+}
+#define must(ok) must_work(ok, #ok)
+
+/* ---- the shell ---- */
+
+static char *command(const char *fmt, va_list ap)
+{
+	char *line;
+
+	must(vasprintf(&line, fmt, ap) >= 0);
+	return line;
+}
+
+void shell(const char *fmt, ...)
+{
+	va_list ap;
+	char *line;
+
+	va_start(ap, fmt);
+	line = command(fmt, ap);
+	va_end(ap);
+	must_work(system(line) == 0, line);
+	free(line);
+}
+
+char *output(const char *fmt, ...)
+{
+	char *line, *text = NULL;
+	size_t len = 0;
+	va_list ap;
+	FILE *f, *t;
+	int c;
+
+	va_start(ap, fmt);
+	line = command(fmt, ap);
+	va_end(ap);
+	f = popen(line, "r");
+	t = open_memstream(&text, &len);
+	must(f && t);
+	while ((c = fgetc(f)) != EOF)
+		fputc(c, t);
+	fclose(t);
+	must_work(pclose(f) == 0, line);
+	free(line);
+	return text;
+}
+
+struct oid id_of(const char *repo, const char *revision)
+{
+	char *hex = output("git -C 'repos/%s' rev-parse --verify '%s'", repo,
+			   revision);
+	struct oid oid;
+
+	must(!oid_parse(hex, strcspn(hex, "\n"), &oid));
+	free(hex);
+	return oid;
+}
+
+size_t ids_below(const char *repo, const char *revision, const char *type,
+		 struct oid *ret, size_t max)
+{
+	char *list = output("git -C 'repos/%s' ls-tree -rt '%s' | "
+			    "sed -n 's/^[0-9]* %s \\([0-9a-f]*\\).*/\\1/p' | "
+			    "sort -u", repo, revision, type);
+	size_t n = 0;
+
+	for (char *at = list; *at && n < max; at += strcspn(at, "\n") + 1)
+		must(!oid_parse(at, strcspn(at, "\n"), &ret[n++]));
+	free(list);
+	return n;
+}
+
+/* ---- hosts ---- */
+
+void githost_init(const char *name)
+{
+	const char *src = getenv("srcdir"), *tmp = getenv("TMPDIR");
+
+	must(realpath(src ? src : ".", source));
+	snprintf(dir, sizeof dir, "%.30s/gitnfs-%.10s-XXXXXX",
+		 tmp && *tmp ? tmp : "/tmp", name);
+	must(mkdtemp(dir));
+	must(!chdir(dir));
+	must(!mkdir("repos", 0700));
+	must(!mkdir("home", 0700));
+	setenv("HOME", "home", 1);
+	setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
+	setenv("GIT_AUTHOR_NAME", "A", 1);
+	setenv("GIT_AUTHOR_EMAIL", "a@example.org", 1);
+	setenv("GIT_COMMITTER_NAME", "A", 1);
+	setenv("GIT_COMMITTER_EMAIL", "a@example.org", 1);
+	setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+	setenv("no_proxy", "*", 1);
+}
+
+int githost_exit(int failed)
+{
+	for (int i = 0; i < 2; i++) {
+		if (child[i] > 0) {
+			kill(child[i], i ? SIGTERM : SIGKILL);
+			waitpid(child[i], NULL, 0);
+		}
+	}
+	if (keep_alive >= 0)
+		close(keep_alive);
+	if (chdir("/"))
+		return EXIT_FAILURE;
+	if (!getenv("GITNFS_KEEP"))
+		shell("rm -rf '%s'", dir);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static bool have(const char *program)
+{
+	char line[256];
+
+	snprintf(line, sizeof line,
+		 "PATH=$PATH:/usr/sbin command -v %s >/dev/null", program);
+	return system(line) == 0;
+}
+
+/* Until the file is there. */
+static void wait_for(const char *path)
+{
+	for (int i = 0; i < 3000 && access(path, F_OK); i++)
+		usleep(10000);
+	must_work(access(path, F_OK) == 0, path);
+}
+
+static pid_t start(const char *const argv[], int in, const char *out)
+{
+	pid_t pid = fork();
+
+	must(pid >= 0);
+	if (pid)
+		return pid;
+	dup2(in >= 0 ? in : open("/dev/null", O_RDONLY), 0);
+	dup2(open(out, O_WRONLY | O_CREAT | O_APPEND, 0600), 1);
+	dup2(1, 2);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	execvp(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+int githost_scripted(void)
+{
+	char script[sizeof source + 16];
+	int p[2], port = 0;
+	FILE *f;
+
+	if (!have("perl"))
+		return -1;
+	snprintf(script, sizeof script, "%s/test/httpd.pl", source);
+	must(!pipe(p));
+	fcntl(p[1], F_SETFD, FD_CLOEXEC);
+	start((const char *const []){ "perl", script, dir, NULL }, p[0],
+	      "httpd.out");
+	close(p[0]);
+	keep_alive = p[1];
+	wait_for("port");
+	f = fopen("port", "r");
+	must(f);
+	must(fscanf(f, "%d", &port) == 1);
+	fclose(f);
+	return port;
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	must(!bind(fd, (struct sockaddr *)&a, len));
+	must(!getsockname(fd, (struct sockaddr *)&a, &len));
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+/* Below /git/ everybody may read, below /private/ "me" with "s3cret token".
+ * The certificate is for localhost, from the authority in ca.pem. */
+static void configure_nginx(int port)
+{
+	FILE *f = fopen("nginx.conf", "w");
+
+	must(f);
+	fprintf(f,
+		"%5$s daemon off; worker_processes 1;\n"
+		"pid %1$s/nginx.pid;\n"
+		"error_log %1$s/nginx.err;\n"
+		"events { worker_connections 256; }\n"
+		"http {\n"
+		"  log_format l '$request_method $uri $server_protocol "
+		"$status user=$remote_user in=$request_length "
+		"out=$body_bytes_sent';\n"
+		"  access_log %1$s/log l;\n"
+		"  client_body_temp_path %1$s/n1; proxy_temp_path %1$s/n2;\n"
+		"  fastcgi_temp_path %1$s/n3; uwsgi_temp_path %1$s/n4;\n"
+		"  scgi_temp_path %1$s/n5;\n"
+		"  client_max_body_size 16m;\n"
+		"  server {\n"
+		"    listen 127.0.0.1:%2$d;\n"
+		"    listen 127.0.0.1:%3$d ssl http2;\n"
+		"    ssl_certificate %1$s/host.pem;\n"
+		"    ssl_certificate_key %1$s/host.key;\n"
+		"    location ~ ^/(git|private)(/.*)$ {\n"
+		"      set $git_path $2;\n"
+		"      fastcgi_param QUERY_STRING $query_string;\n"
+		"      fastcgi_param REQUEST_METHOD $request_method;\n"
+		"      fastcgi_param CONTENT_TYPE $content_type;\n"
+		"      fastcgi_param CONTENT_LENGTH $content_length;\n"
+		"      fastcgi_param SCRIPT_FILENAME %4$s/git-http-backend;\n"
+		"      fastcgi_param GIT_PROJECT_ROOT %1$s/repos;\n"
+		"      fastcgi_param GIT_HTTP_EXPORT_ALL '';\n"
+		"      fastcgi_param PATH_INFO $git_path;\n"
+		"      fastcgi_param REMOTE_USER $remote_user;\n"
+		"      fastcgi_buffering off;\n"
+		"      fastcgi_pass unix:%1$s/fcgi;\n"
+		"      auth_basic $realm;\n"
+		"      auth_basic_user_file %1$s/users;\n"
+		"    }\n"
+		"  }\n"
+		"  map $uri $realm { ~^/private/ private; default off; }\n"
+		"}\n", dir, port, tls_port,
+		strtok(output("git --exec-path"), "\n"),
+		geteuid() ? "" : "user root root;");
+	fclose(f);
+	shell("printf 'me:%%s\\n' \"$(openssl passwd -apr1 's3cret token')\" "
+	      ">users");
+}
+
+static void make_certificate(void)
+{
+	shell("exec 2>/dev/null; "
+	      "openssl req -x509 -newkey rsa:2048 -nodes -days 2 "
+	      "  -subj /CN=ca -keyout ca.key -out ca.pem && "
+	      "openssl req -newkey rsa:2048 -nodes -subj /CN=localhost "
+	      "  -keyout host.key -out host.csr && "
+	      "printf 'subjectAltName=DNS:localhost\\n' >host.ext && "
+	      "openssl x509 -req -in host.csr -CA ca.pem -CAkey ca.key "
+	      "  -CAcreateserial -days 2 -extfile host.ext -out host.pem");
+}
+
+int githost_nginx(void)
+{
+	char conf[128], sock[128];
+	int port;
+
+	if (!have("nginx") || !have("fcgiwrap") || !have("openssl"))
+		return -1;
+	setenv("PATH", strtok(output("echo $PATH:/usr/sbin"), "\n"), 1);
+	port = free_port();
+	tls_port = free_port();
+	make_certificate();
+	configure_nginx(port);
+	snprintf(sock, sizeof sock, "unix:%s/fcgi", dir);
+	child[0] = start((const char *const []){ "fcgiwrap", "-c", "4", "-s",
+						 sock, NULL }, -1,
+			 "fcgiwrap.out");
+	wait_for("fcgi");
+	snprintf(conf, sizeof conf, "%s/nginx.conf", dir);
+	child[1] = start((const char *const []){ "nginx", "-e", "nginx.err",
+						 "-p", dir, "-c", conf, NULL },
+			 -1, "nginx.out");
+	wait_for("nginx.pid");
+	return port;
+}
+
+int githost_tls_port(void)
+{
+	return tls_port;
+}
+
+/* ---- the log ---- */
+
+void githost_mark(void)
+{
+	struct stat st;
+
+	mark = stat("log", &st) ? 0 : (long)st.st_size;
+}
+
+unsigned githost_count(const char *regex)
+{
+	FILE *f = fopen("log", "r");
+	char line[4096];
+	unsigned n = 0;
+	regex_t re;
+
+	must(!regcomp(&re, regex, REG_EXTENDED | REG_NOSUB));
+	if (f)
+		fseek(f, mark, SEEK_SET);
+	while (f && fgets(line, sizeof line, f))
+		n += !regexec(&re, line, 0, NULL, 0);
+	if (f)
+		fclose(f);
+	regfree(&re);
+	return n;
+}
