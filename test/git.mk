@@ -2,7 +2,12 @@
 EXTRA_DIST += test/httpd.pl
 
 if HAVE_CHECK
-check_PROGRAMS += test/test_git test/test_pack test/test_pkt
+check_PROGRAMS += test/it_git test/test_git test/test_pack test/test_pkt
+test_it_git_SOURCES = test/it_git.c \
+	test/githost.c test/githost.h \
+	test/job.c test/job.h
+test_it_git_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_it_git_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)
 test_test_git_SOURCES = test/test_git.c \
 	test/githost.c test/githost.h \
 	test/job.c test/job.h

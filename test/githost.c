@@ -140,8 +140,7 @@ int githost_exit(int failed)
 		close(keep_alive);
 	if (chdir("/"))
 		return EXIT_FAILURE;
-	if (!getenv("GITNFS_KEEP"))
-		shell("rm -rf '%s'", dir);
+	shell("rm -rf '%s'", dir);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -152,6 +151,13 @@ static bool have(const char *program)
 	snprintf(line, sizeof line,
 		 "PATH=$PATH:/usr/sbin command -v %s >/dev/null", program);
 	return system(line) == 0;
+}
+
+void githost_wait(const char *regex)
+{
+	for (int i = 0; i < 3000 && !githost_count(regex); i++)
+		usleep(10000);
+	must_work(githost_count(regex) > 0, regex);
 }
 
 /* Until the file is there. */
@@ -219,8 +225,10 @@ static int free_port(void)
 static void configure_nginx(int port)
 {
 	FILE *f = fopen("nginx.conf", "w");
+	char *exec_path = output("git --exec-path");
 
 	must(f);
+	exec_path[strcspn(exec_path, "\n")] = '\0';
 	fprintf(f,
 		"%5$s daemon off; worker_processes 1;\n"
 		"pid %1$s/nginx.pid;\n"
@@ -259,9 +267,9 @@ static void configure_nginx(int port)
 		"  }\n"
 		"  map $uri $realm { ~^/private/ private; default off; }\n"
 		"}\n", dir, port, tls_port,
-		strtok(output("git --exec-path"), "\n"),
-		geteuid() ? "" : "user root root;");
+		exec_path, geteuid() ? "" : "user root root;");
 	fclose(f);
+	free(exec_path);
 	shell("printf 'me:%%s\\n' \"$(openssl passwd -apr1 's3cret token')\" "
 	      ">users");
 }
@@ -280,12 +288,13 @@ static void make_certificate(void)
 
 int githost_nginx(void)
 {
-	char conf[128], sock[128];
+	char conf[128], sock[128], path[4096];
 	int port;
 
 	if (!have("nginx") || !have("fcgiwrap") || !have("openssl"))
 		return -1;
-	setenv("PATH", strtok(output("echo $PATH:/usr/sbin"), "\n"), 1);
+	snprintf(path, sizeof path, "%s:/usr/sbin", getenv("PATH"));
+	setenv("PATH", path, 1);
 	port = free_port();
 	tls_port = free_port();
 	make_certificate();

@@ -45,5 +45,7 @@ int githost_tls_port(void);
  * expression. */
 void githost_mark(void);
 unsigned githost_count(const char *regex);
+/* Until there is one: nginx writes it when the answer is gone. */
+void githost_wait(const char *regex);
 
 #endif

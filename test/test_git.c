@@ -94,8 +94,8 @@ START_TEST(names)
 		"", "mai", "nosuch", "heads", "refs/heads", "refs", "a b",
 		"main\n", "main\nref-prefix refs/", "main ", "refs/heads/",
 		"0123456789012345678901234567890123456789",
-		"0123456789012345678901234567890123456789"
-		"012345678901234567890123",
+		("0123456789012345678901234567890123456789"
+		 "012345678901234567890123"),
 	};
 	struct backend *b = open_faulty("", "r");
 	struct oid oid;
