@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "test/call.h"
 #include "test/harness.h"
 #include "test/must.h"
@@ -154,20 +155,19 @@ static void pause_(void)
 	nanosleep(&moment, NULL);
 }
 
-/* Look until NAME shows 'commit'. */
-static void until_shows(const char *name, const char *commit_)
+/* Whether the link to what src shows tells this commit. */
+static bool shows(const char *link, const char *commit_)
 {
-	CLEANUP_FREE char *want = NULL, *link = NULL;
+	CLEANUP_FREE char *text = link_text(link);
 
-	ck_assert_int_ge(asprintf(&want, "src@%s", commit_), 0);
-	for (int i = 0; i < PATIENCE; i++) {
-		free(link);
-		link = link_text(name);
-		if (!strcmp(link, want))
-			return;
+	return !strcmp(text + strlen("src@"), commit_);
+}
+
+static void until_shows(const char *link, const char *commit_)
+{
+	for (int i = 0; i < PATIENCE && !shows(link, commit_); i++)
 		pause_();
-	}
-	ck_abort_msg("%s is still %s, not %s", name, link, want);
+	ck_assert(shows(link, commit_));
 }
 
 /* Have the server see the branch main as it is; with 'i' by a new one. */
@@ -332,6 +332,52 @@ START_TEST(times_are_those_of_the_commits)
 	ck_assert_uint_eq(see("src/top").attr.mtime, (uint64_t)now * SECOND);
 	ck_assert_uint_eq(see("src").attr.mtime, (uint64_t)now * SECOND);
 	ck_assert_uint_eq(see("src/a").attr.mtime, first);
+}
+END_TEST
+
+/* ctime tells when the server learnt of it. */
+START_TEST(the_time_of_a_change)
+{
+	struct timespec begun, ended;
+	uint64_t ctime;
+
+	clock_gettime(CLOCK_REALTIME, &begun);
+	commit("M 644 inline top\ndata 2\n2\n");
+	moved(_i);
+	clock_gettime(CLOCK_REALTIME, &ended);
+	ctime = see("src/top").attr.ctime / SECOND;
+	ck_assert_uint_ge(ctime, (uint64_t)begun.tv_sec);
+	ck_assert_uint_le(ctime, (uint64_t)ended.tv_sec);
+	ck_assert_uint_eq(see("src").attr.ctime / SECOND, ctime);
+	ck_assert_uint_eq(see("src@@").attr.ctime / SECOND, ctime);
+}
+END_TEST
+
+/* By an hour, between one commit and the next. */
+START_TEST(a_clock_that_goes_back)
+{
+	CLEANUP_FREE char *oid = NULL;
+	struct seen dir, file;
+
+	clock_freeze();
+	clock_advance(3600 * 1000);
+	commit("M 644 inline top\ndata 2\n2\n");
+	oid = head();
+	for (int i = 0; i < PATIENCE && !shows("src@@", oid); i++) {
+		clock_advance(1);
+		pause_();
+	}
+	dir = see("src");
+	file = see("src/top");
+	holds(file, "2\n");
+	clock_thaw();
+	if (_i)
+		restart();
+	unchanged(file, see("src/top"));
+	commit("M 644 inline top\ndata 2\n3\n");
+	moved(_i);
+	later(dir, see("src"));
+	later(file, see("src/top"));
 }
 END_TEST
 
@@ -699,7 +745,8 @@ END_TEST
 
 START_TEST(an_empty_repository_and_its_first_commit)
 {
-	struct source empty = { "void", harness_repo("empty"), NULL, NULL };
+	struct source empty = { .name = "void",
+				.path = harness_repo("empty") };
 	struct seen root, link;
 	CLEANUP_PAGE struct page page = { 0 };
 	char *used = repo;
@@ -786,6 +833,8 @@ static void add(TCase *c)
 	tcase_add_loop_test(c, directories_on_the_way_move_forward, 0, 2);
 	tcase_add_loop_test(c, the_link_to_the_commit_is_replaced, 0, 2);
 	tcase_add_loop_test(c, times_are_those_of_the_commits, 0, 2);
+	tcase_add_loop_test(c, the_time_of_a_change, 0, 2);
+	tcase_add_loop_test(c, a_clock_that_goes_back, 0, 2);
 	tcase_add_loop_test(c, a_forced_push_to_the_past_moves_forward, 0, 2);
 	tcase_add_loop_test(c, there_and_back_again, 0, 2);
 	tcase_add_loop_test(c, another_mode_is_another_file, 0, 2);

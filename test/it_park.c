@@ -35,6 +35,19 @@ static void connect_(void)
 	ck_assert_uint_eq(call_mnt(&conn, "/", &top), N3_OK);
 }
 
+/* As a client does that is told to come back. */
+static struct fh find(const struct fh *in, const char *name)
+{
+	struct fh fh;
+	uint32_t s;
+
+	do
+		s = call_find(&conn, in, name, &fh, NULL);
+	while (s == N3_JUKEBOX);
+	ck_assert_uint_eq(s, N3_OK);
+	return fh;
+}
+
 static void begin(uint32_t jukebox_ms)
 {
 	f = source.fake = fake_new();
@@ -55,12 +68,12 @@ static void begin(uint32_t jukebox_ms)
 			      .jukebox_ms = jukebox_ms };
 	harness_start(&h);
 	connect_();
-	ck_assert_uint_eq(call_find(&conn, &top, "src", &root, NULL), N3_OK);
-	ck_assert_uint_eq(call_find(&conn, &root, "warm", &warm, NULL), N3_OK);
-	ck_assert_uint_eq(call_read(&conn, &warm, 0, 9, NULL, NULL, NULL),
-			  N3_OK);
-	ck_assert_uint_eq(call_find(&conn, &root, "cold", &cold, NULL), N3_OK);
-	ck_assert_uint_eq(call_find(&conn, &root, "dir", &dir, NULL), N3_OK);
+	root = find(&top, "src");
+	warm = find(&root, "warm");
+	while (call_read(&conn, &warm, 0, 9, NULL, NULL, NULL) == N3_JUKEBOX)
+		;
+	cold = find(&root, "cold");
+	dir = find(&root, "dir");
 	ck_assert_uint_eq(fake_fetches(f, &cold_oid), 0);
 }
 
