@@ -40,7 +40,8 @@ struct level {
 	bool owns_pattern;
 	unsigned depth;         /* below the pattern's own level */
 	/* Covered by the composite's lock: */
-	bool listed;            /* by its parent */
+	bool listed;            /* by its parent, ... */
+	bool seen;              /* ... whose times tell of it */
 	struct child **child;   /* in order of making */
 	uint32_t n, room;
 	struct timespec changed;
@@ -390,7 +391,7 @@ struct timespec composite_floor(struct composite *c, const struct source *s,
 
 	if (!ref || !seen)
 		t = s->level->changed;
-	for (struct level *l = s->level; !seen && l->depth; l = l->parent)
+	for (struct level *l = s->level; l->depth && !l->seen; l = l->parent)
 		if (after(&l->parent->changed, &t))
 			t = l->parent->changed;
 	return t;
@@ -402,9 +403,11 @@ void composite_touch(struct composite *c, struct source *s, const char *ref,
 	LOCK_SCOPE(&c->lock);
 	if (!ref || !s->seen)
 		touch(s->level, t);
-	for (struct level *l = s->level; !s->seen && l->depth; l = l->parent)
-		touch(l->parent, t);
 	s->seen = true;
+	for (struct level *l = s->level; l->depth && !l->seen; l = l->parent) {
+		touch(l->parent, t);
+		l->seen = true;
+	}
 }
 
 uint64_t composite_hash(const struct composite *c)

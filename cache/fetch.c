@@ -538,8 +538,9 @@ static int open_source(struct errand *e)
 	if (r)
 		return r;
 	r = source_open(e->source, why);
-	/* A name somebody tried; of a known source it would be trouble. */
-	if (e->made && (r == -ENOENT || r == -ENOTDIR || r == -EINVAL))
+	/* A name somebody tried, or one that is no more. */
+	if (e->key.kind == KIND_ROOT &&
+	    (r == -ENOENT || r == -ENOTDIR || r == -EINVAL))
 		return -ENOENT;
 	if (r)
 		log_warning("cannot be opened", "source=%s error=%s",

@@ -250,6 +250,11 @@ static void add_source(struct harness *h, const struct source *s)
 	char why[FS_WHY] = "";
 	struct backend *b;
 
+	if (s->pattern) {
+		ck_assert_msg(!fs_add_pattern(h->fs, s->name, s->pattern, why),
+			      "%s", why);
+		return;
+	}
 	if (s->fake)
 		b = fake_backend(s->fake);
 	else
@@ -313,6 +318,16 @@ void harness_stop(struct harness *h)
 	stop(h);
 	free(h->dir);
 	h->dir = NULL;
+}
+
+void harness_halt(struct harness *h)
+{
+	stop(h);
+}
+
+void harness_resume(struct harness *h)
+{
+	start(h);
 }
 
 void harness_restart(struct harness *h)

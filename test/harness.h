@@ -67,6 +67,7 @@ struct source {
 	const char *path;       /* of a local repository */
 	struct fake *fake;      /* or this */
 	const char *ref;
+	const char *pattern;    /* or any repository of this one */
 };
 
 struct harness {
@@ -90,6 +91,9 @@ void harness_start(struct harness *);
 void harness_stop(struct harness *);
 /* With the state and cache that it has, on another port. */
 void harness_restart(struct harness *);
+/* The two halves of that. */
+void harness_halt(struct harness *);
+void harness_resume(struct harness *);
 /* Only the network, and as server_stop() returns. */
 int harness_stop_server(struct harness *);
 

@@ -19,6 +19,7 @@ check_PROGRAMS += \
 	test/it_big \
 	test/it_faults \
 	test/it_hostile \
+	test/it_levels \
 	test/it_moves \
 	test/it_nfs3 \
 	test/it_oracle \
@@ -35,6 +36,9 @@ test_it_faults_LDADD = $(it_libs)
 test_it_hostile_SOURCES = test/it_hostile.c
 test_it_hostile_CFLAGS = $(it_cflags)
 test_it_hostile_LDADD = $(it_libs)
+test_it_levels_SOURCES = test/it_levels.c
+test_it_levels_CFLAGS = $(it_cflags)
+test_it_levels_LDADD = $(it_libs)
 test_it_moves_SOURCES = test/it_moves.c
 test_it_moves_CFLAGS = $(it_cflags)
 test_it_moves_LDADD = $(it_libs)

@@ -373,6 +373,10 @@ START_TEST(times)
 	ck_assert_int_eq(composite_make(c, into(hub, "p"), "r", &s), 0);
 	ck_assert(is(composite_floor(c, s, NULL), 200));
 	source_free(s);
+	/* Not those that listed its level before. */
+	s = composite_recall(c, "hub/o/r3", "h:o/r3");
+	composite_touch(c, s, "v1", at(300));
+	ck_assert(is(level_changed(c, hub), 200));
 	s = composite_recall(c, "hub/o/r", "h:o/r");
 	/* Never back. */
 	composite_touch(c, s, NULL, at(250));
