@@ -510,6 +510,7 @@ static const struct job_ops intake_ops = {
 static void start_job(struct errand *e, const struct oid *want, size_t n,
 		      enum obj type)
 {
+	lock_none();
 	e->landed = false;
 	e->err = 0;
 	e->job = (struct job){

@@ -16,7 +16,8 @@ enum {
 	THREADS = 2,
 	QUEUE_MAX = 256,        /* directories */
 	CHILDREN_MAX = 1024,    /* of one that is listed */
-	READERS = 256,          /* directories remembered */
+	READERS = 64,           /* sets of ... */
+	WAYS = 4,               /* ... directories remembered */
 	READS = 4,              /* files, before the rest is fetched ... */
 	SIBLINGS = 2,           /* ... or directories */
 	CHUNK_MIN = 8,          /* files */
@@ -42,6 +43,7 @@ struct task {
  * is found out about again. */
 struct reader {
 	uint64_t dir;
+	uint64_t seen;          /* the last time, in looks */
 	uint32_t reads;         /* of what was not there, or fetched ahead */
 	uint32_t children;      /* that are read so too */
 	uint32_t lost;          /* in a row behind us and not there: it may
@@ -76,9 +78,52 @@ struct prefetch {
 	uint64_t asked, dropped, throttled;
 	/* Since when use is watched, and what it was then. */
 	uint64_t since, used, wasted;
-	struct reader reader[READERS];
+	uint64_t looks;
+	struct reader reader[READERS][WAYS];
 	struct slot slot[];
 };
+
+/* ---- readers ---- */
+
+/* With the lock held.  Good until the next call. */
+static struct reader *reader_of(struct prefetch *p, uint64_t dir)
+{
+	struct reader *set = p->reader[dir % READERS], *r = set;
+
+	for (int i = 0; i < WAYS && r->dir != dir; i++)
+		if (set[i].dir == dir || set[i].seen < r->seen)
+			r = &set[i];
+	if (r->dir != dir)
+		*r = (struct reader){ .dir = dir, .chunk = CHUNK_MIN / 2 };
+	r->seen = ++p->looks;
+	return r;
+}
+
+/* With the lock held: if this directory goes on, so may those above. */
+static void see(struct prefetch *p, const struct dir *d)
+{
+	for (; d; d = d->parent) {
+		struct reader *r = reader_of(p, d->id);
+
+		if (r->going || (r->reads < READS && r->children < SIBLINGS))
+			return;
+		r->going = true;
+		if (d->parent)
+			reader_of(p, d->parent->id)->children++;
+	}
+}
+
+/* With the lock held: whether another chunk is due, 'from' being read. */
+static bool due(struct reader *r, uint32_t from)
+{
+	if (!r->going || r->pending || (r->next && from < r->trigger))
+		return false;
+	r->trigger = r->next > from ? r->next : from;
+	if (r->chunk < CHUNK_MAX)
+		r->chunk *= 2;
+	r->pending = true;
+	return true;
+}
 
 /* ---- the queue ---- */
 
@@ -176,7 +221,8 @@ static bool is_child(const struct task *t, uint32_t i)
 	return t->tree->entry[i].type == FT_DIR;
 }
 
-/* A file whose size is known and leaves room for others. */
+/* A file whose size is known and leaves room for others.  One for which there
+ * is no room any more ends the task before it. */
 static bool is_file(struct prefetch *p, struct task *t, uint32_t i)
 {
 	uint8_t type = t->tree->entry[i].type;
@@ -184,8 +230,13 @@ static bool is_file(struct prefetch *p, struct task *t, uint32_t i)
 
 	if (type == FT_DIR || type == FT_GITLINK ||
 	    fetch_size(p->fetcher, t->source, t->tree, i, NULL, &size) ||
-	    size > t->bytes)
+	    size > p->chunk_bytes)
 		return false;
+	if (size > t->bytes) {
+		t->left = 0;
+		t->next = i;
+		return false;
+	}
 	t->bytes -= size;
 	return true;
 }
@@ -211,10 +262,11 @@ static size_t gather(struct prefetch *p, struct task *t, size_t max,
  * ask for more. */
 static void note_progress(struct prefetch *p, const struct task *t)
 {
-	struct reader *r = &p->reader[t->dir % READERS];
+	struct reader *r;
 
-	if (t->kind != KIND_BLOB || r->dir != t->dir)
+	if (t->kind != KIND_BLOB)
 		return;
+	r = reader_of(p, t->dir);
 	r->next = t->next;
 	r->pending = false;
 }
@@ -302,42 +354,6 @@ static void over(const struct ahead *a, struct tree *got)
 
 /* ---- what clients do ---- */
 
-/* With the lock held. */
-static struct reader *reader_of(struct prefetch *p, const struct dir *d)
-{
-	struct reader *r = &p->reader[d->id % READERS];
-
-	if (r->dir != d->id)
-		*r = (struct reader){ .dir = d->id, .chunk = CHUNK_MIN / 2 };
-	return r;
-}
-
-/* With the lock held: if this directory goes on, so may those above. */
-static void see(struct prefetch *p, const struct dir *d)
-{
-	for (; d; d = d->parent) {
-		struct reader *r = reader_of(p, d);
-
-		if (r->going || (r->reads < READS && r->children < SIBLINGS))
-			return;
-		r->going = true;
-		if (d->parent)
-			reader_of(p, d->parent)->children++;
-	}
-}
-
-/* With the lock held: whether another chunk is due, 'from' being read. */
-static bool due(struct reader *r, uint32_t from)
-{
-	if (!r->going || r->pending || (r->next && from < r->trigger))
-		return false;
-	r->trigger = r->next > from ? r->next : from;
-	if (r->chunk < CHUNK_MAX)
-		r->chunk *= 2;
-	r->pending = true;
-	return true;
-}
-
 static void fetch_chunk(struct prefetch *p, const struct dir *d,
 			struct tree *tree, const struct reader *as)
 {
@@ -345,7 +361,7 @@ static void fetch_chunk(struct prefetch *p, const struct dir *d,
 				p->chunk_bytes)))
 		return;
 	LOCK_SCOPE(&p->lock);
-	reader_of(p, d)->pending = false;
+	reader_of(p, d->id)->pending = false;
 }
 
 void prefetch_listed(struct prefetch *p, const struct dir *d,
@@ -361,12 +377,13 @@ void prefetch_listed(struct prefetch *p, const struct dir *d,
 				      memory_order_relaxed))
 		enqueue(p, task_new(d, tree, KIND_TREE, 0, CHILDREN_MAX, 0));
 	lock_take(&p->lock);
-	if (d->parent && reader_of(p, d->parent)->children >= SIBLINGS) {
-		struct reader *r = reader_of(p, d);
+	if (d->parent && reader_of(p, d->parent->id)->children >= SIBLINGS) {
+		struct reader *r;
 
 		/* Read like its siblings; and so will its children be. */
-		r->children = SIBLINGS;
+		reader_of(p, d->id)->children = SIBLINGS;
 		see(p, d);
+		r = reader_of(p, d->id);
 		more = !r->next && due(r, 0);
 		as = *r;
 	}
@@ -384,7 +401,7 @@ void prefetch_read(struct prefetch *p, const struct dir *d, struct tree *tree,
 	if (!p)
 		return;
 	lock_take(&p->lock);
-	struct reader *r = reader_of(p, d);
+	struct reader *r = reader_of(p, d->id);
 
 	r->reads++;
 	r->lost = there || index >= r->trigger ? 0 : r->lost + 1;
@@ -393,6 +410,7 @@ void prefetch_read(struct prefetch *p, const struct dir *d, struct tree *tree,
 		r->chunk = CHUNK_MIN / 2;
 	}
 	see(p, d);
+	r = reader_of(p, d->id);
 	more = due(r, index + 1);
 	as = *r;
 	lock_drop(&p->lock);

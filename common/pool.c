@@ -51,8 +51,10 @@ static void *worker(void *arg)
 	struct work *w;
 
 	name_thread(p->name);
-	while ((w = next(p)))
+	while ((w = next(p))) {
+		lock_none();
 		w->run(w);
+	}
 	return NULL;
 }
 

@@ -44,11 +44,11 @@ struct fake {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct list objects, refs, held;
-	unsigned nheld, resolves, commits;
+	unsigned nheld, resolves, jobs, commits;
 	int down;
 	unsigned nth;           /* job to fail; 0: it has been, or none */
 	int nth_err;
-	bool no_stat;
+	bool no_stat, far;
 };
 
 struct fake_handle {
@@ -277,6 +277,7 @@ static void do_fetch(struct backend *b, struct job *job)
 	ck_assert_ptr_nonnull(held);
 	*held = (struct held){ .job = job };
 	pthread_mutex_lock(&f->lock);
+	f->jobs++;
 	for (size_t i = 0; i < job->nwant; i++) {
 		struct object *o = find(f, &job->want[i]);
 
@@ -335,6 +336,15 @@ static const struct backend_ops fake_ops_no_stat = {
 	.close = do_close,
 	.resolve = do_resolve,
 	.fetch = do_fetch,
+};
+
+static const struct backend_ops fake_ops_far = {
+	.name = "fake",
+	.far = true,
+	.close = do_close,
+	.resolve = do_resolve,
+	.fetch = do_fetch,
+	.stat = do_stat,
 };
 
 /* ---- behaviour ---- */
@@ -408,6 +418,11 @@ void fake_no_stat(struct fake *f)
 	f->no_stat = true;
 }
 
+void fake_far(struct fake *f)
+{
+	f->far = true;
+}
+
 /* ---- what was asked of it ---- */
 
 unsigned fake_fetches(struct fake *f, const struct oid *oid)
@@ -422,6 +437,13 @@ unsigned fake_resolves(struct fake *f)
 	LOCK_SCOPE(&f->lock);
 
 	return f->resolves;
+}
+
+unsigned fake_jobs(struct fake *f)
+{
+	LOCK_SCOPE(&f->lock);
+
+	return f->jobs;
 }
 
 void fake_wait_held(struct fake *f, unsigned n)
@@ -460,7 +482,8 @@ struct backend *fake_backend(struct fake *f)
 	struct fake_handle *h = calloc(1, sizeof *h);
 
 	ck_assert_ptr_nonnull(h);
-	h->base.ops = f->no_stat ? &fake_ops_no_stat : &fake_ops;
+	h->base.ops = f->far ? &fake_ops_far :
+		      f->no_stat ? &fake_ops_no_stat : &fake_ops;
 	h->fake = f;
 	return &h->base;
 }

@@ -54,11 +54,15 @@ void fake_down(struct fake *, int err);
 bool fake_fail_nth(struct fake *, unsigned n, int err);
 /* No sizes without contents: what has no stat().  Before fake_backend(). */
 void fake_no_stat(struct fake *);
+/* A job is said to cost a round trip.  Before fake_backend(). */
+void fake_far(struct fake *);
 
 /* ---- what was asked of it ---- */
 
 unsigned fake_fetches(struct fake *, const struct oid *);
 unsigned fake_resolves(struct fake *);
+/* Fetches, however much each wanted. */
+unsigned fake_jobs(struct fake *);
 /* Block until 'n' jobs are held; fails the test after ten seconds. */
 void fake_wait_held(struct fake *, unsigned n);
 

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "common/log.h"
 #include "common/oid.h"
 #include "common/pool.h"
+#include "common/value.h"
 
 /* ---- list ---- */
 
@@ -431,6 +433,35 @@ START_TEST(pool_threads_run_side_by_side)
 }
 END_TEST
 
+/* ---- locks ---- */
+
+#ifdef LOCK_CHECK
+static void take_two(void)
+{
+	static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER,
+			       b = PTHREAD_MUTEX_INITIALIZER;
+
+	lock_take(&a);
+	lock_drop(&a);
+	lock_take(&b);          /* fine so far */
+	lock_take(&a);
+}
+
+static void let_go_with_one(void)
+{
+	static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER;
+	LOCK_SCOPE(&a);
+
+	value_unref(NULL);
+}
+
+START_TEST(locks_are_leaves)
+{
+	_i ? take_two() : let_go_with_one();
+}
+END_TEST
+#endif
+
 int main(void)
 {
 	Suite *s = suite_create("common");
@@ -451,6 +482,9 @@ int main(void)
 	tcase_add_test(c, log_line_is_bounded);
 	tcase_add_test(c, log_levels);
 	tcase_add_test(c, log_rate_is_limited_per_site);
+#ifdef LOCK_CHECK
+	tcase_add_loop_test_raise_signal(c, locks_are_leaves, SIGABRT, 0, 2);
+#endif
 	tcase_add_test(c, pool_runs_everything_once);
 	tcase_add_test(c, pool_stop_drains_in_order);
 	tcase_add_test(c, pool_stop_runs_what_work_submits);

@@ -805,6 +805,224 @@ START_TEST(cost_returns_to_nothing)
 }
 END_TEST
 
+/* ---- ahead of anybody asking ---- */
+
+static struct fs_count counted(void)
+{
+	struct fs_count c[FS_KINDS];
+
+	flights_count(t, c);
+	return c[KIND_BLOB];
+}
+
+static bool claim(uint32_t n)
+{
+	struct key k = key(n);
+
+	return flight_claim(t, &k);
+}
+
+static void bring(uint32_t n, struct value *v, bool ahead)
+{
+	struct key k = key(n);
+
+	flight_bring(t, &k, v, ahead);
+}
+
+START_TEST(one_claim_and_nobody_else_fetches)
+{
+	struct asker a = asker(), b = asker();
+	struct value *v, *made = thing_new(10, NULL);
+
+	ck_assert(claim(1));
+	ck_assert(!claim(1));
+	ck_assert_int_eq(ask(1, NULL, &v), -EINPROGRESS);
+	ck_assert_uint_eq(meetings, 0);
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	ck_assert_uint_eq(meetings, 1);         /* the first only */
+	ck_assert_int_eq(ask(1, &b, &v), -EINPROGRESS);
+	ck_assert_uint_eq(meetings, 1);
+	land(1, made, 0, 0);
+	ck_assert_ptr_eq(a.w.value, made);
+	ck_assert_ptr_eq(b.w.value, made);
+	value_unref(a.w.value);
+	value_unref(b.w.value);
+	ck_assert(!claim(1));
+	ck_assert_uint_eq(misses, 0);
+	ck_assert_uint_eq(counted().joined, 2);
+	ck_assert_uint_eq(counted().ahead, 1);
+	ck_assert_uint_eq(counted().used, 1);
+	ck_assert_uint_ge(counted().used_bytes, 10);
+	ck_assert_uint_eq(counted().waiting, 0);
+}
+END_TEST
+
+START_TEST(what_came_ahead_is_met_once)
+{
+	struct asker a = asker();
+	struct key k = key(1);
+	struct value *v;
+	int hint;
+
+	ck_assert(claim(1));
+	land(1, thing_new(VALUE, NULL), 0, 0);
+	ck_assert_uint_eq(counted().waiting, 1);
+	ck_assert_uint_ge(counted().waiting_bytes, VALUE);
+	ck_assert_int_eq(flight_get(t, &k, &hint, &a.w, &v), 0);
+	value_unref(v);
+	ck_assert_uint_eq(meetings, 1);
+	ck_assert_ptr_eq(hinted, &hint);
+	ck_assert_mem_eq(&missed, &k, sizeof k);
+	ck_assert(here(1));
+	ck_assert_uint_eq(meetings, 1);
+	ck_assert_uint_eq(counted().waiting, 0);
+	ck_assert_uint_eq(counted().waiting_bytes, 0);
+	ck_assert_uint_eq(counted().used, 1);
+}
+END_TEST
+
+/* One owner fails; of those who joined, one fetches, for all. */
+START_TEST(failed_claim_leaves_nothing_behind)
+{
+	enum { N = 4 };
+	struct asker a[N];
+	struct value *v;
+
+	ck_assert(claim(1));
+	for (int i = 0; i < N; i++) {
+		a[i] = asker();
+		ck_assert_int_eq(ask(1, &a[i], &v), -EINPROGRESS);
+	}
+	land(1, NULL, -EIO, 0);
+	ck_assert_uint_eq(flights_cost(t), 0);
+	for (int i = 0; i < N; i++) {
+		ck_assert_uint_eq(a[i].woken, 1);
+		ck_assert_int_eq(ask(1, &a[i], &v), -EINPROGRESS);
+	}
+	ck_assert_uint_eq(misses, 1);
+	land(1, thing_new(10, NULL), 0, 0);
+	for (int i = 0; i < N; i++)
+		value_unref(a[i].w.value);
+	ck_assert_uint_eq(counted().failed, 1);
+}
+END_TEST
+
+START_TEST(claims_respect_a_failure_while_it_is_remembered)
+{
+	struct asker a = asker();
+	struct value *v;
+
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	ck_assert(!claim(1));
+	land(1, NULL, -ENOENT, 100);
+	ck_assert(!claim(1));
+	clock_advance(100);
+	ck_assert(claim(1));
+	land(1, thing_new(10, NULL), 0, 0);
+}
+END_TEST
+
+/* Another's job brings it; its own then fails, late. */
+START_TEST(what_is_brought_lands_a_flight_and_stays)
+{
+	struct value *v, *made = thing_new(10, NULL);
+	struct asker a = asker();
+
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	bring(1, made, true);
+	ck_assert_uint_eq(a.woken, 1);
+	ck_assert_ptr_eq(a.w.value, made);
+	value_unref(a.w.value);
+	/* It cannot go, so nobody else can be fetching it when ... */
+	for (uint32_t i = 2; i < 400; i++)
+		land(i, thing_new(VALUE, NULL), 0, 0);
+	ck_assert(here(1));
+	/* ... this comes. */
+	land(1, NULL, -EIO, 500);
+	ck_assert(here(1));
+	ck_assert_uint_eq(misses, 1);
+	for (uint32_t i = 2; i < 400; i++)
+		land(i, thing_new(VALUE, NULL), 0, 0);
+	ck_assert(!here(1));
+}
+END_TEST
+
+START_TEST(what_is_brought_changes_no_value_but_ends_a_failure)
+{
+	struct value *first = thing_new(10, NULL), *v;
+	struct asker a = asker();
+
+	bring(1, first, true);
+	bring(1, thing_new(20, NULL), true);
+	ck_assert_int_eq(ask(1, NULL, &v), 0);
+	ck_assert_ptr_eq(v, first);
+	value_unref(v);
+	ck_assert_int_eq(ask(2, &a, &v), -EINPROGRESS);
+	land(2, NULL, -ENOENT, 500);
+	bring(2, thing_new(30, NULL), false);
+	ck_assert(here(2));
+	ck_assert_uint_eq(counted().ahead, 1);
+	ck_assert_uint_eq(alive, 2);
+}
+END_TEST
+
+/* What nobody asked for has its share, and does not push out what somebody
+ * did. */
+START_TEST(unasked_values_have_a_share)
+{
+	for (uint32_t i = 0; i < 40; i++)
+		land(i, thing_new(VALUE, NULL), 0, 0);
+	for (uint32_t i = 100; i < 200; i++) {
+		bring(i, thing_new(VALUE, NULL), true);
+		ck_assert_uint_le(counted().waiting_bytes, BUDGET / 8);
+	}
+	for (uint32_t i = 0; i < 40; i++)
+		ck_assert(here(i));
+	ck_assert_uint_eq(counted().ahead, 100);
+	ck_assert_uint_eq(counted().wasted, 100 - counted().waiting);
+	ck_assert_uint_eq(counted().evicted, counted().wasted);
+	ck_assert_uint_ge(counted().wasted_bytes, counted().wasted * VALUE);
+	ck_assert_uint_gt(counted().waiting, 0);
+	/* Asked for, they are like any other. */
+	for (uint32_t i = 100; i < 200; i++)
+		here(i);
+	ck_assert_uint_eq(counted().waiting, 0);
+	ck_assert_uint_eq(counted().used + counted().wasted, 100);
+}
+END_TEST
+
+START_TEST(counts_are_of_what_happened)
+{
+	struct asker a = asker(), b = asker();
+	struct value *v;
+	struct fs_count c;
+
+	ck_assert_int_eq(ask(1, NULL, &v), -EINPROGRESS);
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	ck_assert_int_eq(ask(1, &b, &v), -EINPROGRESS);
+	land(1, NULL, -EIO, 50);
+	ck_assert_int_eq(ask(1, &a, &v), -EIO);
+	clock_advance(50);
+	ck_assert_int_eq(ask(1, &a, &v), -EINPROGRESS);
+	land(1, thing_new(VALUE, NULL), 0, 0);
+	value_unref(a.w.value);
+	ck_assert(here(1));
+	ck_assert(here(1));
+	c = counted();
+	ck_assert_uint_eq(c.misses, 3);
+	ck_assert_uint_eq(c.joined, 1);
+	ck_assert_uint_eq(c.hits, 3);
+	ck_assert_uint_eq(c.failed, 1);
+	ck_assert_uint_eq(c.evicted, 0);
+	ck_assert_uint_eq(c.kept, 1);
+	ck_assert_uint_eq(c.bytes, flights_cost(t));
+	ck_assert_uint_eq(c.ahead, 0);
+	land(2, thing_new(BUDGET - VALUE / 2, NULL), 0, 0);
+	ck_assert_uint_eq(counted().evicted, 1);        /* one or the other */
+	ck_assert_uint_eq(counted().kept, 1);
+}
+END_TEST
+
 /* ---- threads ---- */
 
 /* Askers hammer a few keys with a budget that holds a fraction of them,
@@ -992,6 +1210,14 @@ int main(void)
 	tcase_add_test(c, woken_waiters_find_their_values_over_any_budget);
 	tcase_add_test(c, failures_are_found_over_any_budget);
 	tcase_add_test(c, eviction_follows_what_values_hold);
+	tcase_add_test(c, one_claim_and_nobody_else_fetches);
+	tcase_add_test(c, what_came_ahead_is_met_once);
+	tcase_add_test(c, failed_claim_leaves_nothing_behind);
+	tcase_add_test(c, claims_respect_a_failure_while_it_is_remembered);
+	tcase_add_test(c, what_is_brought_lands_a_flight_and_stays);
+	tcase_add_test(c, what_is_brought_changes_no_value_but_ends_a_failure);
+	tcase_add_test(c, unasked_values_have_a_share);
+	tcase_add_test(c, counts_are_of_what_happened);
 	tcase_add_test(c, threads_share_flights);
 	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(nothing, setup_nothing, teardown);

@@ -1,0 +1,1023 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* What is fetched before anybody asks for it, and what is not, over a
+ * scripted source.  Whatever is to be fetched so has been when nothing is
+ * queued or under way any more. */
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cache/fs.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/waiter.h"
+#include "test/fake.h"
+#include "test/must.h"
+#include "test/scratch.h"
+
+enum {
+	ROOM = 64 << 20,
+	WAIT_S = 20,
+	/* As in flight.h's enum kind. */
+	TREES = 1, BLOBS = 2, SIZES = 3,
+	/* As in prefetch.c. */
+	JOBS = 8, QUEUE = 256, READS = 4, CHUNK = 8, BATCH = 64,
+	WINDOW_MS = 10000,
+};
+
+static struct fake *fake;
+static struct fs *fs;
+static char *dir;
+static size_t memory;
+static unsigned jobs;
+
+/* ---- askers ---- */
+
+struct asker {
+	struct waiter w;
+	pthread_mutex_t lock;
+	pthread_cond_t roused;
+	bool woken;
+	struct value *pin[64];
+	unsigned n;
+};
+
+static void rouse(struct waiter *w)
+{
+	struct asker *a = container_of(w, struct asker, w);
+
+	LOCK_SCOPE(&a->lock);
+	a->woken = true;
+	pthread_cond_signal(&a->roused);
+}
+
+static struct asker asker_new(void)
+{
+	return (struct asker){
+		.w.wake = rouse,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.roused = PTHREAD_COND_INITIALIZER,
+	};
+}
+
+static void wait_until_woken(struct asker *a)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += WAIT_S;
+	LOCK_SCOPE(&a->lock);
+	while (!a->woken)
+		must(!pthread_cond_timedwait(&a->roused, &a->lock, &end));
+	a->woken = false;
+	must(a->n < 64);
+	a->pin[a->n++] = a->w.value;
+}
+
+static int answered(struct asker *a, int r)
+{
+	while (a->n)
+		value_unref(a->pin[--a->n]);
+	return r;
+}
+
+/* A call of fs.h with the asker's waiter, until it is answered. */
+#define ASK(a, call) __extension__({ \
+	int r_; \
+	while ((r_ = (call)) == -EINPROGRESS) \
+		wait_until_woken(a); \
+	answered(a, r_); \
+})
+
+/* ---- a server's life ---- */
+
+static void start(void)
+{
+	CLEANUP_FREE char *state = NULL, *cache = NULL;
+	struct fs_options opt = { .memory = memory, .threads = 1,
+				  .ref_ttl = 1000, .prefetch = jobs };
+	char why[FS_WHY] = "";
+
+	ck_assert_int_gt(asprintf(&state, "%s/state", dir), 0);
+	ck_assert_int_gt(asprintf(&cache, "%s/cache", dir), 0);
+	opt.state_dir = state;
+	opt.cache_dir = cache;
+	ck_assert_msg(!fs_new(&fs, &opt, why), "%s", why);
+	ck_assert_msg(!fs_add(fs, "a", "/where/a", NULL, fake_backend(fake),
+			      why), "%s", why);
+	ck_assert_msg(!fs_start(fs, why), "%s", why);
+}
+
+static void setup(void)
+{
+	log_set_level(LOG_ERROR);
+	clock_freeze();
+	dir = scratch_dir();
+	fake = fake_new();
+	memory = ROOM;
+	jobs = JOBS;
+}
+
+static void teardown(void)
+{
+	fs_free(fs);
+	fs = NULL;
+	fake_free(fake);
+	free(dir);
+	clock_thaw();
+}
+
+/* A moment; only to be gentle while waiting for what must come. */
+static void pause_(void)
+{
+	const struct timespec moment = { .tv_nsec = 200000 };
+
+	nanosleep(&moment, NULL);
+}
+
+/* All that was to be fetched has been. */
+static struct fs_stats quiet(void)
+{
+	struct fs_stats s;
+
+	for (int i = 0; i < WAIT_S * 5000; i++) {
+		fs_stats(fs, &s);
+		if (!s.queued && !s.running)
+			return s;
+		pause_();
+	}
+	ck_abort_msg("it never ends");
+	return s;
+}
+
+/* ---- trees: directories called d000, d001 and files f000, f001 ---- */
+
+enum { MOST = 1200 };
+
+static char names[MOST][2][8];
+
+static const char *name(char kind, unsigned i)
+{
+	char *p = names[i][kind == 'f'];
+
+	must(i < MOST);
+	sprintf(p, "%c%03u", kind, i);
+	return p;
+}
+
+static unsigned serial;
+
+static struct oid file(size_t size)
+{
+	char *text = malloc(size + 16);
+	struct oid oid;
+
+	memset(text, 'x', size + 16);
+	sprintf(text, "%08u", serial++);
+	oid = fake_object(fake, OBJ_BLOB, text, size > 9 ? size : 9);
+	free(text);
+	return oid;
+}
+
+/* Of these directories, and so many new files of that size, their ids in
+ * 'files'; size 0: only the first one is new, where the tree matters. */
+static struct oid directory(unsigned ndir, const struct oid *dirs,
+			    unsigned nfile, size_t size, struct oid *files)
+{
+	struct fake_entry *e = calloc(ndir + nfile + 1, sizeof *e);
+	struct oid oid;
+
+	for (unsigned i = 0; i < ndir; i++)
+		e[i] = (struct fake_entry){ "40000", name('d', i), dirs[i] };
+	for (unsigned i = 0; i < nfile; i++) {
+		e[ndir + i] = (struct fake_entry){ "100644", name('f', i),
+						   size || !i ? file(size) :
+						   e[ndir].oid };
+		if (files)
+			files[i] = e[ndir + i].oid;
+	}
+	oid = fake_tree(fake, ndir + nfile, e);
+	free(e);
+	return oid;
+}
+
+static void show(struct oid tree)
+{
+	fake_ref(fake, NULL, &tree);
+}
+
+/* ---- what clients do ---- */
+
+static int try_walk(struct asker *a, const char *path, struct node *ret)
+{
+	fs_top(fs, ret);
+	while (*path) {
+		struct node next = { 0 };
+		size_t len = strcspn(path, "/");
+		int r = ASK(a, fs_lookup(ret, path, len, &a->w, &next));
+
+		node_clear(ret);
+		if (r)
+			return r;
+		*ret = next;
+		path += len + (path[len] == '/');
+	}
+	return 0;
+}
+
+static struct node at(const char *path)
+{
+	struct asker a = asker_new();
+	struct node n = { 0 };
+
+	ck_assert_int_eq(try_walk(&a, path, &n), 0);
+	return n;
+}
+
+static bool count_one(void *arg, const struct fs_dirent *e)
+{
+	unsigned *n = arg;
+
+	(void)e;
+	++*n;
+	return true;
+}
+
+static int try_list(struct asker *a, struct node *n, bool plus, unsigned *ret)
+{
+	uint64_t verf = 0;
+	bool eof;
+
+	return ASK(a, (*ret = 0, fs_readdir(n, 0, &verf, plus, &a->w,
+					    count_one, ret, &eof)));
+}
+
+/* How many entries, but "." and "..". */
+static unsigned list(const char *path)
+{
+	CLEANUP_NODE struct node n = at(path);
+	struct asker a = asker_new();
+	unsigned count;
+
+	ck_assert_int_eq(try_list(&a, &n, false, &count), 0);
+	return count - 2;
+}
+
+/* As NFS clients do, who learn the size by LOOKUP. */
+static int try_read(struct asker *a, struct node *n)
+{
+	struct attr attr;
+	struct slice s;
+	bool eof;
+	int r = ASK(a, fs_getattr(n, &a->w, &attr));
+
+	if (!r)
+		r = ASK(a, fs_read(n, 0, 1 << 20, &a->w, &s, &eof));
+	if (!r)
+		value_unref(s.owner);
+	return r;
+}
+
+static void read_at(const char *path)
+{
+	CLEANUP_NODE struct node n = at(path);
+	struct asker a = asker_new();
+
+	ck_assert_int_eq(try_read(&a, &n), 0);
+}
+
+static void read_files(const char *in, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++) {
+		CLEANUP_FREE char *path = NULL;
+
+		ck_assert_int_gt(asprintf(&path, "%s/f%03u", in, i), 0);
+		read_at(path);
+		quiet();
+	}
+}
+
+static unsigned fetched(unsigned n, const struct oid *oid)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned once = fake_fetches(fake, &oid[i]);
+
+		ck_assert_uint_le(once, 1);
+		sum += once;
+	}
+	return sum;
+}
+
+/* ---- after a listing ---- */
+
+enum { DIRS = 20 };
+static struct oid child[DIRS], grandchild;
+
+/* A root with directories, each with one of its own. */
+static void family(void)
+{
+	grandchild = directory(0, NULL, 1, 10, NULL);
+	for (unsigned i = 0; i < DIRS; i++)
+		child[i] = directory(1, &grandchild, i + 1, 10, NULL);
+	show(directory(DIRS, child, 3, 10, NULL));
+}
+
+START_TEST(listing_warms_the_child_directories)
+{
+	struct fs_stats s;
+	unsigned had;
+
+	family();
+	start();
+	ck_assert_uint_eq(list("a"), DIRS + 3);
+	s = quiet();
+	ck_assert_uint_eq(fetched(DIRS, child), DIRS);
+	ck_assert_uint_eq(s.kind[TREES].ahead, DIRS);
+	ck_assert_uint_eq(s.kind[TREES].waiting, DIRS);
+	ck_assert_uint_eq(s.kind[TREES].used, 0);
+	ck_assert_uint_eq(s.kind[TREES].failed, 0);
+	ck_assert_uint_gt(s.kind[TREES].waiting_bytes, 0);
+
+	/* Whoever goes there asks nobody. */
+	had = fake_jobs(fake);
+	ck_assert_uint_eq(list("a/d007"), 1 + 8);
+	s = quiet();
+	ck_assert_uint_eq(s.kind[TREES].used, 1);
+	ck_assert_uint_gt(s.kind[TREES].used_bytes, 0);
+	ck_assert_uint_eq(fake_fetches(fake, &child[7]), 1);
+	ck_assert_uint_eq(fake_jobs(fake), had + 1);    /* its own child's */
+}
+END_TEST
+
+START_TEST(listing_again_asks_for_nothing)
+{
+	struct fs_stats s;
+	uint64_t before;
+
+	family();
+	start();
+	list("a");
+	before = quiet().jobs;
+	list("a");
+	s = quiet();
+	ck_assert_uint_eq(s.jobs, before);
+	ck_assert_uint_eq(s.dropped, 0);
+}
+END_TEST
+
+START_TEST(one_level_and_no_further)
+{
+	family();
+	start();
+	list("a");
+	quiet();
+	ck_assert_uint_eq(fake_fetches(fake, &grandchild), 0);
+	list("a/d000");
+	quiet();
+	ck_assert_uint_eq(fake_fetches(fake, &grandchild), 1);
+	list("a/d001");
+	quiet();
+	ck_assert_uint_eq(fake_fetches(fake, &grandchild), 1);
+}
+END_TEST
+
+/* Not by LOOKUP, READ or GETATTR. */
+START_TEST(only_a_listing_does_it)
+{
+	struct fs_stats s;
+
+	family();
+	start();
+	read_at("a/d000/f000");
+	s = quiet();
+	ck_assert_uint_eq(s.jobs, 0);
+	ck_assert_uint_eq(fetched(DIRS - 1, child + 1), 0);
+}
+END_TEST
+
+START_TEST(sizes_of_near_trees_come_along)
+{
+	struct fs_stats s;
+	struct attr attr;
+
+	family();
+	start();
+	list("a");
+	s = quiet();
+	ck_assert_uint_eq(s.kind[SIZES].ahead, DIRS);
+	CLEANUP_NODE struct node n = at("a/d003/f002");
+
+	ck_assert_int_eq(fs_getattr(&n, NULL, &attr), 0);
+	ck_assert_uint_eq(attr.size, 10);
+}
+END_TEST
+
+START_TEST(so_many_at_a_time)
+{
+	struct fs_stats s;
+
+	jobs = _i;
+	family();
+	for (unsigned i = 0; i < DIRS; i++)
+		fake_hold(fake, &child[i]);
+	start();
+	list("a");
+	fake_wait_held(fake, jobs);
+	fs_stats(fs, &s);
+	ck_assert_uint_eq(s.running, jobs);
+	ck_assert_uint_eq(s.queued, 1);
+	ck_assert_uint_eq(fetched(DIRS, child), jobs);
+	for (unsigned i = 0; i < DIRS; i++)
+		fake_release(fake, &child[i]);
+	quiet();
+	ck_assert_uint_eq(fetched(DIRS, child), DIRS);
+}
+END_TEST
+
+START_TEST(none_when_off)
+{
+	struct fs_stats s;
+
+	jobs = 0;
+	family();
+	start();
+	list("a");
+	read_files("a/d019", 0, 10);
+	fs_stats(fs, &s);
+	ck_assert_uint_eq(s.jobs + s.running + s.queued + s.dropped, 0);
+	ck_assert_uint_eq(fetched(DIRS, child), 1);
+}
+END_TEST
+
+/* ---- who gets there first ---- */
+
+static void *list_d000(void *arg)
+{
+	(void)arg;
+	list("a/d000");
+	return NULL;
+}
+
+static uint64_t joined(int kind)
+{
+	struct fs_stats s;
+
+	fs_stats(fs, &s);
+	return s.kind[kind].joined;
+}
+
+static void wait_joined(int kind, uint64_t n)
+{
+	for (int i = 0; joined(kind) < n; i++) {
+		must(i < WAIT_S * 5000);
+		pause_();
+	}
+}
+
+START_TEST(clients_join_what_is_under_way)
+{
+	enum { CLIENTS = 5 };
+	pthread_t client[CLIENTS];
+	struct fs_stats s;
+
+	family();
+	fake_hold(fake, &child[0]);
+	start();
+	list("a");
+	fake_wait_held(fake, 1);
+	for (int i = 0; i < CLIENTS; i++)
+		must(!pthread_create(&client[i], NULL, list_d000, NULL));
+	wait_joined(TREES, CLIENTS);
+	fake_release(fake, &child[0]);
+	for (int i = 0; i < CLIENTS; i++)
+		pthread_join(client[i], NULL);
+	s = quiet();
+	ck_assert_uint_eq(fake_fetches(fake, &child[0]), 1);
+	ck_assert_uint_eq(s.kind[TREES].used, 1);
+	ck_assert_uint_gt(s.kind[TREES].used_bytes, 0);
+}
+END_TEST
+
+/* All threads and jobs of it hang; clients do not. */
+START_TEST(clients_are_not_kept_waiting)
+{
+	family();
+	for (unsigned i = 0; i < JOBS; i++)
+		fake_hold(fake, &child[i]);
+	start();
+	list("a");
+	fake_wait_held(fake, JOBS);
+	for (unsigned i = JOBS; i < DIRS; i++) {
+		CLEANUP_FREE char *path = NULL;
+
+		ck_assert_int_gt(asprintf(&path, "a/d%03u/f000", i), 0);
+		read_at(path);
+	}
+	for (unsigned i = 0; i < JOBS; i++)
+		fake_release(fake, &child[i]);
+	quiet();
+	/* What they had is not fetched again. */
+	ck_assert_uint_eq(fetched(DIRS, child), DIRS);
+}
+END_TEST
+
+/* ---- failures ---- */
+
+START_TEST(failures_are_silent)
+{
+	struct fs_stats s;
+
+	family();
+	fake_fail(fake, &child[0], -EIO, 1);
+	start();
+	ck_assert_uint_eq(list("a"), DIRS + 3);
+	s = quiet();
+	ck_assert_uint_eq(s.kind[TREES].failed, 1);
+	ck_assert_uint_eq(s.kind[TREES].waiting, DIRS - 1);
+	ck_assert_uint_eq(fake_fetches(fake, &child[0]), 1);
+	/* Nor is it remembered: no time has passed. */
+	ck_assert_uint_eq(list("a/d000"), 2);
+	ck_assert_uint_eq(fake_fetches(fake, &child[0]), 2);
+}
+END_TEST
+
+START_TEST(who_has_joined_a_failure_asks_again_once_for_all)
+{
+	enum { CLIENTS = 5 };
+	pthread_t client[CLIENTS];
+
+	family();
+	fake_hold(fake, &child[0]);
+	fake_fail(fake, &child[0], -ETIMEDOUT, 1);
+	start();
+	list("a");
+	fake_wait_held(fake, 1);
+	for (int i = 0; i < CLIENTS; i++)
+		must(!pthread_create(&client[i], NULL, list_d000, NULL));
+	wait_joined(TREES, CLIENTS);
+	fake_release(fake, &child[0]);
+	for (int i = 0; i < CLIENTS; i++)
+		pthread_join(client[i], NULL);
+	quiet();
+	ck_assert_uint_eq(fake_fetches(fake, &child[0]), 2);
+}
+END_TEST
+
+START_TEST(source_that_is_down)
+{
+	struct fs_stats s;
+
+	family();
+	start();
+	CLEANUP_NODE struct node n = at("a");
+	struct asker a = asker_new();
+	unsigned count;
+
+	ck_assert_int_eq(try_list(&a, &n, false, &count), 0);
+	quiet();
+	node_clear(&n);
+	fake_down(fake, -EHOSTUNREACH);
+	n = at("a/d000");
+	ck_assert_int_eq(try_list(&a, &n, false, &count), 0);
+	s = quiet();
+	ck_assert_uint_eq(s.kind[TREES].failed, 1);
+	fake_down(fake, 0);
+	list("a/d000/d000");
+}
+END_TEST
+
+/* ---- bounds ---- */
+
+START_TEST(full_queue_drops)
+{
+	enum { MANY = QUEUE + 44 };
+	struct oid *many = calloc(MANY, sizeof *many), held, *leaf;
+	struct fs_stats s;
+
+	leaf = calloc(MANY, sizeof *leaf);
+	for (unsigned i = 0; i < MANY; i++) {
+		leaf[i] = directory(0, NULL, 1, 10, NULL);
+		many[i] = directory(1, &leaf[i], 0, 0, NULL);
+	}
+	held = directory(0, NULL, 2, 10, NULL);
+	many[0] = directory(1, &held, 0, 0, NULL);
+	show(directory(MANY, many, 0, 0, NULL));
+	fake_hold(fake, &held);
+	jobs = 1;
+	start();
+	list("a/d000");
+	fake_wait_held(fake, 1);
+	for (unsigned i = 1; i < MANY; i++) {
+		CLEANUP_FREE char *path = NULL;
+
+		ck_assert_int_gt(asprintf(&path, "a/d%03u", i), 0);
+		ck_assert_uint_eq(list(path), 1);
+	}
+	fs_stats(fs, &s);
+	ck_assert_uint_eq(s.queued, QUEUE);
+	ck_assert_uint_eq(s.dropped, MANY - 1 - QUEUE);
+	fake_release(fake, &held);
+	quiet();
+	ck_assert_uint_eq(fetched(MANY, leaf), QUEUE);
+	free(many);
+	free(leaf);
+}
+END_TEST
+
+static atomic_bool freed;
+
+static void *free_it(void *arg)
+{
+	(void)arg;
+	fs_free(fs);
+	atomic_store(&freed, true);
+	return NULL;
+}
+
+START_TEST(stops_without_what_is_queued)
+{
+	enum { MANY = 1000 };
+	struct oid *many = calloc(MANY, sizeof *many);
+	pthread_t t;
+
+	for (unsigned i = 0; i < MANY; i++)
+		many[i] = directory(0, NULL, 1, 10, NULL);
+	show(directory(MANY, many, 0, 0, NULL));
+	for (unsigned i = 0; i < MANY; i++)
+		fake_hold(fake, &many[i]);
+	jobs = 1;
+	start();
+	list("a");
+	fake_wait_held(fake, 1);
+	atomic_store(&freed, false);
+	must(!pthread_create(&t, NULL, free_it, NULL));
+	/* One at a time, as they come to be waited for, until no more do. */
+	for (unsigned i = 0; !atomic_load(&freed);) {
+		if (i < MANY && fake_fetches(fake, &many[i]))
+			fake_release(fake, &many[i++]);
+		pause_();
+	}
+	pthread_join(t, NULL);
+	fs = NULL;
+	ck_assert_uint_lt(fetched(MANY, many), MANY);
+	free(many);
+}
+END_TEST
+
+/* Each directory lists many that nobody wants, in hardly any memory. */
+START_TEST(useless_prefetch_pauses)
+{
+	enum { PARENTS = 60, EACH = 20 };
+	struct oid parent[PARENTS], one[EACH];
+	struct fs_stats s;
+	uint64_t throttled;
+
+	for (unsigned i = 0; i < PARENTS; i++) {
+		for (unsigned j = 0; j < EACH; j++)
+			one[j] = directory(0, NULL, 30, 0, NULL);
+		parent[i] = directory(EACH, one, 0, 0, NULL);
+	}
+	show(directory(PARENTS, parent, 0, 0, NULL));
+	memory = 256 << 10;
+	start();
+	for (unsigned i = 0; i < PARENTS; i++) {
+		CLEANUP_FREE char *path = NULL;
+
+		ck_assert_int_gt(asprintf(&path, "a/d%03u", i), 0);
+		ck_assert_uint_eq(list(path), EACH);
+		s = quiet();
+		/* Unwanted, it has an eighth of the memory. */
+		must(s.kind[TREES].waiting_bytes + s.kind[SIZES].waiting_bytes
+		     <= memory / 8);
+	}
+	ck_assert_uint_gt(s.throttled, 0);
+	ck_assert_uint_gt(s.kind[TREES].wasted, 0);
+	ck_assert_uint_lt(s.kind[TREES].ahead, PARENTS * EACH / 2);
+	ck_assert_uint_eq(s.kind[TREES].ahead, s.kind[TREES].used +
+			  s.kind[TREES].wasted + s.kind[TREES].waiting);
+	/* After a while it is tried again. */
+	throttled = s.throttled;
+	clock_advance(WINDOW_MS);
+	list("a/d000/d000");
+	list("a");
+	s = quiet();
+	ck_assert_uint_ge(s.throttled, throttled);
+	list("a/d000");
+	ck_assert_uint_eq(quiet().throttled, s.throttled);
+}
+END_TEST
+
+/* ---- reading file after file ---- */
+
+enum { FILES = 60 };
+static struct oid in[FILES];
+
+START_TEST(few_reads_lead_to_nothing)
+{
+	show(directory(0, NULL, FILES, 100, in));
+	start();
+	read_files("a", 0, READS - 1);
+	ck_assert_uint_eq(quiet().jobs, 0);
+	ck_assert_uint_eq(fetched(FILES, in), READS - 1);
+}
+END_TEST
+
+START_TEST(the_rest_of_the_directory_is_fetched_ahead)
+{
+	struct fs_stats s;
+
+	show(directory(0, NULL, FILES, 100, in));
+	start();
+	read_files("a", 0, READS);
+	ck_assert_uint_eq(fetched(READS + CHUNK, in), READS + CHUNK);
+	ck_assert_uint_eq(fetched(FILES, in), READS + CHUNK);
+	/* The reader gets there, and the next chunk is twice as long. */
+	read_files("a", READS, READS + 1);
+	ck_assert_uint_eq(fetched(FILES, in), READS + 3 * CHUNK);
+	read_files("a", READS + 1, FILES);
+	s = quiet();
+	ck_assert_uint_eq(fetched(FILES, in), FILES);
+	ck_assert_uint_eq(s.kind[BLOBS].misses, READS);
+	ck_assert_uint_eq(s.kind[BLOBS].ahead, FILES - READS);
+	ck_assert_uint_eq(s.kind[BLOBS].used, FILES - READS);
+	ck_assert_uint_eq(s.kind[BLOBS].wasted, 0);
+	ck_assert_uint_eq(s.kind[BLOBS].waiting, 0);
+	ck_assert_uint_eq(s.kind[BLOBS].waiting_bytes, 0);
+}
+END_TEST
+
+START_TEST(no_more_bytes_than_a_share_of_the_memory)
+{
+	struct fs_stats s;
+
+	memory = 4 << 20;               /* a chunk is 64 KiB */
+	show(directory(0, NULL, FILES, 15 << 10, in));
+	start();
+	read_files("a", 0, READS);
+	ck_assert_uint_eq(fetched(FILES, in), READS + 4);
+	for (unsigned i = READS; i < FILES; i++) {
+		read_files("a", i, i + 1);
+		s = quiet();
+		must(s.kind[BLOBS].waiting_bytes <= 2 * (64 << 10) + 1024);
+	}
+	ck_assert_uint_eq(s.kind[BLOBS].wasted, 0);
+	ck_assert_uint_eq(fetched(FILES, in), FILES);
+}
+END_TEST
+
+START_TEST(a_large_file_is_left_to_who_wants_it)
+{
+	memory = 4 << 20;
+	show(directory(0, NULL, FILES, 100 << 10, in));
+	start();
+	read_files("a", 0, READS + 2);
+	ck_assert_uint_eq(fetched(FILES, in), READS + 2);
+}
+END_TEST
+
+/* Read again, when all of it has been evicted. */
+START_TEST(reading_that_begins_again)
+{
+	struct oid other[FILES], d[2];
+	struct fs_stats s;
+	uint64_t misses;
+
+	memory = 1 << 20;               /* a chunk is 16 KiB */
+	d[0] = directory(0, NULL, FILES, 2 << 10, in);
+	d[1] = directory(0, NULL, FILES, 15 << 10, other);
+	show(directory(2, d, 0, 0, NULL));
+	start();
+	read_files("a/d000", 0, FILES);
+	read_files("a/d001", 0, FILES);
+	read_files("a/d001", 0, FILES);
+	s = quiet();
+	misses = s.kind[BLOBS].misses;
+	read_files("a/d000", 0, FILES);
+	s = quiet();
+	ck_assert_uint_ge(s.kind[BLOBS].misses, misses + READS);
+	ck_assert_uint_le(s.kind[BLOBS].misses, misses + FILES / 3);
+}
+END_TEST
+
+/* ---- directory after directory ---- */
+
+START_TEST(when_siblings_are_read_the_next_ones_are)
+{
+	struct oid leaf[2][10], b[4][10], d[4], below[2];
+	struct fs_stats s;
+	uint64_t misses;
+
+	below[0] = directory(0, NULL, 10, 100, leaf[0]);
+	below[1] = directory(0, NULL, 10, 100, leaf[1]);
+	for (int i = 0; i < 4; i++)
+		d[i] = directory(i == 2 ? 2 : 0, below, 10, 100, b[i]);
+	show(directory(4, d, 1, 10, NULL));
+	start();
+	list("a");
+	list("a/d000");
+	read_files("a/d000", 0, 10);
+	list("a/d001");
+	quiet();
+	ck_assert_uint_eq(fetched(10, b[1]), 0);        /* one is no habit */
+	read_files("a/d001", 0, 10);
+	misses = quiet().kind[BLOBS].misses;
+	ck_assert_uint_eq(misses, 2 * READS);
+
+	list("a/d002");
+	quiet();
+	ck_assert_uint_eq(fetched(10, b[2]), CHUNK);
+	ck_assert_uint_eq(fetched(10, leaf[0]), 0);
+	read_files("a/d002", 0, 10);
+	list("a/d002/d001");
+	quiet();
+	ck_assert_uint_eq(fetched(10, leaf[1]), CHUNK);
+	read_files("a/d002/d001", 0, 10);
+	s = quiet();
+	ck_assert_uint_eq(s.kind[BLOBS].misses, misses);
+	ck_assert_uint_eq(s.kind[BLOBS].waiting, 0);
+	ck_assert_uint_eq(fetched(10, b[3]), 0);        /* not listed yet */
+}
+END_TEST
+
+/* ---- far sources ---- */
+
+START_TEST(many_in_one_round_trip)
+{
+	unsigned had;
+
+	family();
+	fake_far(fake);
+	start();
+	CLEANUP_NODE struct node n = at("a");
+	struct asker a = asker_new();
+	unsigned count;
+
+	had = fake_jobs(fake);
+	ck_assert_int_eq(try_list(&a, &n, false, &count), 0);
+	quiet();
+	ck_assert_uint_eq(fetched(DIRS, child), DIRS);
+	/* The tree itself, if LOOKUP has not had it; and all the others. */
+	ck_assert_uint_le(fake_jobs(fake), had + 2);
+}
+END_TEST
+
+START_TEST(one_of_many_may_fail)
+{
+	struct fs_stats s;
+
+	family();
+	fake_far(fake);
+	fake_fail(fake, &child[3], -EIO, 1);
+	start();
+	list("a");
+	s = quiet();
+	ck_assert_uint_eq(s.kind[TREES].failed, 1);
+	ck_assert_uint_eq(s.kind[TREES].waiting, DIRS - 1);
+	list("a/d003");
+	ck_assert_uint_eq(fake_fetches(fake, &child[3]), 2);
+}
+END_TEST
+
+/* ---- everything at once ---- */
+
+enum { STRESS = 4, ROUNDS = 150 };
+
+static void *stress(void *arg)
+{
+	struct asker a = asker_new();
+	unsigned seed = *(unsigned *)arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		CLEANUP_NODE struct node n = { 0 };
+		unsigned at_ = (unsigned)rand_r(&seed), count;
+		char path[32];
+		int r;
+
+		sprintf(path, "a/d%03u/d%03u", at_ % 6, at_ / 6 % 6);
+		r = try_walk(&a, path, &n);
+		if (!r)
+			r = try_list(&a, &n, at_ & 1, &count);
+		for (unsigned j = 0; !r && j < 12; j++) {
+			CLEANUP_NODE struct node f = { 0 };
+
+			sprintf(path, "f%03u", j);
+			r = ASK(&a, fs_lookup(&n, path, 4, &a.w, &f));
+			if (!r)
+				r = try_read(&a, &f);
+		}
+		must(!r || r == -EIO || r == -ENOENT || r == -ESTALE);
+		if (at_ % 7 == 0)
+			fake_fail_nth(fake, 1 + at_ % 3, -EIO);
+		if (at_ % 31 == 0)
+			clock_advance(600);
+	}
+	return NULL;
+}
+
+START_TEST(clients_failures_moves_and_hardly_any_memory)
+{
+	struct oid low[6], high[2][6];
+	pthread_t t[STRESS];
+	unsigned seed[STRESS];
+	struct fs_stats s;
+
+	for (int v = 0; v < 2; v++) {
+		for (unsigned i = 0; i < 6; i++) {
+			for (unsigned j = 0; j < 6; j++)
+				low[j] = directory(0, NULL, 12, 700, NULL);
+			high[v][i] = directory(6, low, 2, 700, NULL);
+		}
+	}
+	struct oid root[2] = {
+		directory(6, high[0], 1, 10, NULL),
+		directory(6, high[1], 1, 10, NULL),
+	};
+
+	show(root[0]);
+	memory = 192 << 10;
+	start();
+	for (unsigned i = 0; i < STRESS; i++) {
+		seed[i] = i + 1;
+		must(!pthread_create(&t[i], NULL, stress, &seed[i]));
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		show(root[i % 2]);
+		clock_advance(1000);
+		fs_stats(fs, &s);
+		pause_();
+	}
+	for (unsigned i = 0; i < STRESS; i++)
+		pthread_join(t[i], NULL);
+	fake_fail_nth(fake, 0, 0);
+	s = quiet();
+	ck_assert_uint_gt(s.jobs, 0);
+	ck_assert_uint_gt(s.kind[BLOBS].evicted, 0);
+	/* What was held to the last is over the budget until something else
+	 * comes. */
+	ck_assert_uint_le(s.bytes, memory + (32 << 10));
+	for (int k = 0; k < FS_KINDS; k++)
+		ck_assert_uint_ge(s.kind[k].ahead, s.kind[k].used +
+				  s.kind[k].wasted + s.kind[k].waiting);
+	/* And nothing of it lasts. */
+	clock_advance(WINDOW_MS);
+	list("a/d003/d002");
+	read_files("a/d003/d002", 0, 12);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("prefetch");
+	TCase *c = tcase_create("prefetch");
+
+	tcase_set_timeout(c, 60);
+	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, listing_warms_the_child_directories);
+	tcase_add_test(c, listing_again_asks_for_nothing);
+	tcase_add_test(c, one_level_and_no_further);
+	tcase_add_test(c, only_a_listing_does_it);
+	tcase_add_test(c, sizes_of_near_trees_come_along);
+	tcase_add_loop_test(c, so_many_at_a_time, 1, 11);
+	tcase_add_test(c, none_when_off);
+	tcase_add_test(c, clients_join_what_is_under_way);
+	tcase_add_test(c, clients_are_not_kept_waiting);
+	tcase_add_test(c, failures_are_silent);
+	tcase_add_test(c, who_has_joined_a_failure_asks_again_once_for_all);
+	tcase_add_test(c, source_that_is_down);
+	tcase_add_test(c, full_queue_drops);
+	tcase_add_test(c, stops_without_what_is_queued);
+	tcase_add_test(c, useless_prefetch_pauses);
+	tcase_add_test(c, few_reads_lead_to_nothing);
+	tcase_add_test(c, the_rest_of_the_directory_is_fetched_ahead);
+	tcase_add_test(c, no_more_bytes_than_a_share_of_the_memory);
+	tcase_add_test(c, a_large_file_is_left_to_who_wants_it);
+	tcase_add_test(c, reading_that_begins_again);
+	tcase_add_test(c, when_siblings_are_read_the_next_ones_are);
+	tcase_add_test(c, many_in_one_round_trip);
+	tcase_add_test(c, one_of_many_may_fail);
+	tcase_add_test(c, clients_failures_moves_and_hardly_any_memory);
+	suite_add_tcase(s, c);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
