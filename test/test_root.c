@@ -143,7 +143,9 @@ static struct history *show_at(const char *name, const char *ref, unsigned n,
 
 static void show(const char *name, const char *ref, unsigned n)
 {
-	CLEANUP_HISTORY struct history *h = show_at(name, ref, n, T0 + n);
+	struct history *h = show_at(name, ref, n, T0 + n);
+
+	value_unref(&h->v);
 }
 
 static struct history *known(const char *name, const char *ref)
@@ -396,8 +398,8 @@ START_TEST(pinned_names_have_the_commits_time)
 	static const char *const pin[] = {
 		"0123456789abcdef0123456789abcdef01234567",
 		"0123456789ABCDEF0123456789abcdef01234567",
-		"0123456789abcdef0123456789abcdef"
-		"0123456789abcdef0123456789abcdef",
+		("0123456789abcdef0123456789abcdef"
+		 "0123456789abcdef0123456789abcdef"),
 	};
 	static const char *const loose[] = {
 		"0123456789abcdef0123456789abcdef0123456",
