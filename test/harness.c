@@ -278,6 +278,7 @@ static void start(struct harness *h)
 		.memory = h->memory ? h->memory : MEMORY,
 		.threads = h->threads,
 		.ref_ttl = h->ref_ttl,
+		.prefetch = h->prefetch,
 	};
 	const struct server_options so = {
 		.listen = listen,

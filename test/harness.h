@@ -78,6 +78,7 @@ struct harness {
 	uint32_t ref_ttl;
 	size_t memory;
 	unsigned loops, threads;
+	unsigned prefetch;      /* 0: none */
 
 	/* Set by it. */
 	char *dir;              /* state and cache are below */

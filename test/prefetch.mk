@@ -6,3 +6,9 @@ test_test_prefetch_SOURCES = test/test_prefetch.c test/fake.c test/fake.h \
 test_test_prefetch_CFLAGS = $(cache_test_cflags)
 test_test_prefetch_LDADD = $(cache_test_libs)
 endif
+if HAVE_LIBNFS
+check_PROGRAMS += test/it_prefetch
+test_it_prefetch_SOURCES = test/it_prefetch.c
+test_it_prefetch_CFLAGS = $(it_cflags)
+test_it_prefetch_LDADD = $(it_libs)
+endif

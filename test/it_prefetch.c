@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* Prefetch as NFS clients cause and notice it, and what the server tells of
+ * itself. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "cache/fs.h"
+#include "common/cleanup.h"
+#include "nfsd/server.h"
+#include "test/call.h"
+#include "test/fake.h"
+#include "test/harness.h"
+
+enum {
+	DIRS = 12, FILES = 40, JOBS = 8,
+	TREES = 1, BLOBS = 2,   /* as in flight.h */
+	PATIENCE = 20000,
+};
+
+static struct harness h;
+static struct source source = { .name = "src" };
+static struct fake *f;
+static struct raw conn;
+static struct fh top, root;
+static struct oid child[DIRS], leaf, file[FILES];
+
+static void fill(void)
+{
+	struct fake_entry in[FILES], all[DIRS];
+	char name[FILES][8], dir[DIRS][8];
+
+	f = source.fake = fake_new();
+	leaf = fake_tree(f, 1, &(struct fake_entry){ "100644", "x",
+						     fake_blob(f, "leaf") });
+	for (unsigned i = 0; i < FILES; i++) {
+		char text[32];
+
+		sprintf(name[i], "f%02u", i);
+		sprintf(text, "file %u\n", i);
+		file[i] = fake_blob(f, text);
+		in[i] = (struct fake_entry){ "100644", name[i], file[i] };
+	}
+	for (unsigned i = 0; i < DIRS; i++) {
+		char text[32];
+
+		sprintf(dir[i], "d%02u", i);
+		sprintf(text, "of directory %u\n", i);
+		const struct fake_entry two[] = {
+			{ "40000", "below", leaf },
+			{ "100644", "own", fake_blob(f, text) },
+		};
+		child[i] = i ? fake_tree(f, 2, two) : fake_tree(f, FILES, in);
+		all[i] = (struct fake_entry){ "40000", dir[i], child[i] };
+	}
+	struct oid tree = fake_tree(f, DIRS, all);
+
+	fake_ref(f, NULL, &tree);
+}
+
+static void setup(void)
+{
+	fill();
+	h = (struct harness){ .source = &source, .nsource = 1,
+			      .jukebox_ms = 60000, .prefetch = JOBS,
+			      .ref_ttl = 3600000 };
+	harness_start(&h);
+	raw_open(&conn, h.port);
+	ck_assert_uint_eq(call_mnt(&conn, "/", &top), N3_OK);
+	ck_assert_uint_eq(call_find(&conn, &top, "src", &root, NULL), N3_OK);
+}
+
+static void teardown(void)
+{
+	raw_close(&conn);
+	harness_stop(&h);
+	fake_free(f);
+}
+
+/* Only to be gentle while waiting for what must come. */
+static void pause_(void)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	nanosleep(&moment, NULL);
+}
+
+static struct fs_stats quiet(void)
+{
+	struct fs_stats s;
+
+	for (int i = 0; i < PATIENCE; i++) {
+		fs_stats(h.fs, &s);
+		if (!s.queued && !s.running)
+			break;
+		pause_();
+	}
+	ck_assert_uint_eq(s.queued + s.running, 0);
+	return s;
+}
+
+static void list(const struct fh *dir, bool plus, size_t n)
+{
+	CLEANUP_PAGE struct page page = { 0 };
+
+	ck_assert_uint_eq(plus ?
+		call_readdirplus(&conn, dir, 0, 0, 8192, 32768, &page) :
+		call_readdir(&conn, dir, 0, 0, 32768, &page), N3_OK);
+	ck_assert_uint_eq(page.n, n + 2);
+	ck_assert(page.eof);
+}
+
+/* By READDIR and by READDIRPLUS. */
+START_TEST(a_listing_warms_what_is_below)
+{
+	list(&root, _i, DIRS);
+	quiet();
+	ck_assert_uint_eq(fake_fetches(f, &leaf), 0);
+	fake_down(f, -EHOSTUNREACH);
+	for (unsigned i = 0; i < DIRS; i++) {
+		struct fattr attr;
+		struct fh dir, own;
+		char name[8];
+
+		sprintf(name, "d%02u", i);
+		ck_assert_uint_eq(fake_fetches(f, &child[i]), 1);
+		ck_assert_uint_eq(call_find(&conn, &root, name, &dir, NULL),
+				  N3_OK);
+		list(&dir, true, i ? 2 : FILES);
+		/* Sizes, too. */
+		ck_assert_uint_eq(call_find(&conn, &dir, i ? "own" : "f00",
+					    &own, &attr), N3_OK);
+		ck_assert(attr.sent);
+	}
+	fake_down(f, 0);
+}
+END_TEST
+
+START_TEST(a_reader_is_overtaken)
+{
+	struct fs_stats s;
+	struct fh dir, fh;
+	char name[8];
+
+	ck_assert_uint_eq(call_find(&conn, &root, "d00", &dir, NULL), N3_OK);
+	for (unsigned i = 0; i < FILES; i++) {
+		CLEANUP_WIRE struct wire data = { 0 };
+		char text[32];
+
+		sprintf(name, "f%02u", i);
+		sprintf(text, "file %u\n", i);
+		ck_assert_uint_eq(call_find(&conn, &dir, name, &fh, NULL),
+				  N3_OK);
+		ck_assert_uint_eq(call_read_all(&conn, &fh, 4096, &data),
+				  N3_OK);
+		ck_assert_uint_eq(data.len, strlen(text));
+		ck_assert_mem_eq(data.p, text, data.len);
+		quiet();
+		/* The fifth to the last have come before. */
+		if (i == 3)
+			ck_assert_uint_eq(fake_fetches(f, &file[4]), 1);
+	}
+	s = quiet();
+	ck_assert_uint_eq(s.kind[BLOBS].misses, 4);
+	ck_assert_uint_eq(s.kind[BLOBS].used, FILES - 4);
+	for (unsigned i = 0; i < FILES; i++)
+		ck_assert_uint_eq(fake_fetches(f, &file[i]), 1);
+}
+END_TEST
+
+/* Everything that is fetched ahead hangs. */
+START_TEST(clients_do_not_notice)
+{
+	struct fs_stats s;
+	struct fattr attr;
+	struct fh dir;
+
+	for (unsigned i = 0; i < JOBS; i++)
+		fake_hold(f, &child[i]);
+	list(&root, true, DIRS);
+	fake_wait_held(f, JOBS);
+	ck_assert_uint_eq(call_getattr(&conn, &root, &attr), N3_OK);
+	list(&root, true, DIRS);
+	list(&root, false, DIRS);
+	for (unsigned i = JOBS; i < DIRS; i++) {
+		char name[8];
+
+		sprintf(name, "d%02u", i);
+		ck_assert_uint_eq(call_find(&conn, &root, name, &dir, NULL),
+				  N3_OK);
+		list(&dir, true, 2);
+	}
+	for (unsigned i = 0; i < JOBS; i++)
+		fake_release(f, &child[i]);
+	s = quiet();
+	ck_assert_uint_eq(s.kind[TREES].failed, 0);
+	for (unsigned i = 0; i < DIRS; i++)
+		ck_assert_uint_eq(fake_fetches(f, &child[i]), 1);
+}
+END_TEST
+
+/* ---- what the server tells ---- */
+
+static void ask_for_listing(struct raw *r, const struct fh *fh, uint32_t xid)
+{
+	CLEANUP_WIRE struct wire call = { 0 };
+
+	raw_head(&call, xid, RAW_NFS, 3, CALL_READDIR);
+	call_put_fh(&call, fh);
+	wire_put64(&call, 0);
+	wire_put64(&call, 0);
+	wire_put32(&call, 4096);
+	raw_record(r, &call);
+}
+
+static size_t parked(struct server_call **ret)
+{
+	size_t n = 0;
+
+	ck_assert_int_eq(server_parked(h.server, ret, &n), 0);
+	return n;
+}
+
+static void wait_parked(size_t n)
+{
+	for (int i = 0; i < PATIENCE; i++) {
+		CLEANUP_FREE struct server_call *call = NULL;
+
+		if (parked(&call) == n)
+			return;
+		pause_();
+	}
+	ck_abort_msg("not that many are parked");
+}
+
+START_TEST(parked_calls_are_told_of_oldest_first)
+{
+	enum { CALLS = 6 };
+	CLEANUP_FREE struct server_call *call = NULL, *none = NULL;
+	struct fh dir[CALLS];
+	struct raw r[CALLS];
+
+	ck_assert_uint_eq(parked(&none), 0);
+	for (unsigned i = 0; i < CALLS; i++) {
+		char name[8];
+
+		sprintf(name, "d%02u", i);
+		ck_assert_uint_eq(call_find(&conn, &root, name, &dir[i],
+					    NULL), N3_OK);
+		fake_hold(f, &child[i]);
+	}
+	for (unsigned i = 0; i < CALLS; i++) {
+		raw_open(&r[i], h.port);
+		ask_for_listing(&r[i], &dir[i], 1000 + i);
+		wait_parked(i + 1);
+		pause_();       /* so that ages, in ms, differ */
+		pause_();
+	}
+	ck_assert_uint_eq(parked(&call), CALLS);
+	for (unsigned i = 0; i < CALLS; i++) {
+		struct sockaddr_in own;
+		socklen_t len = sizeof own;
+		char address[32];
+
+		ck_assert_int_eq(getsockname(r[i].fd, (struct sockaddr *)&own,
+					     &len), 0);
+		sprintf(address, "127.0.0.1:%u", ntohs(own.sin_port));
+		ck_assert_str_eq(call[i].proc, "READDIR");
+		ck_assert_uint_eq(call[i].xid, 1000 + i);
+		ck_assert_str_eq(call[i].client, address);
+		if (i)
+			ck_assert_uint_le(call[i].age_ms, call[i - 1].age_ms);
+	}
+	for (unsigned i = 0; i < CALLS; i++)
+		fake_release(f, &child[i]);
+	wait_parked(0);
+	for (unsigned i = 0; i < CALLS; i++)
+		raw_close(&r[i]);
+}
+END_TEST
+
+static void tests(TCase *c)
+{
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_loop_test(c, a_listing_warms_what_is_below, 0, 2);
+	tcase_add_test(c, a_reader_is_overtaken);
+	tcase_add_test(c, clients_do_not_notice);
+	tcase_add_test(c, parked_calls_are_told_of_oldest_first);
+}
+
+int main(void)
+{
+	return harness_main("prefetch", 60, tests, NULL);
+}
