@@ -848,6 +848,38 @@ START_TEST(levels_change_with_what_they_list)
 }
 END_TEST
 
+/* However many owners somebody makes up, there is an end, also in the
+ * journal, and what is there already goes on. */
+START_TEST(levels_are_bounded)
+{
+	struct oid commit = oid(1), tree = oid(1001);
+	CLEANUP_HISTORY struct history *h = NULL;
+	struct level *owner, *l;
+	struct source *source;
+	char path[32];
+	unsigned n = 0;
+	size_t lines;
+	int r;
+
+	open_hub();
+	ck_assert_int_eq(roots_add_level(rs, "hub/o", &owner), 0);
+	do {
+		snprintf(path, sizeof path, "hub/x%u", n++);
+		r = composite_make_level(composite, path, &l);
+	} while (!r && n < 1000000);
+	ck_assert_int_eq(r, -ENOSPC);
+	ck_assert_uint_gt(n, 60000);
+	lines = state_lines(state);
+	ck_assert_int_eq(roots_add_level(rs, "hub/y", &l), -ENOSPC);
+	ck_assert_int_eq(roots_add_level(rs, "hub/z", &l), -ENOSPC);
+	ck_assert_uint_eq(state_lines(state), lines);
+	ck_assert_int_eq(composite_make(composite, owner, "r", &source), 0);
+	ck_assert_int_eq(root_publish(rs, &source, NULL, &commit, &tree, T0,
+				      &h), 0);
+	ck_assert(lists(owner, "r"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("root");
@@ -880,6 +912,7 @@ int main(void)
 	tcase_add_test(c, top_time_survives_a_restart);
 	tcase_add_test(c, top_time_moves_with_the_list);
 	tcase_add_test(c, levels_change_with_what_they_list);
+	tcase_add_test(c, levels_are_bounded);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
