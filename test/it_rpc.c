@@ -554,21 +554,26 @@ START_TEST(many_calls_in_one_segment)
 }
 END_TEST
 
+static void read_records(struct wire *w, uint32_t first, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		CLEANUP_WIRE struct wire call = { 0 };
+
+		raw_head(&call, first + i, RAW_NFS, 3, CALL_READ);
+		call_put_fh(&call, &large);
+		wire_put64(&call, i);
+		wire_put32(&call, 100);
+		wire_put32(w, RAW_LAST | (uint32_t)call.len);
+		wire_put_bytes(w, call.p, call.len);
+	}
+}
+
 START_TEST(outstanding_calls_are_answered_by_xid)
 {
 	CLEANUP_WIRE struct wire calls = { 0 };
 
 	fake_hold(source.fake, &large_oid);
-	for (uint32_t i = 0; i < OUTSTANDING; i++) {
-		CLEANUP_WIRE struct wire call = { 0 };
-
-		raw_head(&call, 2000 + i, RAW_NFS, 3, CALL_READ);
-		call_put_fh(&call, &large);
-		wire_put64(&call, i);
-		wire_put32(&call, 100);
-		wire_put32(&calls, RAW_LAST | (uint32_t)call.len);
-		wire_put_bytes(&calls, call.p, call.len);
-	}
+	read_records(&calls, 2000, OUTSTANDING);
 	getattr_record(&calls, 1);
 	raw_send(&conn, calls.p, calls.len);
 	answered(1);    /* past all those that wait */
@@ -576,6 +581,22 @@ START_TEST(outstanding_calls_are_answered_by_xid)
 	fake_release(source.fake, &large_oid);
 	each_once(2000, OUTSTANDING);
 	ck_assert_uint_eq(fake_fetches(source.fake, &large_oid), 1);
+}
+END_TEST
+
+/* Then the server reads no more for a while, and goes on. */
+START_TEST(more_outstanding_calls_than_there_is_room_for)
+{
+	enum { MANY = 2000 };
+	CLEANUP_WIRE struct wire calls = { 0 };
+
+	fake_hold(source.fake, &large_oid);
+	read_records(&calls, 5000, MANY);
+	raw_send(&conn, calls.p, calls.len);
+	fake_wait_held(source.fake, 1);
+	fake_release(source.fake, &large_oid);
+	each_once(5000, MANY);
+	ck_assert_uint_eq(call_getattr(&conn, &root, NULL), N3_OK);
 }
 END_TEST
 
@@ -604,16 +625,18 @@ START_TEST(a_client_that_does_not_read)
 		wire_put32(&calls, RAW_LAST | (uint32_t)call.len);
 		wire_put_bytes(&calls, call.p, call.len);
 	}
-	for (size_t sent = 0; sent < 100; sent++) {
-		ssize_t n = send(deaf.fd, calls.p, calls.len,
+	/* Until no more has been taken while others were served. */
+	for (size_t sent = 0, idle = 0; sent < 64 * MEBI && idle < 50;) {
+		size_t at = sent % calls.len;
+		ssize_t n = send(deaf.fd, calls.p + at, calls.len - at,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (n < (ssize_t)calls.len)
-			break;
-	}
-	for (int i = 0; i < 200; i++)
+		if (n > 0)
+			sent += (size_t)n;
+		idle = n > 0 ? 0 : idle + 1;
 		ck_assert_uint_eq(call_read(&conn, &large, 0, LARGE, &data,
 					    NULL, NULL), N3_OK);
+	}
 	ck_assert_uint_lt(harness_memory(), before + 64 * MEBI);
 }
 END_TEST
@@ -746,6 +769,7 @@ static void add(TCase *c)
 	tcase_add_test(c, half_a_record_harms_nobody);
 	tcase_add_test(c, many_calls_in_one_segment);
 	tcase_add_test(c, outstanding_calls_are_answered_by_xid);
+	tcase_add_test(c, more_outstanding_calls_than_there_is_room_for);
 	tcase_add_test(c, a_client_that_does_not_read);
 	tcase_add_test(c, many_connections);
 	tcase_add_test(c, mount_any_directory);
