@@ -40,6 +40,21 @@ static bool percent_decode(char *s)
 	return true;
 }
 
+/* What libgit2 does not support, git may. */
+static int open_path(struct backend **ret, const char *path,
+		     char why[BACKEND_WHY])
+{
+	int r = backend_local.open(ret, path, NULL, why);
+	CLEANUP_FREE char *absolute = NULL;
+	char other[BACKEND_WHY];
+
+	if (r != -ENOTSUP)
+		return r;
+	absolute = realpath(path, NULL);
+	return absolute && !backend_git.open(ret, absolute, NULL, other) ?
+		0 : r;
+}
+
 /* file:///path and file://localhost/path; 'rest' is what follows "//". */
 static int open_file_url(struct backend **ret, const char *rest,
 			 char why[BACKEND_WHY])
@@ -64,7 +79,7 @@ static int open_file_url(struct backend **ret, const char *rest,
 			 "hexadecimal digits: write %%25 for itself");
 		return -EINVAL;
 	}
-	return backend_local.open(ret, path, NULL, why);
+	return open_path(ret, path, why);
 }
 
 /* git's HOST:PATH, unless there is a file of that name. */
@@ -73,10 +88,15 @@ static bool is_remote_path(const char *url)
 	return url[strcspn(url, ":/")] == ':' && access(url, F_OK) != 0;
 }
 
-static bool is_http(const char *url, size_t scheme)
+static bool is_scheme(const char *url, size_t len)
 {
-	return (scheme == 5 && !memcmp(url, "https", 5)) ||
-	       (scheme == 4 && !memcmp(url, "http", 4));
+	static const char *const ours[] = { "https", "http", "ssh" };
+
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+		if (strlen(ours[i]) == len && !memcmp(url, ours[i], len))
+			return true;
+	}
+	return false;
 }
 
 int backend_open_with(struct backend **ret, const char *url,
@@ -89,14 +109,13 @@ int backend_open_with(struct backend **ret, const char *url,
 	if (scheme == 4 && !memcmp(url, "file", 4))
 		return open_file_url(ret, colon + 3, why);
 	if (!colon && !is_remote_path(url))
-		return backend_local.open(ret, url, NULL, why);
-	if (is_http(url, scheme))
+		return open_path(ret, url, why);
+	if (!colon || is_scheme(url, scheme))
 		return backend_git.open(ret, url, opt, why);
 	/* Not the URL itself: it may hold a password. */
-	snprintf(why, BACKEND_WHY, "%.*s repositories cannot be served, only "
-		 "those on this disk: clone it and name the clone",
-		 colon ? (int)(scheme < 32 ? scheme : 32) : 3,
-		 colon ? url : "ssh");
+	snprintf(why, BACKEND_WHY, "there are no %.*s repositories: name one "
+		 "by a path, https:// or ssh://",
+		 (int)(scheme < 32 ? scheme : 32), url);
 	return -EPROTONOSUPPORT;
 }
 

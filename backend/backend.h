@@ -116,7 +116,7 @@ struct backend {
 };
 
 /* Open whatever 'url' names: a path or file:// URL of a repository on this
- * disk, the http(s):// URL of one elsewhere.  -EPROTONOSUPPORT when no
+ * disk, the http(s)://, ssh:// or HOST:PATH of one elsewhere.  -EPROTONOSUPPORT when no
  * backend speaks its scheme. */
 int backend_open(struct backend **ret, const char *url,
 		 char why[BACKEND_WHY]);

@@ -690,6 +690,109 @@ START_TEST(circuits)
 }
 END_TEST
 
+/* ---- through pipes ---- */
+
+static struct backend *open_url(const char *url)
+{
+	char why[BACKEND_WHY] = "";
+	struct backend *b;
+
+	ck_assert_msg(backend_open(&b, url, why) == 0, "%s: %s", url, why);
+	return b;
+}
+
+/* Several commands, one after the other and at a time. */
+static void reads_all(struct backend *b, const char *repo)
+{
+	enum { N = 40 };
+	struct oid oid, expected = id_of(repo, "main"), all[N];
+	struct run *r[N];
+	size_t n;
+
+	ck_assert_int_eq(resolve(b, "v1", &oid), 0);
+	ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+	ck_assert(oid_eq(&oid, &expected));
+	ck_assert_int_eq(fetch_one(b, &oid, OBJ_COMMIT, REACH_NEAR), 0);
+	n = ids_below(repo, "main", "blob", all, N);
+	for (size_t i = 0; i < n; i++) {
+		r[i] = run_new(b, 1);
+		r[i]->want[0] = all[i];
+		run_fetch(r[i], OBJ_BLOB, i % 2 ? REACH_NEAR : REACH_ALL,
+			  PATIENCE);
+	}
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_int_eq(run_wait(r[i]), 0);
+		ck_assert(r[i]->came[0]);
+		run_free(r[i]);
+	}
+	ck_assert_int_eq(resolve(b, "nosuch", &oid), -ENOENT);
+	oid.id[3] ^= 1;
+	ck_assert_int_eq(fetch_one(b, &oid, OBJ_COMMIT, REACH_NEAR), -ENOENT);
+}
+
+/* An ssh that runs the command here, and notes how it was called. */
+static void make_ssh(void)
+{
+	char path[4096];
+
+	shell("mkdir -p bin && cat >bin/ssh <<'END'\n"
+	      "#!/bin/sh\n"
+	      "printf '%%s|' \"$@\" >>ssh.log; echo >>ssh.log\n"
+	      "for command; do :; done\n"
+	      "case $* in *down*) exit 255 ;; esac\n"
+	      "exec sh -c \"$command\"\n"
+	      "END\nchmod +x bin/ssh");
+	ck_assert_ptr_nonnull(getcwd(path, 1024));
+	strcat(path, "/bin:");
+	strncat(path, getenv("PATH"), 2048);
+	setenv("PATH", path, 1);
+}
+
+START_TEST(ssh)
+{
+	char here[1024], url[2048];
+	struct backend *b;
+	struct oid oid;
+
+	make_ssh();
+	ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+	snprintf(url, sizeof url, "ssh://me@host:2222%s/repos/r", here);
+	b = open_url(url);
+	reads_all(b, "r");
+	backend_close(b);
+	b = open_url("me@host:repos/sha256");
+	reads_all(b, "sha256");
+	backend_close(b);
+	shell("ln -s r \"repos/it's !\"");
+	b = open_url("host:repos/it's !");
+	reads_all(b, "r");
+	backend_close(b);
+	shell("grep -q 'BatchMode=yes|.*|-p|2222|me@host|git-upload-pack ./' "
+	      "ssh.log && grep -q '|me@host|git-upload-pack .repos/sha256' "
+	      "ssh.log");
+	/* One program serves one command after the other. */
+	shell("test $(wc -l <ssh.log) -lt 40");
+
+	b = open_url("host:repos/absent");
+	ck_assert_int_eq(resolve(b, NULL, &oid), -ENOENT);
+	backend_close(b);
+	b = open_url("down:repos/r");
+	ck_assert_int_eq(resolve(b, NULL, &oid), -EHOSTUNREACH);
+	backend_close(b);
+}
+END_TEST
+
+/* What libgit2 cannot read. */
+START_TEST(on_this_disk)
+{
+	struct backend *b = open_url("repos/sha256");
+
+	ck_assert_str_eq(b->ops->name, "git");
+	reads_all(b, "sha256");
+	backend_close(b);
+}
+END_TEST
+
 /* ---- redirects ---- */
 
 START_TEST(redirects)
@@ -915,6 +1018,8 @@ int main(void)
 	tcase_add_test(tc, hangs);
 	tcase_add_test(tc, nobody_there);
 	tcase_add_test(tc, circuits);
+	tcase_add_test(tc, ssh);
+	tcase_add_test(tc, on_this_disk);
 	tcase_add_test(tc, redirects);
 	tcase_add_test(tc, token_file);
 	tcase_add_test(tc, never_to_another_host);

@@ -1198,14 +1198,14 @@ START_TEST(refusals)
 	refused("r/sub", -EINVAL, output("echo $PWD/r").s);
 	refused("r/.git/objects", -EINVAL, output("echo $PWD/r").s);
 	refused("https://me:secret@host/x", -EINVAL, "token-file");
-	refused("ssh://host/x", -EPROTONOSUPPORT, "ssh");
-	refused("me@host:x/y", -EPROTONOSUPPORT, "ssh");
+	refused("ftp://host/x", -EPROTONOSUPPORT, "ftp");
+	refused("ssh://host", -EINVAL, "ssh://HOST/PATH");
+	refused("ssh://-oProxyCommand=x/y", -EINVAL, "ssh://HOST/PATH");
+	refused("-oProxyCommand=x:y", -EINVAL, "ssh://HOST/PATH");
 	refused("file://elsewhere/x", -EINVAL, "file:///PATH");
 	refused("file://localhostx/x", -EINVAL, "file:///PATH");
 	refused("file:///%0", -EINVAL, "%25");
 	refused("file:///%00", -EINVAL, "%25");
-	shell("git init -q --object-format=sha256 long");
-	refused("long", -ENOTSUP, "objectformat=sha256");
 	shell("git -C r config core.repositoryformatversion 1 && "
 	      "git -C r config extensions.fromthefuture true");
 	refused("r", -ENOTSUP, "fromthefuture=true");
@@ -1225,6 +1225,9 @@ START_TEST(secrets_are_not_repeated)
 			 -EINVAL);
 	ck_assert_ptr_null(strstr(why, "secret"));
 	ck_assert_int_eq(backend_open(&b, "ssh://me:secret@host/x", why),
+			 -EINVAL);
+	ck_assert_ptr_null(strstr(why, "secret"));
+	ck_assert_int_eq(backend_open(&b, "ftp://me:secret@host/x", why),
 			 -EPROTONOSUPPORT);
 	ck_assert_ptr_null(strstr(why, "secret"));
 }

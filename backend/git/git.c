@@ -23,6 +23,7 @@
 
 #include "backend/git/batch.h"
 #include "backend/git/origin.h"
+#include "backend/git/pipes.h"
 #include "backend/git/smart.h"
 #include "backend/git/wait.h"
 #include "common/cleanup.h"
@@ -350,6 +351,18 @@ static const char *temporary(void)
 	return dir && *dir ? dir : "/tmp";
 }
 
+/* http(s)://, ssh:// and HOST:PATH; a path is one on this disk. */
+static int open_transport(struct transport **ret, const char *url,
+			  const struct backend_options *opt,
+			  char why[BACKEND_WHY])
+{
+	if (!strncmp(url, "http", 4) && strstr(url, "://"))
+		return smart_open(ret, url, opt, why);
+	if (*url == '/')
+		return pipes_open_local(ret, url, why);
+	return pipes_open_ssh(ret, url, why);
+}
+
 static int git_open(struct backend **ret, const char *url,
 		    const struct backend_options *opt,
 		    char why[BACKEND_WHY])
@@ -361,7 +374,7 @@ static int git_open(struct backend **ret, const char *url,
 
 	if (!opt)
 		opt = &none;
-	r = smart_open(&t, url, opt, why);
+	r = open_transport(&t, url, opt, why);
 	if (r)
 		return r;
 	g = calloc(1, sizeof *g);

@@ -7,6 +7,7 @@ libbackend_a_SOURCES += \
 	backend/git/http.c backend/git/http.h \
 	backend/git/origin.c backend/git/origin.h \
 	backend/git/pack.c backend/git/pack.h \
+	backend/git/pipes.c backend/git/pipes.h \
 	backend/git/pkt.c backend/git/pkt.h \
 	backend/git/program.c backend/git/program.h \
 	backend/git/protocol.c backend/git/protocol.h \

@@ -211,6 +211,5 @@ int program_end(struct program *p, uint64_t deadline)
 	do
 		r = waitpid(p->pid, &status, 0);
 	while (r < 0 && errno == EINTR);
-	return r == p->pid && WIFEXITED(status) && !WEXITSTATUS(status) ?
-		0 : -EIO;
+	return r == p->pid && WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }

@@ -35,8 +35,8 @@ void program_close_input(struct program *);
 ssize_t program_read(struct program *, void *buf, size_t len,
 		     uint64_t deadline);
 
-/* Wait for its end, and see to it after 'deadline'.  0 when it was content,
- * else -EIO. */
+/* Wait for its end, and see to it after 'deadline'.  Its exit status, or
+ * -EIO when it was killed. */
 int program_end(struct program *, uint64_t deadline);
 
 #endif
