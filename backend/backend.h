@@ -103,7 +103,8 @@ struct backend_ops {
 	void (*resolve)(struct backend *, struct job *);
 	void (*fetch)(struct backend *, struct job *);
 	/* Learn the sizes of blobs without their contents; a size that is
-	 * not told is unknown.  NULL: the cache fetches the blobs. */
+	 * not told is unknown.  NULL, or -ENOTSUP: the cache fetches the
+	 * blobs. */
 	void (*stat)(struct backend *, struct job *);
 	/* Offered an object somebody else fetched.  NULL: not interested. */
 	void (*offer)(struct backend *, const struct oid *, enum obj,

@@ -465,6 +465,8 @@ static bool any_known(const struct sizes *s)
 	return false;
 }
 
+static void fetch_sizes(struct errand *);
+
 static void errand_done(struct job *job, int err)
 {
 	struct errand *e = container_of(job, struct errand, job);
@@ -476,6 +478,8 @@ static void errand_done(struct job *job, int err)
 	if (e->key.kind == KIND_ROOT) {
 		e->err = err;
 		pool_submit(e->f->pool, &e->work);
+	} else if (e->key.kind == KIND_SIZES && err == -ENOTSUP) {
+		fetch_sizes(e);
 	} else if (e->key.kind == KIND_SIZES) {
 		/* One size that cannot be learnt is no reason to withhold
 		 * the others. */
@@ -678,7 +682,16 @@ static void run_sizes(struct errand *e)
 	else if (b->ops->stat)
 		b->ops->stat(b, &e->job);
 	else
-		b->ops->fetch(b, &e->job);
+		fetch_sizes(e);
+}
+
+/* There is no other way to learn them. */
+static void fetch_sizes(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+
+	start_job(e, e->want, e->nwant, OBJ_BLOB);
+	b->ops->fetch(b, &e->job);
 }
 
 static void run_object(struct errand *e)

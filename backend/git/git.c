@@ -66,8 +66,9 @@ static struct git *to_git(struct backend *b)
 static bool alike(const struct asked *a, const struct asked *b)
 {
 	return a->verb == b->verb &&
-	       (a->verb != FETCH || (a->job->type == b->job->type &&
-				     a->job->reach == b->job->reach));
+	       (a->verb != FETCH ||
+		(a->job->type == b->job->type &&
+		 (a->job->type == OBJ_BLOB || a->job->reach == b->job->reach)));
 }
 
 static size_t weight(const struct asked *a)
