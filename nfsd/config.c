@@ -615,9 +615,9 @@ static int check_place(const struct reading *rd, const char *section,
 
 	if (!other)
 		return 0;
-	return fail(rd->why, -EBADMSG, "%s: %s.%s.url: \"%s\" is shown already; "
-		    "give one of them another name", rd->file, section, name,
-		    other);
+	return fail(rd->why, -EBADMSG, "%s: %s.%s.url: \"%s\" is shown "
+		    "already; give one of them another name", rd->file,
+		    section, name, other);
 }
 
 static int merge_source(struct reading *rd, struct config_source *s)
