@@ -47,8 +47,10 @@ enum { FS_WHY = 256, FS_NAME_MAX = 255, FS_STEPS_MAX = 36 };
 
 struct fs_options {
 	const char *state_dir;  /* made when missing; one server at a time */
-	const char *cache_dir;  /* made when missing */
+	const char *cache_dir;  /* made when missing; the same */
 	size_t memory;          /* bytes, for everything kept in memory */
+	uint64_t disk;          /* bytes, for objects from elsewhere; 0: none
+				 * are kept */
 	unsigned threads;       /* of the demand pool; 0: the default, 8 */
 	uint32_t ref_ttl;       /* ms a ref is believed; 0: the default */
 	unsigned prefetch;      /* jobs at a time ahead of anybody asking;
@@ -100,7 +102,17 @@ struct fs_count {
 	uint64_t used_bytes, wasted_bytes, waiting_bytes;
 };
 
+/* Of the objects on this disk that came from elsewhere. */
+struct fs_stored {
+	uint64_t hits, misses;
+	uint64_t kept;          /* written */
+	uint64_t failed;        /* could not be */
+	uint64_t bad;           /* not what was written: forgotten */
+	uint64_t bytes, budget;
+};
+
 struct fs_stats {
+	struct fs_stored stored;
 	struct fs_count kind[FS_KINDS];
 	uint64_t bytes, budget; /* of memory: in use now, at most */
 	uint64_t jobs;          /* prefetch: asked of the sources */

@@ -11,4 +11,5 @@ libcache_a_SOURCES = \
 	cache/readdir.c \
 	cache/root.c cache/root.h \
 	cache/state.c cache/state.h \
+	cache/store.c cache/store.h \
 	cache/where.c
