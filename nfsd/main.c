@@ -6,9 +6,6 @@
 #include <config.h>
 
 #include <errno.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -34,8 +31,6 @@ enum {
 	EXIT_USAGE = 2,
 	REF_MS = 5000,          /* to see whether a ref is there */
 	STOP_MS = 950,          /* then we are gone, whatever is under way */
-	MMAP_FROM = 16 << 10,   /* bytes */
-	ARENAS = 2,
 };
 
 _Static_assert((int)FS_WHY >= (int)BACKEND_WHY &&
@@ -276,17 +271,6 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 	return r;
 }
 
-/* What is freed shall go back to the system: large things at once, and no
- * thread shall keep its own heap of small ones.  Or the budget for memory
- * would be a fraction of what is in use. */
-static void tame_malloc(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
-	mallopt(M_ARENA_MAX, ARENAS);
-#endif
-}
-
 int main(int argc, char **argv)
 {
 	char why[CONFIG_WHY] = "";
@@ -297,7 +281,6 @@ int main(int argc, char **argv)
 	/* Before there are threads: these signals are for wait_for_end(). */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	tame_malloc();
 
 	r = config_load(&c, argc, argv, why);
 	if (r) {
