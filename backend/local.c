@@ -27,7 +27,7 @@
 #include "common/clock.h"
 
 enum {
-	IDLE_MAX = 64,          /* views kept open, while not in use */
+	IDLE_MAX = 8,           /* views kept open, while not in use */
 	VIEW_AGE = 30000,       /* ms: how long a deleted pack may be held */
 	WHOLE_MAX = 8 << 20,    /* bytes: larger blobs are read in chunks */
 	CHUNK = 64 << 10,       /* bytes */

@@ -17,7 +17,11 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 
-enum { READ_MAX = 1 << 30 };    /* bytes held in memory for one object */
+enum {
+	READ_MAX = 1 << 30,     /* bytes held in memory for one object */
+	WINDOW_SIZE = 1 << 20,  /* bytes mapped of a pack at a time ... */
+	WINDOWS_MAX = 16 << 20, /* ... and of all packs */
+};
 
 static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
 static unsigned library_users;
@@ -36,6 +40,10 @@ int view_library_get(void)
 	git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
 	/* Reading runs nothing, so it matters not whose repository it is. */
 	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+	/* What is mapped of packs counts as memory of ours, too. */
+	git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW_SIZE);
+	git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
+			 (size_t)WINDOWS_MAX);
 	/* Later versions look at them whenever they open a repository. */
 	format_extensions(names);
 	git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, names,

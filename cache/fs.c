@@ -3,6 +3,9 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 #include <errno.h>
+#ifdef HAVE_MALLOC_H
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,11 +53,23 @@ static int make_cache_dir(const char *path, char *why)
 	return -errno;
 }
 
+/* What is evicted shall go back to the system: file contents come and go
+ * in all sizes and on many threads, and would leave several times the
+ * budget in holes. */
+static void tune_malloc(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 32 << 10);
+#endif
+}
+
 int fs_new(struct fs **ret, const struct fs_options *opt, char why[FS_WHY])
 {
 	struct fs *fs = calloc(1, sizeof *fs);
 	int r = -ENOMEM;
 
+	tune_malloc();
 	snprintf(why, FS_WHY, "out of memory");
 	if (!fs)
 		return -ENOMEM;
