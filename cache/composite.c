@@ -28,6 +28,7 @@ enum {
 struct pattern {
 	char *url;
 	unsigned parts;         /* placeholders: levels and the repository */
+	uint32_t refresh;       /* of the sources that it makes */
 };
 
 struct level {
@@ -641,10 +642,27 @@ int composite_add_pattern(struct composite *c, const char *name,
 	if (!l->pattern)
 		return -ENOMEM;
 	l->owns_pattern = true;
-	*l->pattern = (struct pattern){ strdup(url), parts };
+	*l->pattern = (struct pattern){ strdup(url), parts, 0 };
 	if (!l->pattern->url)
 		return -ENOMEM;
 	mix(c, name, url);
+	return 0;
+}
+
+int composite_refresh(struct composite *c, const char *name, uint32_t ms)
+{
+	struct level *above;
+	const char *base;
+	LOCK_SCOPE(&c->lock);
+	int r = make_levels(c, name, true, &above, &base);
+	struct child *child = r ? NULL : find(c, above, base);
+
+	if (child && child->source)
+		child->source->refresh = ms;
+	else if (child && child->level->owns_pattern)
+		child->level->pattern->refresh = ms;
+	else
+		return r ? r : -ENOENT;
 	return 0;
 }
 
@@ -722,6 +740,7 @@ int composite_make(struct composite *c, struct level *l,
 	s = new_source(c, l, path, location, NULL);
 	if (!s)
 		return -ENOMEM;
+	s->refresh = l->pattern->refresh;
 	*ret = s;
 	return 0;
 }

@@ -51,6 +51,7 @@ struct source {
 	const char *base;       /* without: "linux" */
 	char *location;         /* absolute path or URL */
 	char *ref;              /* what NAME shows; NULL: the default branch */
+	uint32_t refresh;       /* ms a ref is believed; 0: as usual */
 	_Atomic(struct backend *) backend;      /* NULL: not opened yet */
 	bool seen;              /* the levels' times tell of it; composite's
 				 * lock */
@@ -74,6 +75,9 @@ int composite_add_pattern(struct composite *, const char *name,
  * on this disk and not there.  -EINVAL no placeholder, or too many; else
  * what backend_open() says. */
 int composite_check_pattern(const char *url, char why[BACKEND_WHY]);
+
+/* How long a ref of one that was added is believed, in ms.  -ENOENT. */
+int composite_refresh(struct composite *, const char *name, uint32_t ms);
 
 /* A number for what was configured: another one, another list. */
 uint64_t composite_hash(const struct composite *);

@@ -99,9 +99,15 @@ struct sizes {
 	uint64_t retry;         /* clock_ms() from which to ask for unknown
 				 * ones again */
 	uint32_t n;             /* entries part * SIZES_PART and following */
-	uint64_t size[];        /* bytes; SIZE_UNKNOWN */
+	uint64_t size[];        /* bytes; or one of these: */
 };
-#define SIZE_UNKNOWN UINT64_MAX
+#define SIZE_UNKNOWN UINT64_MAX                 /* asked for in vain */
+#define SIZE_UNASKED (UINT64_MAX - 1)
+
+static inline bool size_is_known(uint64_t size)
+{
+	return size < SIZE_UNASKED;
+}
 
 struct sizes *sizes_new(const struct tree *, uint32_t part);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,11 @@ enum {
 	TROUBLE_TTL = 500,      /* ms that any other failure is */
 	SPOOL_SHARE = 8,        /* blobs over memory / 8 go to a file, ... */
 	SPOOL_DISCOUNT = 32,    /* ... and count for a 32nd of their size */
+	FAR_TTL = 30000,        /* ms that a ref is believed, elsewhere */
+	JITTER = 10,            /* a 10th of it, more or less */
+	SIZES_FIRST = 64,       /* blobs fetched for their sizes, at first, */
+	SIZES_NEXT = 256,       /* and when it is known how large they are: */
+	SIZES_BYTES = 16 << 20, /* so many bytes, if all are alike */
 	COMMIT_MAX = 1 << 24,   /* bytes; trees may be larger */
 	TREE_MAX = 1 << 30,
 };
@@ -60,6 +66,7 @@ struct errand {
 	char *base;
 	bool made;              /* not attached yet: ours */
 	struct intake in;
+	bool stored;            /* what comes is out of the store */
 	bool landed;            /* the wanted object did come */
 	int err;                /* or why not */
 
@@ -79,6 +86,9 @@ struct errand {
 	/* KIND_SIZES */
 	struct tree *of;
 	struct sizes *sizes;
+	struct sizes *known;    /* from before, or NULL */
+	uint32_t asked;         /* the entry that somebody waits for */
+	bool told;              /* sizes, by the source */
 	uint32_t *entry;        /* of each in 'want' */
 
 	struct oid *want;
@@ -92,6 +102,8 @@ struct hint {
 	const char *base;               /* ... and by which name */
 	const char *ref;
 	struct tree *tree;
+	struct sizes *sizes;    /* of it, as far as they were known */
+	uint32_t index;         /* in it */
 	bool first;             /* set: of those who asked for it */
 };
 
@@ -215,6 +227,24 @@ static bool *flight_of(struct errand *e, const struct oid *oid, enum obj type)
 	return NULL;
 }
 
+/* Where what is far is kept; NULL: nowhere. */
+static struct store *store_of(const struct errand *e)
+{
+	return source_is_far(e->source) ? e->f->opt.store : NULL;
+}
+
+/* After landing: nobody waits for the disk. */
+static void keep(const struct errand *e, const void *data)
+{
+	struct store *s = store_of(e);
+	int r = s && !e->stored ? store_put(s, &e->in.oid, e->in.type, data,
+					    e->in.size) : 0;
+
+	if (r)
+		log_warning("cannot be kept on disk", "source=%s error=%s",
+			    e->source->name, strerror(-r));
+}
+
 /* Takes over 'v'. */
 static void land(struct errand *e, enum kind kind, struct value *v)
 {
@@ -252,7 +282,9 @@ static int land_blob(struct errand *e)
 		return -ENOMEM;
 	}
 	in->data = NULL;
-	land(e, KIND_BLOB, &b->v);
+	land(e, KIND_BLOB, value_ref(&b->v));
+	keep(e, b->data);
+	value_unref(&b->v);
 	return 0;
 }
 
@@ -273,7 +305,9 @@ static int land_tree(struct errand *e)
 	}
 	if (e->ahead && !e->of)
 		e->of = tree_ref(t);
-	land(e, KIND_TREE, &t->v);
+	land(e, KIND_TREE, value_ref(&t->v));
+	keep(e, t->raw);
+	tree_unref(t);
 	return 0;
 }
 
@@ -330,6 +364,8 @@ static int intake_end(struct job *job)
 			r = read_commit(e);
 			e->landed = !r;
 		}
+		if (!r)
+			keep(e, in->data);
 		break;
 	default:
 		break;
@@ -345,8 +381,10 @@ static void intake_size(struct job *job, size_t i, uint64_t size)
 {
 	struct errand *e = container_of(job, struct errand, job);
 
-	if (e->sizes && i < job->nwant)
-		e->sizes->size[e->entry[i]] = size;
+	if (!e->sizes || i >= job->nwant || !size_is_known(size))
+		return;
+	e->sizes->size[e->entry[i]] = size;
+	e->told = true;
 }
 
 static void intake_ref(struct job *job, const struct oid *commit)
@@ -390,6 +428,8 @@ static void errand_free(struct errand *e)
 	tree_unref(e->of);
 	if (e->sizes)
 		value_unref(&e->sizes->v);
+	if (e->known)
+		value_unref(&e->known->v);
 	free(e->want);
 	free(e->got);
 	free(e->entry);
@@ -460,9 +500,28 @@ static void fail(struct errand *e, int err)
 static bool any_known(const struct sizes *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->size[i] != SIZE_UNKNOWN)
+		if (size_is_known(s->size[i]))
 			return true;
 	return false;
+}
+
+/* One size that cannot be learnt is no reason to withhold the others. */
+static void land_sizes(struct errand *e)
+{
+	struct sizes *s = TAKE(e->sizes);
+	struct store *store = e->told ? store_of(e) : NULL;
+
+	s->retry = clock_ms() + TROUBLE_TTL;
+	flight_done(e->f->flights, &e->key, value_ref(&s->v), 0, 0);
+	for (size_t i = 0; store && i < e->nwant; i++)
+		if (size_is_known(s->size[e->entry[i]]))
+			store_put_size(store, &e->want[i],
+				       s->size[e->entry[i]]);
+	value_unref(&s->v);
+	if (e->ahead)
+		ahead_over(e);
+	else
+		errand_free(e);
 }
 
 static void fetch_sizes(struct errand *);
@@ -481,18 +540,10 @@ static void errand_done(struct job *job, int err)
 	} else if (e->key.kind == KIND_SIZES && err == -ENOTSUP) {
 		fetch_sizes(e);
 	} else if (e->key.kind == KIND_SIZES) {
-		/* One size that cannot be learnt is no reason to withhold
-		 * the others. */
-		if (err && err != -ENOENT && !any_known(e->sizes)) {
+		if (err && err != -ENOENT && !any_known(e->sizes))
 			fail(e, err);
-			return;
-		}
-		e->sizes->retry = clock_ms() + TROUBLE_TTL;
-		flight_done(e->f->flights, &e->key, &TAKE(e->sizes)->v, 0, 0);
-		if (e->ahead)
-			ahead_over(e);
 		else
-			errand_free(e);
+			land_sizes(e);
 	} else if (e->ahead) {
 		ahead_fail(e, err ? err : -ENOENT);
 	} else if (err && !e->landed) {
@@ -562,19 +613,54 @@ static void resolve(struct errand *e)
 	b->ops->resolve(b, &e->job);
 }
 
-static void fetch_commit(struct errand *e)
+/* Is it in the store?  Then it is handed on, as by a backend. */
+static bool from_store(struct errand *e, const struct oid *oid, enum obj type)
+{
+	struct store *s = store_of(e);
+	bool there;
+
+	e->stored = true;
+	there = s && store_fetch(s, oid, type, &e->job);
+	e->stored = false;
+	return there;
+}
+
+/* One object, from near or far. */
+static void fetch_one(struct errand *e, const struct oid *oid, enum obj type)
 {
 	struct backend *b = e->source->backend;
 
+	start_job(e, oid, 1, type);
+	if (from_store(e, oid, type)) {
+		errand_done(&e->job, 0);
+	} else {
+		start_job(e, oid, 1, type);
+		b->ops->fetch(b, &e->job);
+	}
+}
+
+static void fetch_commit(struct errand *e)
+{
 	e->step = COMMIT;
-	start_job(e, &e->commit, 1, OBJ_COMMIT);
-	b->ops->fetch(b, &e->job);
+	fetch_one(e, &e->commit, OBJ_COMMIT);
+}
+
+/* Who asks for many refs of one host shall not do so all at once. */
+static uint32_t ref_ttl(const struct errand *e)
+{
+	uint32_t ttl = e->source->refresh;
+
+	if (!source_is_far(e->source))
+		return ttl ? ttl : e->f->opt.ref_ttl;
+	if (!ttl)
+		ttl = FAR_TTL;
+	return ttl - ttl / JITTER + randombytes_uniform(2 * ttl / JITTER + 1);
 }
 
 static void land_history(struct errand *e, struct history *h)
 {
 	flight_done(e->f->flights, &e->key, &h->v, 0,
-		    e->pinned ? 0 : e->f->opt.ref_ttl);
+		    e->pinned ? 0 : ref_ttl(e));
 	errand_free(e);
 }
 
@@ -653,6 +739,17 @@ static void run_root(struct errand *e)
 	}
 }
 
+static bool know_size(struct errand *e, uint32_t i, const struct oid *oid)
+{
+	struct store *s = store_of(e);
+
+	if (e->known && size_is_known(e->known->size[i]))
+		e->sizes->size[i] = e->known->size[i];
+	else if (s)
+		store_size(s, oid, &e->sizes->size[i]);
+	return size_is_known(e->sizes->size[i]);
+}
+
 /* The sizes of one part of a tree. */
 static void run_sizes(struct errand *e)
 {
@@ -668,12 +765,15 @@ static void run_sizes(struct errand *e)
 		fail(e, -ENOMEM);
 		return;
 	}
-	for (uint32_t i = 0; i < e->sizes->n; i++) {
+	for (uint32_t n = 0; n < e->sizes->n; n++) {
+		uint32_t i = (e->asked + n) % e->sizes->n;
 		uint8_t type = e->of->entry[first + i].type;
+		struct oid oid = tree_oid(e->of, first + i);
 
-		if (type == FT_DIR || type == FT_GITLINK)
+		if (type == FT_DIR || type == FT_GITLINK ||
+		    know_size(e, i, &oid))
 			continue;
-		e->want[e->nwant] = tree_oid(e->of, first + i);
+		e->want[e->nwant] = oid;
 		e->entry[e->nwant++] = i;
 	}
 	start_job(e, e->want, e->nwant, OBJ_BLOB);
@@ -685,28 +785,72 @@ static void run_sizes(struct errand *e)
 		fetch_sizes(e);
 }
 
+/* How many blobs to fetch for their sizes: what one listing asks for is
+ * asked for in few requests, but a file among large ones not with all of
+ * them. */
+static size_t enough(const struct sizes *s)
+{
+	uint64_t known = 0, bytes = 0, n;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		if (size_is_known(s->size[i])) {
+			known++;
+			bytes += s->size[i];
+		}
+	n = known ? SIZES_BYTES / (bytes / known + 1) : SIZES_FIRST;
+	return n < 1 ? 1 : n > SIZES_NEXT ? SIZES_NEXT : (size_t)n;
+}
+
 /* There is no other way to learn them. */
 static void fetch_sizes(struct errand *e)
 {
 	struct backend *b = e->source->backend;
+	size_t n = enough(e->sizes);
 
+	while (e->nwant > n)
+		e->sizes->size[e->entry[--e->nwant]] = SIZE_UNASKED;
 	start_job(e, e->want, e->nwant, OBJ_BLOB);
 	b->ops->fetch(b, &e->job);
 }
 
-static void run_object(struct errand *e)
+static enum obj type_of(const struct errand *e)
+{
+	return e->key.kind == KIND_TREE ? OBJ_TREE : OBJ_BLOB;
+}
+
+/* Several objects, those first that are in the store. */
+static void run_ahead(struct errand *e)
 {
 	struct backend *b = e->source->backend;
+	size_t n = 0;
 
-	start_job(e, e->ahead ? e->want : &e->key.oid,
-		  e->ahead ? e->nwant : 1,
-		  e->key.kind == KIND_TREE ? OBJ_TREE : OBJ_BLOB);
-	/* The empty tree need not be stored. */
-	if (!e->ahead && oid_is_empty_tree(&e->key.oid))
+	start_job(e, e->want, e->nwant, type_of(e));
+	for (size_t i = 0; i < e->nwant; i++)
+		from_store(e, &e->want[i], type_of(e));
+	for (size_t i = 0; i < e->nwant; i++)
+		if (!e->got[i])
+			e->want[n++] = e->want[i];
+	memset(e->got, 0, n * sizeof *e->got);
+	e->nwant = n;
+	start_job(e, e->want, n, type_of(e));
+	if (n)
+		b->ops->fetch(b, &e->job);
+	else
+		errand_done(&e->job, 0);
+}
+
+static void run_object(struct errand *e)
+{
+	if (e->ahead) {
+		run_ahead(e);
+	} else if (oid_is_empty_tree(&e->key.oid)) {
+		/* It need not be stored anywhere. */
+		start_job(e, &e->key.oid, 1, OBJ_TREE);
 		errand_done(&e->job, job_object(&e->job, &e->key.oid, OBJ_TREE,
 						"", 0));
-	else
-		b->ops->fetch(b, &e->job);
+	} else {
+		fetch_one(e, &e->key.oid, type_of(e));
+	}
 }
 
 static void level_value_free(struct value *v)
@@ -772,6 +916,9 @@ static void miss(void *arg, const struct key *key, void *hint)
 	}
 	e->level = ask->level;
 	e->of = ask->tree ? tree_ref(ask->tree) : NULL;
+	e->asked = ask->index % SIZES_PART;
+	if (ask->sizes)
+		e->known = (struct sizes *)value_ref(&ask->sizes->v);
 	pool_submit(f->pool, &e->work);
 }
 
@@ -959,13 +1106,18 @@ int fetch_size(struct fetcher *f, struct source *source,
 	       struct tree *tree, uint32_t index, struct waiter *w,
 	       uint64_t *ret)
 {
-	struct hint hint = { .source = source, .tree = tree };
+	struct hint hint = {
+		.source = source,
+		.tree = tree,
+		.index = index,
+	};
 	struct key key = {
 		.scope = source->number,
 		.part = index / SIZES_PART,
 		.kind = KIND_SIZES,
 		.oid = tree->oid,
 	};
+	CLEANUP_VALUE struct value *known = NULL;
 	struct value *v;
 
 	for (;;) {
@@ -973,20 +1125,20 @@ int fetch_size(struct fetcher *f, struct source *source,
 
 		if (r)
 			return r;
+		value_unref(known);
+		known = v;
+		hint.sizes = (struct sizes *)v;
 
-		const struct sizes *s = (struct sizes *)v;
-		uint64_t size = s->size[index % SIZES_PART];
-		bool again = size == SIZE_UNKNOWN && w &&
-			     clock_ms() >= s->retry;
+		uint64_t size = hint.sizes->size[index % SIZES_PART];
 
-		if (again)
-			flight_drop(f->flights, &key, v);
-		value_unref(v);
-		if (again)
-			continue;
-		if (size == SIZE_UNKNOWN)
+		if (size_is_known(size)) {
+			*ret = size;
+			return 0;
+		}
+		if (size == SIZE_UNKNOWN && clock_ms() < hint.sizes->retry)
 			return -EIO;
-		*ret = size;
-		return 0;
+		if (!w)
+			return size == SIZE_UNKNOWN ? -EIO : -EINPROGRESS;
+		flight_drop(f->flights, &key, v);
 	}
 }

@@ -5,7 +5,9 @@
 /* fetch.h - what is not in memory is brought there: from a miss in the
  * table of flights, over a job for a backend, to a checked, parsed value.
  *
- * Every object is compared with its name before anybody sees it.  A blob
+ * Every object is compared with its name before anybody sees it.  What
+ * costs a round trip is looked for in the store first, and kept there when
+ * it has come and those who waited for it have been woken.  A blob
  * too large for the memory budget is spooled into an unlinked file in the
  * cache directory and mapped.
  *
@@ -22,6 +24,7 @@
 #include "cache/dcache.h"
 #include "cache/flight.h"
 #include "cache/root.h"
+#include "cache/store.h"
 
 struct fetcher;
 
@@ -42,8 +45,10 @@ static inline void blob_unrefp(struct blob **b)
 struct fetch_options {
 	size_t memory;          /* bytes, for all values */
 	unsigned threads;       /* of the demand pool */
-	uint32_t ref_ttl;       /* ms that a moving ref is believed */
+	uint32_t ref_ttl;       /* ms that a moving ref is believed, when it
+				 * is near and its source says no other */
 	const char *spool_dir;
+	struct store *store;    /* of what comes from far; NULL: none */
 	const struct keyed *names;      /* for tree_parse() */
 	struct roots *roots;
 	struct composite *composite;

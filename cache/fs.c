@@ -15,13 +15,16 @@
 #include "cache/composite.h"
 #include "cache/node.h"
 #include "cache/state.h"
+#include "cache/store.h"
 #include "common/cleanup.h"
 
-_Static_assert((int)FS_WHY >= (int)BACKEND_WHY, "one buffer fits both");
+_Static_assert((int)FS_WHY >= (int)BACKEND_WHY &&
+	       (int)FS_WHY >= (int)STORE_WHY, "one buffer fits all");
 
 enum {
 	DEFAULT_THREADS = 8,
 	DEFAULT_REF_TTL = 500,  /* ms */
+	HOLES_SHARE = 16,
 };
 
 /* Uses of the secret; nfsd has one of its own for signing handles. */
@@ -64,6 +67,17 @@ static void tune_malloc(void)
 #endif
 }
 
+static int open_store(struct fs *fs, char *why)
+{
+	CLEANUP_FREE char *dir = NULL;
+
+	if (asprintf(&dir, "%s/store", fs->cache_dir) < 0) {
+		dir = NULL;
+		return -ENOMEM;
+	}
+	return store_open(&fs->store, dir, fs->opt.disk, why);
+}
+
 int fs_new(struct fs **ret, const struct fs_options *opt, char why[FS_WHY])
 {
 	struct fs *fs = calloc(1, sizeof *fs);
@@ -87,6 +101,8 @@ int fs_new(struct fs **ret, const struct fs_options *opt, char why[FS_WHY])
 		r = make_cache_dir(opt->cache_dir, why);
 	if (!r)
 		r = state_open(&fs->state, opt->state_dir, why);
+	if (!r && opt->disk)
+		r = open_store(fs, why);
 	if (r) {
 		fs_free(fs);
 		return r;
@@ -137,13 +153,20 @@ int fs_add_pattern(struct fs *fs, const char *name, const char *url,
 	return r;
 }
 
+int fs_refresh(struct fs *fs, const char *name, uint32_t ms)
+{
+	return composite_refresh(fs->composite, name, ms);
+}
+
 int fs_start(struct fs *fs, char why[FS_WHY])
 {
 	struct fetch_options opt = {
-		.memory = fs->opt.memory,
+		/* The rest is for what malloc() cannot give back. */
+		.memory = fs->opt.memory - fs->opt.memory / HOLES_SHARE,
 		.threads = fs->opt.threads,
 		.ref_ttl = fs->opt.ref_ttl,
 		.spool_dir = fs->cache_dir,
+		.store = fs->store,
 		.names = &fs->names,
 		.roots = fs->roots,
 		.composite = fs->composite,
@@ -177,6 +200,7 @@ void fs_free(struct fs *fs)
 	roots_free(fs->roots);
 	composite_free(fs->composite);
 	state_close(fs->state);
+	store_close(fs->store);
 	free(fs->state_dir);
 	free(fs->cache_dir);
 	free(fs);
@@ -201,6 +225,8 @@ void fs_stats(struct fs *fs, struct fs_stats *ret)
 		.bytes = flights_cost(t),
 		.budget = fs->opt.memory,
 	};
+	if (fs->store)
+		store_count(fs->store, &ret->stored);
 	flights_count(t, ret->kind);
 	prefetch_count(fs->prefetch, ret);
 }

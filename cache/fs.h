@@ -52,7 +52,8 @@ struct fs_options {
 	uint64_t disk;          /* bytes, for objects from elsewhere; 0: none
 				 * are kept */
 	unsigned threads;       /* of the demand pool; 0: the default, 8 */
-	uint32_t ref_ttl;       /* ms a ref is believed; 0: the default */
+	uint32_t ref_ttl;       /* ms a ref on this disk is believed; 0: the
+				 * default */
 	unsigned prefetch;      /* jobs at a time ahead of anybody asking;
 				 * 0: none */
 };
@@ -74,6 +75,10 @@ int fs_add_pattern(struct fs *, const char *name, const char *url,
 		   char why[FS_WHY]);
 /* Is it one? */
 int fs_check_pattern(const char *url, char why[FS_WHY]);
+
+/* How old may be what /NAME shows, or whatever is below, in ms, instead of
+ * half a second on this disk and half a minute elsewhere?  -ENOENT. */
+int fs_refresh(struct fs *, const char *name, uint32_t ms);
 
 /* No more fs_add*(): begin to answer. */
 int fs_start(struct fs *, char why[FS_WHY]);

@@ -23,6 +23,7 @@ struct fs {
 	struct composite *composite;
 	struct roots *roots;
 	struct state *state;
+	struct store *store;    /* or NULL */
 	struct fetcher *fetcher;
 	struct inodes in;
 	struct prefetch *prefetch;

@@ -22,12 +22,16 @@
 
 enum {
 	MEMORY_DEFAULT = 256 << 20,
+	DISK_UNSET = -1,
+	REFRESH_MAX = 1000000,  /* seconds */
 	LOOPS_MAX = 1024,
 	PREFETCH_DEFAULT = 8,
 	PREFETCH_MAX = 1024,
 	PREFETCH_UNSET = -1,
 	LOG_LEVEL_UNSET = -1,
 };
+
+static const int64_t DISK_DEFAULT = INT64_C(10) << 30;
 
 const char config_help[] =
 "usage: gitnfsd [OPTIONS] [SOURCE...]\n"
@@ -42,6 +46,7 @@ const char config_help[] =
 "      --state-dir DIR     key, journal, recorded commits\n"
 "      --cache-dir DIR     downloaded objects\n"
 "      --cache-memory SIZE what may be kept in memory (default 256m)\n"
+"      --cache-disk SIZE   what may be kept on disk (default 10g; 0: nothing)\n"
 "      --prefetch N        requests at a time for what may be wanted next\n"
 "                          (default 8; 0: none)\n"
 "      --loops N           threads that answer (default: processors, up to 4)\n"
@@ -155,6 +160,30 @@ static int set_memory(struct config *c, const struct origin *o,
 			     "k, m or g behind it");
 	if (!c->memory)
 		c->memory = (size_t)n;
+	return 0;
+}
+
+static int set_disk(struct config *c, const struct origin *o,
+		    const char *value)
+{
+	int64_t n;
+
+	if (git_config_parse_int64(&n, value) || n < 0)
+		return wrong(o, value, "give a number of bytes, perhaps with "
+			     "k, m or g behind it; 0 for nothing");
+	if (c->disk == DISK_UNSET)
+		c->disk = n;
+	return 0;
+}
+
+static int read_refresh(uint32_t *refresh, const struct origin *o,
+			const char *value)
+{
+	int32_t n;
+
+	if (git_config_parse_int32(&n, value) || n < 1 || n > REFRESH_MAX)
+		return wrong(o, value, "give a number of seconds");
+	*refresh = (uint32_t)n;
 	return 0;
 }
 
@@ -367,6 +396,7 @@ enum {
 	OPT_STATE_DIR = 256,
 	OPT_CACHE_DIR,
 	OPT_CACHE_MEMORY,
+	OPT_CACHE_DISK,
 	OPT_PREFETCH,
 	OPT_LOOPS,
 	OPT_LOG_LEVEL,
@@ -381,6 +411,7 @@ static const struct option options[] = {
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
 	{ "cache-dir", required_argument, NULL, OPT_CACHE_DIR },
 	{ "cache-memory", required_argument, NULL, OPT_CACHE_MEMORY },
+	{ "cache-disk", required_argument, NULL, OPT_CACHE_DISK },
 	{ "prefetch", required_argument, NULL, OPT_PREFETCH },
 	{ "loops", required_argument, NULL, OPT_LOOPS },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
@@ -407,6 +438,9 @@ static int set_option(struct config *c, int opt, const char *value, char *why)
 	case OPT_CACHE_MEMORY:
 		o.key = "--cache-memory";
 		return set_memory(c, &o, value);
+	case OPT_CACHE_DISK:
+		o.key = "--cache-disk";
+		return set_disk(c, &o, value);
 	case OPT_PREFETCH:
 		o.key = "--prefetch";
 		return set_prefetch(c, &o, value);
@@ -505,6 +539,8 @@ static int read_source(struct reading *rd, const struct origin *o,
 		free(TAKE(s->url));
 		return expand(o, value, &s->url);
 	}
+	if (!strcmp(key, "refresh"))
+		return read_refresh(&s->refresh, o, value);
 	free(s->ref);
 	s->ref = strdup(value);
 	return s->ref ? 0 : no_memory(rd->why);
@@ -532,6 +568,8 @@ static int read_root(struct reading *rd, const struct origin *o,
 		free(TAKE(root->url));
 		return expand(o, value, &root->url);
 	}
+	if (!strcmp(key, "refresh"))
+		return read_refresh(&root->refresh, o, value);
 	free(root->type);
 	root->type = strdup(value);
 	return root->type ? 0 : no_memory(rd->why);
@@ -571,14 +609,18 @@ static int read_entry(const git_config_entry *e, void *arg)
 		return read_dir(&c->cache_dir, &o, e->value);
 	if (!strcmp(e->name, "cache.memory"))
 		return set_memory(c, &o, e->value);
+	if (!strcmp(e->name, "cache.disk"))
+		return set_disk(c, &o, e->value);
 	if (!strcmp(e->name, "cache.prefetch"))
 		return set_prefetch(c, &o, e->value);
 	if (!strncmp(e->name, "source.", 7) && key > name &&
-	    (!strcmp(key, "url") || !strcmp(key, "ref")))
+	    (!strcmp(key, "url") || !strcmp(key, "ref") ||
+	     !strcmp(key, "refresh")))
 		return read_source(rd, &o, name, (size_t)(key - 1 - name), key,
 				   e->value);
 	if (!strncmp(e->name, "root.", 5) && key > name &&
-	    (!strcmp(key, "url") || !strcmp(key, "type")))
+	    (!strcmp(key, "url") || !strcmp(key, "type") ||
+	     !strcmp(key, "refresh")))
 		return read_root(rd, &o, name, (size_t)(key - 1 - name), key,
 				 e->value);
 	return fail(rd->why, -EBADMSG, "%s: %s is not known; gitnfs.conf(5) "
@@ -792,6 +834,8 @@ static int set_defaults(struct config *c, char why[CONFIG_WHY])
 		return -ENOMEM;
 	if (!c->memory)
 		c->memory = MEMORY_DEFAULT;
+	if (c->disk == DISK_UNSET)
+		c->disk = DISK_DEFAULT;
 	if (c->prefetch == PREFETCH_UNSET)
 		c->prefetch = PREFETCH_DEFAULT;
 	if ((int)c->log_level == LOG_LEVEL_UNSET)
@@ -841,6 +885,7 @@ int config_load(struct config *ret, int argc, char **argv,
 	*ret = (struct config){
 		.log_level = (enum log_level)LOG_LEVEL_UNSET,
 		.prefetch = PREFETCH_UNSET,
+		.disk = DISK_UNSET,
 	};
 	git_libgit2_init();
 	r = load(ret, argc, argv, why);

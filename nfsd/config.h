@@ -16,6 +16,7 @@
 #define NFSD_CONFIG_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/log.h"
 
@@ -34,6 +35,7 @@ struct config_source {
 	char *url;              /* a path or URL, for backend_open() */
 	char *location;         /* tells it from others: real path, or URL */
 	char *ref;              /* NULL: its default branch */
+	uint32_t refresh;       /* seconds; 0: the default */
 };
 
 /* Any repository of a kind, to show below /name. */
@@ -41,6 +43,7 @@ struct config_root {
 	char *name;
 	char *url;              /* a pattern, for fs_add_pattern() */
 	char *type;             /* "local" or "git"; NULL: as the url says */
+	uint32_t refresh;       /* as of a source */
 };
 
 struct config {
@@ -49,6 +52,7 @@ struct config {
 	size_t nlisten;
 	char *state_dir, *cache_dir;
 	size_t memory;          /* bytes */
+	int64_t disk;           /* bytes */
 	unsigned loops;         /* 0: the default */
 	int prefetch;           /* jobs at a time */
 	enum log_level log_level;

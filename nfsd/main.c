@@ -29,6 +29,7 @@
 
 enum {
 	EXIT_USAGE = 2,
+	MS = 1000,              /* a second */
 	REF_MS = 5000,          /* to see whether a ref is there */
 	STOP_MS = 950,          /* then we are gone, whatever is under way */
 };
@@ -178,13 +179,17 @@ static int start_fs(struct fs *fs, const struct config *c,
 
 		if (!r)
 			r = fs_add(fs, s->name, s->location, s->ref, b, why);
+		if (!r && s->refresh)
+			r = fs_refresh(fs, s->name, s->refresh * MS);
 		if (r)
 			return r;
 	}
 	for (size_t i = 0; i < c->nroot; i++) {
-		int r = fs_add_pattern(fs, c->root[i].name, c->root[i].url,
-				       why);
+		const struct config_root *root = &c->root[i];
+		int r = fs_add_pattern(fs, root->name, root->url, why);
 
+		if (!r && root->refresh)
+			r = fs_refresh(fs, root->name, root->refresh * MS);
 		if (r)
 			return r;
 	}
@@ -243,6 +248,7 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 		.state_dir = c->state_dir,
 		.cache_dir = c->cache_dir,
 		.memory = c->memory,
+		.disk = (uint64_t)c->disk,
 		.prefetch = (unsigned)c->prefetch,
 	};
 	const struct server_options server_options = {
@@ -281,6 +287,7 @@ int main(int argc, char **argv)
 	/* Before there are threads: these signals are for wait_for_end(). */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);       /* a full disk is no reason to end */
 
 	r = config_load(&c, argc, argv, why);
 	if (r) {

@@ -58,6 +58,11 @@ void report(struct fs *fs, struct server *server)
 	for (int i = 0; i < FS_KINDS; i++)
 		report_kind(fs_kind_name[i], &s.kind[i]);
 	tell("memory", "bytes=%" PRIu64 " budget=%" PRIu64, s.bytes, s.budget);
+	tell("store", "hits=%" PRIu64 " misses=%" PRIu64 " kept=%" PRIu64
+	     " failed=%" PRIu64 " bad=%" PRIu64 " bytes=%" PRIu64
+	     " budget=%" PRIu64, s.stored.hits, s.stored.misses,
+	     s.stored.kept, s.stored.failed, s.stored.bad, s.stored.bytes,
+	     s.stored.budget);
 	tell("prefetch", "jobs=%" PRIu64 " running=%" PRIu64
 	     " queued=%" PRIu64 " dropped=%" PRIu64 " throttled=%" PRIu64,
 	     s.jobs, s.running, s.queued, s.dropped, s.throttled);
