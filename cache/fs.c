@@ -227,8 +227,11 @@ void fs_stats(struct fs *fs, struct fs_stats *ret)
 	};
 	if (fs->store)
 		store_count(fs->store, &ret->stored);
+	/* In this order: where it is idle, the counts are those at its end. */
+	prefetch_count(fs->prefetch, ret);
 	flights_count(t, ret->kind);
 	prefetch_count(fs->prefetch, ret);
+	flights_count(t, ret->kind);
 }
 
 uint64_t fs_id(const struct fs *fs)

@@ -23,7 +23,8 @@ enum {
 	CHUNK_MIN = 8,          /* files */
 	CHUNK_MAX = 256,
 	CHUNK_SHARE = 64,       /* of the memory */
-	FAR_BATCH = 64,         /* objects per job that costs a round trip */
+	FAR_BATCH = 256,        /* objects per job that costs a round trip, */
+	FAR_SHARE = 4,          /* of such, as a share of all at a time */
 	WINDOW_MS = 10000,      /* to find out whether it is of use */
 };
 
@@ -34,6 +35,7 @@ struct task {
 	struct tree *tree;
 	uint64_t dir;
 	enum kind kind;         /* TREE: its directories, BLOB: its files */
+	bool far;
 	uint32_t next;          /* entry */
 	uint32_t left;          /* how many more */
 	uint64_t bytes;         /* and how much */
@@ -62,6 +64,7 @@ struct slot {
 	struct prefetch *p;
 	struct ahead ahead;
 	struct tree *came;      /* its sizes are next, or NULL */
+	bool far;               /* what it does */
 };
 
 struct prefetch {
@@ -74,6 +77,7 @@ struct prefetch {
 	pthread_cond_t all_idle;
 	struct list queue, idle;
 	unsigned queued, nidle;
+	unsigned nfar;          /* slots that are */
 	bool stopping;
 	uint64_t asked, dropped, throttled;
 	/* Since when use is watched, and what it was then. */
@@ -207,6 +211,7 @@ static struct task *task_new(const struct dir *d, struct tree *tree,
 			.tree = tree_ref(tree),
 			.dir = d->id,
 			.kind = kind,
+			.far = source_is_far(d->root->source),
 			.next = next,
 			.left = left,
 			.bytes = bytes,
@@ -271,6 +276,25 @@ static void note_progress(struct prefetch *p, const struct task *t)
 	r->pending = false;
 }
 
+/* With the lock held: what can be done next, or NULL.  A host elsewhere has
+ * room for clients left. */
+static struct task *first_task(struct prefetch *p)
+{
+	bool far = p->nfar * FAR_SHARE < p->jobs;
+
+	for (struct list *l = p->queue.next; !p->stopping && l != &p->queue;
+	     l = l->next) {
+		struct task *t = container_of(l, struct task, link);
+
+		if (t->far && !far)
+			continue;
+		list_del(l);
+		p->queued--;
+		return t;
+	}
+	return NULL;
+}
+
 /* The next objects of the queue, from wherever; a task goes to its other
  * end after each job, so that all get on.  With nothing left to do the slot
  * is idle. */
@@ -280,16 +304,15 @@ static size_t take(struct slot *s, struct oid want[FAR_BATCH])
 	size_t n = 0;
 
 	while (!n) {
-		struct task *t = NULL;
+		struct task *t;
 		bool more;
 
 		lock_take(&p->lock);
-		if (!p->stopping && !list_empty(&p->queue))
-			t = container_of(list_pop(&p->queue), struct task,
-					 link);
-		if (t) {
-			p->queued--;
-		} else {
+		p->nfar -= s->far;
+		t = first_task(p);
+		s->far = t && t->far;
+		p->nfar += s->far;
+		if (!t) {
 			list_add_tail(&p->idle, &s->link);
 			if (++p->nidle == p->jobs)
 				pthread_cond_signal(&p->all_idle);
@@ -299,8 +322,7 @@ static size_t take(struct slot *s, struct oid want[FAR_BATCH])
 			return 0;
 		s->ahead.source = t->source;
 		s->ahead.kind = t->kind;
-		n = gather(p, t, source_is_far(t->source) ? FAR_BATCH : 1,
-			   want);
+		n = gather(p, t, t->far ? FAR_BATCH : 1, want);
 		more = t->next < t->tree->n && t->left;
 		lock_take(&p->lock);
 		if (more) {
@@ -330,10 +352,13 @@ static void run(struct work *w)
 			a->kind = KIND_SIZES;
 			a->tree = came;
 		} else {
-			a->want = want;
-			a->n = take(s, want);
-			if (!a->n)
+			size_t n = take(s, want);
+
+			/* Idle, it is anybody's. */
+			if (!n)
 				return;
+			a->want = want;
+			a->n = n;
 			kick(s->p);
 		}
 		/* From then on it may already run again. */
@@ -347,7 +372,7 @@ static void over(const struct ahead *a, struct tree *got)
 {
 	struct slot *s = container_of(a, struct slot, ahead);
 
-	if (got && !source_is_far(a->source))
+	if (got && !s->far)
 		s->came = tree_ref(got);
 	pool_submit(s->p->pool, &s->work);
 }
@@ -480,8 +505,6 @@ void prefetch_free(struct prefetch *p)
 	pool_stop(p->pool);
 	while ((l = list_pop(&p->queue)))
 		task_free(container_of(l, struct task, link));
-	for (unsigned i = 0; i < p->jobs; i++)
-		tree_unref(p->slot[i].came);
 	pthread_cond_destroy(&p->all_idle);
 	pthread_mutex_destroy(&p->lock);
 	free(p);

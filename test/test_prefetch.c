@@ -29,7 +29,7 @@ enum {
 	/* As in flight.h's enum kind. */
 	TREES = 1, BLOBS = 2, SIZES = 3,
 	/* As in prefetch.c. */
-	JOBS = 8, QUEUE = 256, READS = 4, CHUNK = 8, BATCH = 64,
+	JOBS = 8, QUEUE = 256, READS = 4, CHUNK = 8,
 	WINDOW_MS = 10000,
 };
 
@@ -871,6 +871,36 @@ START_TEST(many_in_one_round_trip)
 }
 END_TEST
 
+/* Its host has more to do than that. */
+START_TEST(a_quarter_of_the_jobs_at_a_time)
+{
+	struct oid low[DIRS], high[DIRS];
+
+	for (unsigned i = 0; i < DIRS; i++) {
+		low[i] = directory(0, NULL, 1, 10, NULL);
+		high[i] = directory(1, &low[i], 1, 10, NULL);
+	}
+	show(directory(DIRS, high, 0, 0, NULL));
+	for (unsigned i = 0; i < DIRS / 2; i++)
+		fake_hold(fake, &low[i]);
+	fake_far(fake);
+	start();
+	for (unsigned i = 0; i < DIRS / 2; i++) {
+		CLEANUP_FREE char *path = NULL;
+
+		ck_assert_int_gt(asprintf(&path, "a/d%03u", i), 0);
+		list(path);
+	}
+	fake_wait_held(fake, JOBS / 4);
+	list("a/d019/d000");
+	ck_assert_uint_eq(fetched(DIRS / 2, low), JOBS / 4);
+	for (unsigned i = 0; i < DIRS / 2; i++)
+		fake_release(fake, &low[i]);
+	quiet();
+	ck_assert_uint_eq(fetched(DIRS / 2, low), DIRS / 2);
+}
+END_TEST
+
 START_TEST(one_of_many_may_fail)
 {
 	struct fs_stats s;
@@ -1005,6 +1035,7 @@ static Suite *suite(void)
 	tcase_add_test(c, reading_that_begins_again);
 	tcase_add_test(c, when_siblings_are_read_the_next_ones_are);
 	tcase_add_test(c, many_in_one_round_trip);
+	tcase_add_test(c, a_quarter_of_the_jobs_at_a_time);
 	tcase_add_test(c, one_of_many_may_fail);
 	tcase_add_test(c, clients_failures_moves_and_hardly_any_memory);
 	suite_add_tcase(s, c);
