@@ -230,8 +230,6 @@ void fs_stats(struct fs *fs, struct fs_stats *ret)
 	/* In this order: where it is idle, the counts are those at its end. */
 	prefetch_count(fs->prefetch, ret);
 	flights_count(t, ret->kind);
-	prefetch_count(fs->prefetch, ret);
-	flights_count(t, ret->kind);
 }
 
 uint64_t fs_id(const struct fs *fs)
