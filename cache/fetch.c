@@ -120,14 +120,26 @@ static void blob_free(struct value *v)
 	free(b);
 }
 
-static struct blob *blob_new(void *data, size_t len, bool mapped)
+/* What is in a file counts for a part, and never for so much that it would
+ * have to go the moment it has come: who was told to come back would find
+ * it gone, each time. */
+static size_t spooled_cost(const struct fetcher *f, size_t len)
+{
+	size_t cost = len / SPOOL_DISCOUNT;
+	size_t most = f->opt.memory / SPOOL_SHARE;
+
+	return cost < most ? cost : most;
+}
+
+static struct blob *blob_new(const struct fetcher *f, void *data, size_t len,
+			     bool mapped)
 {
 	struct blob *b = malloc(sizeof *b);
 
 	if (!b)
 		return NULL;
 	b->v.refs = 1;
-	b->v.cost = sizeof *b + (mapped ? len / SPOOL_DISCOUNT : len);
+	b->v.cost = sizeof *b + (mapped ? spooled_cost(f, len) : len);
 	b->v.free = blob_free;
 	b->data = data;
 	b->len = len;
@@ -275,7 +287,7 @@ static int land_blob(struct errand *e)
 
 	if (data == MAP_FAILED)
 		return -errno;
-	b = blob_new(data, in->size, mapped);
+	b = blob_new(e->f, data, in->size, mapped);
 	if (!b) {
 		if (mapped)
 			munmap(data, in->size);

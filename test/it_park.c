@@ -276,6 +276,36 @@ START_TEST(all_of_a_crowd_are_told)
 }
 END_TEST
 
+/* One that alone is more than there is memory for lands between two tries. */
+START_TEST(a_large_file_is_there_when_asked_again)
+{
+	enum { LARGE = 48 << 20, LITTLE = 1 << 20 };
+	CLEANUP_FREE char *text = calloc(1, LARGE);
+	CLEANUP_WIRE struct wire data = { 0 };
+	struct oid blob = fake_object(f, OBJ_BLOB, text, LARGE);
+	const struct fake_entry e = { "100644", "large", blob };
+	struct oid tree = fake_tree(f, 1, &e);
+	struct fh large;
+	uint32_t s;
+
+	fake_ref(f, NULL, &tree);
+	h.memory = LITTLE;
+	restart();
+	root = find(&top, "src");
+	large = find(&root, "large");
+	fake_hold(f, &blob);
+	ck_assert_uint_eq(call_read(&conn, &large, 0, 9, NULL, NULL, NULL),
+			  N3_JUKEBOX);
+	fake_release(f, &blob);
+	do
+		s = call_read(&conn, &large, LARGE - 9, 9, &data, NULL, NULL);
+	while (s == N3_JUKEBOX);
+	ck_assert_uint_eq(s, N3_OK);
+	ck_assert_uint_eq(data.len, 9);
+	ck_assert_uint_eq(fake_fetches(f, &blob), 1);
+}
+END_TEST
+
 START_TEST(who_leaves_is_forgotten)
 {
 	for (int round = 0; round < 3; round++) {
@@ -563,6 +593,7 @@ static void add_impatient(TCase *c)
 	tcase_add_checked_fixture(c, setup_impatient, teardown);
 	tcase_add_test(c, long_waits_are_told_to_come_back);
 	tcase_add_test(c, all_of_a_crowd_are_told);
+	tcase_add_test(c, a_large_file_is_there_when_asked_again);
 }
 
 static void add_stopping(TCase *c)
