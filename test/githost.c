@@ -220,7 +220,8 @@ static int free_port(void)
 	return ntohs(a.sin_port);
 }
 
-/* Below /git/ everybody may read, below /private/ "me" with "s3cret token".
+/* Below /git/ everybody may read, and below /nosizes/, where object-info is
+ * not offered; below /private/ "me" with "s3cret token".
  * The certificate is for localhost, from the authority in ca.pem. */
 static void configure_nginx(int port)
 {
@@ -248,8 +249,9 @@ static void configure_nginx(int port)
 		"    listen 127.0.0.1:%3$d ssl http2;\n"
 		"    ssl_certificate %1$s/host.pem;\n"
 		"    ssl_certificate_key %1$s/host.key;\n"
-		"    location ~ ^/(git|private)(/.*)$ {\n"
+		"    location ~ ^/(git|private|nosizes)(/.*)$ {\n"
 		"      set $git_path $2;\n"
+		"      if (-f %1$s/off) { return 444; }\n"
 		"      fastcgi_param QUERY_STRING $query_string;\n"
 		"      fastcgi_param REQUEST_METHOD $request_method;\n"
 		"      fastcgi_param CONTENT_TYPE $content_type;\n"
@@ -261,10 +263,15 @@ static void configure_nginx(int port)
 		"      fastcgi_param REMOTE_USER $remote_user;\n"
 		"      fastcgi_buffering off;\n"
 		"      fastcgi_pass unix:%1$s/fcgi;\n"
+		"      sub_filter object-info $sizes;\n"
+		"      sub_filter_types "
+		"application/x-git-upload-pack-advertisement;\n"
 		"      auth_basic $realm;\n"
 		"      auth_basic_user_file %1$s/users;\n"
 		"    }\n"
 		"  }\n"
+		"  map $uri $sizes { ~^/nosizes/ object-none; "
+		"default object-info; }\n"
 		"  map $uri $realm { ~^/private/ private; default off; }\n"
 		"}\n", dir, port, tls_port,
 		exec_path, geteuid() ? "" : "user root root;");

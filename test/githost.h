@@ -6,7 +6,8 @@
  * (test/httpd.pl), and git http-backend behind nginx.  And git itself.
  *
  * Everything is in one directory, the current one, and goes with it:
- * repositories in "repos", the log in "log".
+ * repositories in "repos", the log in "log".  While there is a file "off",
+ * nginx answers nothing.
  *
  * Threads: the test's.  Errors: what goes wrong fails the test.
  */

@@ -364,6 +364,8 @@ static int open_transport(struct transport **ret, const char *url,
 	return pipes_open_ssh(ret, url, why);
 }
 
+static const struct backend_ops on_this_disk;
+
 static int git_open(struct backend **ret, const char *url,
 		    const struct backend_options *opt,
 		    char why[BACKEND_WHY])
@@ -387,7 +389,7 @@ static int git_open(struct backend **ret, const char *url,
 		free(g);
 		return -ENOMEM;
 	}
-	g->base.ops = &backend_git;
+	g->base.ops = *url == '/' ? &on_this_disk : &backend_git;
 	pthread_mutex_init(&g->lock, NULL);
 	wait_init(&g->news);
 	list_init(&g->queue);
@@ -396,6 +398,17 @@ static int git_open(struct backend **ret, const char *url,
 }
 
 const struct backend_ops backend_git = {
+	.name = "git",
+	.far = true,
+	.open = git_open,
+	.close = git_close,
+	.resolve = git_resolve,
+	.fetch = git_fetch,
+	.stat = git_stat,
+};
+
+/* The same, for what a program on this machine reads. */
+static const struct backend_ops on_this_disk = {
 	.name = "git",
 	.open = git_open,
 	.close = git_close,

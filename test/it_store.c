@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* The store between a file system and git http-backend behind nginx: what
+ * is fetched once, what never, and what is left without a host. */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "cache/fs.h"
+#include "common/cleanup.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/waiter.h"
+#include "test/githost.h"
+
+enum { WAIT_S = 60, RUNS_MAX = 64, MEMORY = 64 << 20, DISK = 64 << 20,
+       FILES = 300, BLOBS = 2 };
+
+static char base[64];           /* of URLs */
+static struct fs *fs;
+
+/* ---- asking, and waiting for the answer ---- */
+
+static void rouse(struct waiter *);
+
+static struct asker {
+	struct waiter w;
+	pthread_mutex_t lock;
+	pthread_cond_t roused;
+	bool woken;
+	struct value *pin[RUNS_MAX];
+	unsigned waits;
+} asker = {
+	.w.wake = rouse,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.roused = PTHREAD_COND_INITIALIZER,
+};
+
+static void rouse(struct waiter *w)
+{
+	struct asker *a = container_of(w, struct asker, w);
+
+	LOCK_SCOPE(&a->lock);
+	a->woken = true;
+	pthread_cond_signal(&a->roused);
+}
+
+static void wait_until_woken(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += WAIT_S;
+	lock_take(&asker.lock);
+	while (!asker.woken)
+		if (pthread_cond_timedwait(&asker.roused, &asker.lock, &end))
+			break;
+	bool woken = asker.woken;
+
+	asker.woken = false;
+	lock_drop(&asker.lock);
+	ck_assert_msg(woken, "no answer");
+	ck_assert_uint_lt(asker.waits, RUNS_MAX);
+	asker.pin[asker.waits++] = asker.w.value;
+}
+
+static int answered(int r)
+{
+	while (asker.waits)
+		value_unref(asker.pin[--asker.waits]);
+	return r;
+}
+
+/* A call of fs.h, with 'W' for its waiter, asked until it is answered. */
+#define W (&asker.w)
+#define ASK(call) __extension__({ \
+	int r_; \
+	while ((r_ = (call)) == -EINPROGRESS) \
+		wait_until_woken(); \
+	answered(r_); \
+})
+
+/* ---- a server's life ---- */
+
+static void start_at(const char *repo, const char *ref, uint64_t disk)
+{
+	const struct fs_options opt = {
+		.state_dir = "state",
+		.cache_dir = "cache",
+		.memory = MEMORY,
+		.disk = disk,
+		.prefetch = 4,
+	};
+	char why[FS_WHY] = "", url[128];
+	struct backend *b;
+
+	snprintf(url, sizeof url, "%s/%s", base, repo);
+	ck_assert_msg(!fs_new(&fs, &opt, why), "%s", why);
+	ck_assert_msg(!backend_open(&b, url, why), "%s", why);
+	ck_assert_msg(!fs_add(fs, "r", url, ref, b, why), "%s", why);
+	ck_assert_msg(!fs_start(fs, why), "%s", why);
+}
+
+static void start(void)
+{
+	start_at("git/r", NULL, DISK);
+}
+
+static void stop(void)
+{
+	fs_free(fs);
+	fs = NULL;
+}
+
+static void forget_all(void)
+{
+	shell("rm -rf state cache");
+}
+
+static struct fs_stored stored(void)
+{
+	struct fs_stats s;
+
+	fs_stats(fs, &s);
+	return s.stored;
+}
+
+static void host_off(void)
+{
+	shell("touch off");
+}
+
+static void host_on(void)
+{
+	shell("rm -f off");
+}
+
+/* Requests to repositories since now_count(): nginx logs them in order. */
+static unsigned requests(void)
+{
+	shell("git ls-remote -q %s/git/last >/dev/null", base);
+	githost_wait("^POST /git/last/");
+	return githost_count("^POST /[a-z]*/(r|fork)/");
+}
+
+static void now_count(void)
+{
+	githost_mark();
+	requests();
+	githost_mark();
+}
+
+/* ---- the file system ---- */
+
+static int walk(const char *path, struct node *ret)
+{
+	CLEANUP_NODE struct node at = { 0 };
+	int r = 0;
+
+	fs_top(fs, &at);
+	while (!r && *path) {
+		size_t len = strcspn(path, "/");
+		struct node next = { 0 };
+
+		r = ASK(fs_lookup(&at, path, len, W, &next));
+		if (r)
+			return r;
+		node_clear(&at);
+		at = next;
+		path += len + (path[len] == '/');
+	}
+	*ret = at;
+	at = (struct node){ 0 };
+	return 0;
+}
+
+static int get_size(const char *path, uint64_t *ret)
+{
+	CLEANUP_NODE struct node n = { 0 };
+	struct attr attr;
+	int r = walk(path, &n);
+
+	if (!r)
+		r = ASK(fs_getattr(&n, W, &attr));
+	if (!r)
+		*ret = attr.size;
+	return r;
+}
+
+/* As a client does: attributes first. */
+static int cat(const char *path, char text[64])
+{
+	CLEANUP_NODE struct node n = { 0 };
+	struct attr attr;
+	struct slice s;
+	bool eof;
+	int r = walk(path, &n);
+
+	if (!r)
+		r = ASK(fs_getattr(&n, W, &attr));
+	if (!r)
+		r = ASK(fs_read(&n, 0, 63, W, &s, &eof));
+	if (r)
+		return r;
+	ck_assert(eof);
+	ck_assert_uint_eq(s.len, attr.size);
+	memcpy(text, s.data, s.len);
+	text[s.len] = '\0';
+	value_unref(s.owner);
+	return 0;
+}
+
+static bool count_one(void *arg, const struct fs_dirent *e)
+{
+	(void)e;
+	++*(unsigned *)arg;
+	return true;
+}
+
+static int list(const char *path, bool plus, unsigned *n)
+{
+	CLEANUP_NODE struct node dir = { 0 };
+	uint64_t verf;
+	bool eof = false;
+	int r = walk(path, &dir);
+
+	if (r)
+		return r;
+	r = ASK((*n = 0, fs_readdir(&dir, 0, &verf, plus, W, count_one, n,
+				    &eof)));
+	ck_assert(r || eof);
+	return r;
+}
+
+static void holds(const char *path, const char *expected)
+{
+	char text[64];
+
+	ck_assert_int_eq(cat(path, text), 0);
+	ck_assert_str_eq(text, expected);
+}
+
+/* All that the repository has. */
+static void read_all(void)
+{
+	char path[64], text[64];
+	unsigned n;
+
+	ck_assert_int_eq(list("r", true, &n), 0);
+	ck_assert_uint_eq(n, 2 + 3);
+	ck_assert_int_eq(list("r/many", true, &n), 0);
+	ck_assert_uint_eq(n, 2 + FILES);
+	for (unsigned i = 1; i <= FILES; i++) {
+		snprintf(path, sizeof path, "r/many/%03u", i);
+		snprintf(text, sizeof text, "%u\n", i);
+		holds(path, text);
+	}
+	holds("r/a/b/c/file", "deep\n");
+	holds("r/top", "top\n");
+}
+
+/* ---- tests ---- */
+
+/* Listing a directory, with attributes or without, brings no blob. */
+START_TEST(ls_brings_no_blob)
+{
+	struct fs_stats s;
+	unsigned n;
+
+	forget_all();
+	start();
+	ck_assert_int_eq(list("r/many", false, &n), 0);
+	ck_assert_uint_eq(n, 2 + FILES);
+	ck_assert_int_eq(list("r/many", true, &n), 0);
+	ck_assert_uint_eq(n, 2 + FILES);
+	fs_stats(fs, &s);
+	ck_assert_str_eq(fs_kind_name[BLOBS], "blobs");
+	ck_assert_uint_eq(s.kind[BLOBS].misses + s.kind[BLOBS].ahead, 0);
+	/* A commit and trees: root, many, and what came with them. */
+	ck_assert_uint_le(s.stored.kept, 7);
+	stop();
+}
+END_TEST
+
+/* A cat of one file brings neither all files nor takes many requests. */
+START_TEST(one_file)
+{
+	static const char *const where[] = { "git/r", "nosizes/r" };
+
+	for (int i = 0; i < 2; i++) {
+		struct fs_stats s;
+
+		forget_all();
+		now_count();
+		start_at(where[i], NULL, DISK);
+		holds("r/a/b/c/file", "deep\n");
+		/* The ref, the commit, trees, the size, the blob. */
+		ck_assert_uint_le(requests(), 5);
+		holds("r/many/150", "150\n");
+		ck_assert_uint_le(requests(), 5 + 2);
+		fs_stats(fs, &s);
+		ck_assert_uint_le(s.kind[BLOBS].kept, i ? 1 + 64 : 2);
+		stop();
+	}
+}
+END_TEST
+
+/* Told by the host, or those of the blobs. */
+START_TEST(sizes)
+{
+	static const char *const where[] = { "git/r", "nosizes/r" };
+	uint64_t size;
+
+	for (int i = 0; i < 2; i++) {
+		struct fs_stats s;
+
+		forget_all();
+		now_count();
+		start_at(where[i], NULL, DISK);
+		for (unsigned n = 1; n <= FILES; n++) {
+			char path[64];
+
+			snprintf(path, sizeof path, "r/many/%03u", n);
+			ck_assert_int_eq(get_size(path, &size), 0);
+			ck_assert_uint_eq(size, n < 10 ? 2 : n < 100 ? 3 : 4);
+		}
+		fs_stats(fs, &s);
+		ck_assert_uint_eq(s.kind[BLOBS].kept, i ? FILES : 0);
+		ck_assert_uint_le(requests(), 6);
+		stop();
+		/* They are remembered. */
+		now_count();
+		start_at(where[i], NULL, DISK);
+		ck_assert_int_eq(get_size("r/many/299", &size), 0);
+		ck_assert_uint_eq(size, 4);
+		ck_assert_uint_eq(requests(), 1);
+		stop();
+	}
+}
+END_TEST
+
+/* Nothing is fetched twice, whatever happens between. */
+START_TEST(warm_restart)
+{
+	forget_all();
+	start();
+	read_all();
+	ck_assert_uint_gt(stored().kept, FILES);
+	stop();
+	now_count();
+	start();
+	read_all();
+	/* What the branch is now; not one object. */
+	ck_assert_uint_eq(requests(), 1);
+	ck_assert_uint_eq(stored().misses, 0);
+	ck_assert_uint_eq(stored().kept, 0);
+	stop();
+	/* Neither from a fork, nor from another ref. */
+	now_count();
+	start_at("git/fork", "v1", DISK);
+	read_all();
+	ck_assert_uint_eq(requests(), 1);
+	stop();
+}
+END_TEST
+
+START_TEST(without_store)
+{
+	forget_all();
+	start_at("git/r", NULL, 0);
+	read_all();
+	ck_assert_uint_eq(stored().kept, 0);
+	stop();
+	ck_assert_int_ne(access("cache/store", F_OK), 0);
+}
+END_TEST
+
+/* The host is gone: what was read can be read, what was not is an error. */
+START_TEST(offline)
+{
+	char hex[OID_HEX + 1], pinned[128], path[160], text[64];
+	struct oid head = id_of("r", "main");
+	unsigned n;
+
+	oid_hex(&head, hex);
+	snprintf(pinned, sizeof pinned, "r@%s", hex);
+	forget_all();
+	start();
+	ck_assert_int_eq(list("r", true, &n), 0);
+	ck_assert_int_eq(list("r/many", true, &n), 0);
+	holds("r/many/007", "7\n");
+	holds("r/top", "top\n");
+	ck_assert_int_eq(list(pinned, true, &n), 0);
+	stop();
+	host_off();
+	githost_mark();
+	start();
+	/* What never moves needs nobody. */
+	snprintf(path, sizeof path, "%s/many/007", pinned);
+	holds(path, "7\n");
+	ck_assert_uint_eq(githost_count("."), 0);
+	ck_assert_int_eq(list("r/many", true, &n), 0);
+	ck_assert_uint_eq(n, 2 + FILES);
+	holds("r/many/007", "7\n");
+	holds("r/top", "top\n");
+	n = 0;
+	for (unsigned i = 1; i <= FILES; i += 50) {
+		snprintf(path, sizeof path, "r/many/%03u", i);
+		n += cat(path, text) < 0;
+	}
+	ck_assert_uint_gt(n, 0);
+	ck_assert_int_lt(cat("r/many/290", text), 0);
+	ck_assert_int_ne(cat("r/many/290", text), -ENOENT);
+	holds("r/top", "top\n");
+	host_on();
+	stop();
+	start();
+	read_all();
+	stop();
+}
+END_TEST
+
+/* A bit has changed on the disk: it is fetched again. */
+START_TEST(flipped)
+{
+	forget_all();
+	start();
+	read_all();
+	stop();
+	/* What is long enough to be found, in a record of its own. */
+	shell("f=$(grep -l deep cache/store/0*) && "
+	      "sed -i 's/deep/DEEP/' \"$f\"");
+	now_count();
+	start();
+	read_all();
+	ck_assert_uint_eq(stored().bad, 1);
+	ck_assert_uint_eq(stored().kept, 1);
+	/* The ref, and that object. */
+	ck_assert_uint_eq(requests(), 2);
+	stop();
+	start();
+	read_all();
+	ck_assert_uint_eq(stored().bad, 0);
+	ck_assert_uint_eq(stored().misses, 0);
+	stop();
+}
+END_TEST
+
+START_TEST(refused)
+{
+	const struct fs_options opt = {
+		.state_dir = "state",
+		.cache_dir = "cache",
+		.memory = MEMORY,
+		.disk = DISK,
+	};
+	char why[FS_WHY] = "";
+	struct fs *other;
+
+	forget_all();
+	shell("mkdir -p cache/store && echo mine >cache/store/file");
+	ck_assert_int_eq(fs_new(&other, &opt, why), -ENOTEMPTY);
+	ck_assert_ptr_nonnull(strstr(why, "cache/store"));
+	shell("test \"$(cat cache/store/file)\" = mine");
+}
+END_TEST
+
+static void make_repositories(void)
+{
+	shell("cd repos && git init -q -b main r && cd r && "
+	      "mkdir -p many a/b/c && "
+	      "for i in $(seq %d); do echo $i >many/$(printf %%03d $i); done "
+	      "&& echo deep >a/b/c/file && echo top >top && "
+	      "git add . && git commit -q -m one && git tag v1 && "
+	      "git repack -q -a -d && "
+	      "git config uploadpack.allowFilter true", FILES);
+	shell("cd repos && git clone -q --bare r fork 2>&1 && "
+	      "git -C fork config uploadpack.allowFilter true && "
+	      "git init -q -b main last");
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("store and host");
+	TCase *tc = tcase_create("store");
+	SRunner *runner;
+	int failed, port;
+
+	githost_init("it-store");
+	port = githost_nginx();
+	if (port < 0) {
+		fprintf(stderr, "skipped: needs nginx, fcgiwrap, openssl\n");
+		githost_exit(0);
+		return 77;
+	}
+	snprintf(base, sizeof base, "http://127.0.0.1:%d", port);
+	log_set_level(LOG_ERROR);
+	make_repositories();
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, ls_brings_no_blob);
+	tcase_add_test(tc, one_file);
+	tcase_add_test(tc, sizes);
+	tcase_add_test(tc, warm_restart);
+	tcase_add_test(tc, without_store);
+	tcase_add_test(tc, offline);
+	tcase_add_test(tc, flipped);
+	tcase_add_test(tc, refused);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return githost_exit(failed);
+}
