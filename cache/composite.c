@@ -492,7 +492,7 @@ static struct source *new_source(struct composite *c, struct level *l,
 	return s;
 }
 
-int composite_add(struct composite *c, const char *name, const char *location,
+static int insert(struct composite *c, const char *name, const char *location,
 		  const char *ref, struct backend *backend)
 {
 	struct level *l;
@@ -511,7 +511,6 @@ int composite_add(struct composite *c, const char *name, const char *location,
 		r = s ? add_child(c, l, NULL, s) : -ENOMEM;
 	}
 	if (r) {
-		backend_close(backend);
 		source_free(s);
 		return r;
 	}
@@ -520,6 +519,16 @@ int composite_add(struct composite *c, const char *name, const char *location,
 	mix(c, name, location);
 	mix(c, name, ref ? ref : "");
 	return 0;
+}
+
+int composite_add(struct composite *c, const char *name, const char *location,
+		  const char *ref, struct backend *backend)
+{
+	int r = insert(c, name, location, ref, backend);
+
+	if (r)
+		backend_close(backend);
+	return r;
 }
 
 /* The end of the placeholder that starts at 's', or NULL. */
