@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/types.h>
 
 #include "backend/cat.h"
@@ -27,9 +28,10 @@
 #include "common/clock.h"
 
 enum {
-	IDLE_MAX = 8,           /* views kept open, while not in use */
+	IDLE_MAX = 4,           /* views kept open, while not in use */
+	USED_MIN = 4, USED_MAX = 8,     /* in use at a time, by processors */
 	VIEW_AGE = 30000,       /* ms: how long a deleted pack may be held */
-	WHOLE_MAX = 8 << 20,    /* bytes: larger blobs are read in chunks */
+	WHOLE_MAX = 2 << 20,    /* bytes: larger blobs are read in chunks */
 	CHUNK = 64 << 10,       /* bytes */
 };
 
@@ -59,7 +61,12 @@ static struct {
 		const struct local *of;
 		struct view *view;
 	} at[IDLE_MAX];
-} idle = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	unsigned used;
+	pthread_cond_t given;
+} idle = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.given = PTHREAD_COND_INITIALIZER,
+};
 
 /* Take away those of 'all_of', and those too old to be used again. */
 static unsigned retire(const struct local *all_of, struct view *ret[IDLE_MAX])
@@ -120,21 +127,52 @@ static struct view *push_idle(const struct local *l, struct view *v)
 	return gone;
 }
 
+/* More than there are processors to use them would only take memory. */
+static unsigned used_max(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < USED_MIN ? USED_MIN : n > USED_MAX ? USED_MAX : (unsigned)n;
+}
+
+static void enter(void)
+{
+	unsigned max = used_max();
+
+	LOCK_SCOPE(&idle.lock);
+	while (idle.used >= max)
+		pthread_cond_wait(&idle.given, &idle.lock);
+	idle.used++;
+}
+
+static void leave(void)
+{
+	LOCK_SCOPE(&idle.lock);
+	idle.used--;
+	pthread_cond_signal(&idle.given);
+}
+
 static int take_view(struct local *l, struct view **ret)
 {
 	struct view *v;
+	int r = 0;
 
+	enter();
 	close_idle(NULL);
 	v = pop_idle(l);
 	if (!v)
-		return view_open(ret, l->git_dir);
-	*ret = v;
-	return 0;
+		r = view_open(&v, l->git_dir);
+	if (r)
+		leave();
+	else
+		*ret = v;
+	return r;
 }
 
 static void give_view(struct local *l, struct view *v)
 {
 	view_close(push_idle(l, v));
+	leave();
 }
 
 /* ---- fetch ---- */

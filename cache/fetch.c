@@ -446,6 +446,7 @@ static void errand_free(struct errand *e)
 	free(e->got);
 	free(e->entry);
 	free(e);
+	flights_trim(f->flights);
 	LOCK_SCOPE(&f->lock);
 	if (!--f->errands)
 		pthread_cond_signal(&f->none);

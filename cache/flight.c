@@ -4,6 +4,9 @@
  */
 #include <assert.h>
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +18,7 @@
 #include "common/clock.h"
 
 enum {
+	TRIM_SHARE = 8,         /* of the budget evicted: give it back */
 	SHARDS = 16,
 	EVICT_SCAN = 8,         /* entries looked at per visit to a shard */
 	AHEAD_SHARE = 8,        /* of the budget, for what nobody asked for */
@@ -60,6 +64,7 @@ struct flights {
 	void *arg;
 	size_t budget;
 	size_t buckets;                 /* per shard, a power of two */
+	atomic_size_t evicted;          /* since the last flights_trim() */
 	atomic_size_t cost;
 	atomic_size_t ahead;            /* that of AHEAD values */
 	atomic_uint turn;               /* whose shard is next to give way */
@@ -228,6 +233,7 @@ static bool evict(struct flights *t, struct shard *s, struct list *dead)
 	if (!f)
 		return false;
 	count(s, f)->evicted++;
+	atomic_fetch_add_explicit(&t->evicted, cost(f), memory_order_relaxed);
 	if (f->want == AHEAD) {
 		count(s, f)->wasted++;
 		count(s, f)->wasted_bytes += cost(f);
@@ -585,4 +591,17 @@ void flight_drop(struct flights *t, const struct key *k,
 		forget(t, s, at, &dead);
 	lock_drop(&s->lock);
 	bury(&dead);
+}
+
+void flights_trim(struct flights *t)
+{
+	size_t evicted = atomic_load_explicit(&t->evicted,
+					      memory_order_relaxed);
+
+	if (evicted < t->budget / TRIM_SHARE ||
+	    !atomic_compare_exchange_strong(&t->evicted, &evicted, 0))
+		return;
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

@@ -121,6 +121,11 @@ struct value *flight_add(struct flights *, const struct key *,
  * use any more. */
 void flight_drop(struct flights *, const struct key *, const struct value *v);
 
+/* Have malloc() give back to the system what has been evicted, when it is
+ * much: values of all sizes come and go and leave holes.  Takes some
+ * milliseconds: for threads that may block. */
+void flights_trim(struct flights *);
+
 /* Bytes charged now. */
 size_t flights_cost(const struct flights *);
 
