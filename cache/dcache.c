@@ -10,6 +10,8 @@
 
 #include "cache/dcache.h"
 
+enum { NEAR = 32 };             /* entries, of 8 bytes */
+
 uint32_t tree_name_hash(const struct keyed *k, const char *name, size_t len)
 {
 	return keyed_hash(k, name, len) >> 32;
@@ -214,19 +216,27 @@ struct oid tree_oid(const struct tree *t, uint32_t i)
 	return oid;
 }
 
+/* Hashes are spread evenly, so it is near where it would be if they were
+ * perfectly so, in memory too: look there, then farther and farther from it,
+ * until it is between two. */
 uint32_t tree_lower(const struct tree *t, uint32_t hash)
 {
-	uint32_t lo = 0, hi = t->n;
+	int64_t lo = 0, hi = t->n, step = NEAR;
+	int64_t at = (int64_t)((uint64_t)hash * t->n >> 32);
 
 	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (t->by_hash[mid].hash < hash)
-			lo = mid + 1;
-		else
-			hi = mid;
+		if (at < lo || at >= hi)
+			at = lo + (hi - lo) / 2;
+		if (t->by_hash[at].hash < hash) {
+			lo = at + 1;
+			at += step;
+		} else {
+			hi = at;
+			at -= step;
+		}
+		step *= 2;
 	}
-	return lo;
+	return (uint32_t)lo;
 }
 
 int tree_find(const struct tree *t, uint32_t hash, const char *name,

@@ -70,7 +70,7 @@ static void setup(void)
 	fill();
 	h = (struct harness){ .source = &source, .nsource = 1,
 			      .jukebox_ms = 60000, .prefetch = JOBS,
-			      .ref_ttl = 3600000 };
+			      .ref_ttl = 3600000, .memory = 512 << 20 };
 	harness_start(&h);
 	raw_open(&conn, h.port);
 	ck_assert_uint_eq(call_mnt(&conn, "/", &top), N3_OK);
@@ -206,6 +206,77 @@ START_TEST(clients_do_not_notice)
 }
 END_TEST
 
+/* ---- what it costs ---- */
+
+static struct oid huge(unsigned n, const struct oid *blob)
+{
+	struct fake_entry *e = calloc(n, sizeof *e);
+	char (*name)[16] = calloc(n, sizeof *name);
+	struct oid oid;
+
+	ck_assert(e && name);
+	for (unsigned i = 0; i < n; i++) {
+		sprintf(name[i], "f%07u.c", i);
+		e[i] = (struct fake_entry){ "100644", name[i], *blob };
+	}
+	oid = fake_tree(f, n, e);
+	free(name);
+	free(e);
+	return oid;
+}
+
+/* The least time that LOOKUPs all over a directory took, in ns. */
+static uint64_t lookups(const struct fh *dir, unsigned n)
+{
+	enum { ROUNDS = 8, CALLS = 500 };
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct timespec begin, end;
+		uint64_t took;
+
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		for (unsigned j = 0; j < CALLS; j++) {
+			struct fh fh;
+			char name[16];
+
+			sprintf(name, "f%07u.c",
+				(unsigned)(j * 2654435761u % n));
+			ck_assert_uint_eq(call_find(&conn, dir, name, &fh,
+						    NULL), N3_OK);
+		}
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		took = (uint64_t)(end.tv_sec - begin.tv_sec) * 1000000000 +
+		       (uint64_t)end.tv_nsec - (uint64_t)begin.tv_nsec;
+		least = took < least ? took : least;
+	}
+	return least / CALLS;
+}
+
+START_TEST(a_lookup_costs_the_same_among_a_million)
+{
+	enum { MANY = 1000000, FEW = 10 };
+	struct oid blob = fake_blob(f, "one of many");
+	const struct fake_entry both[] = {
+		{ "40000", "few", huge(FEW, &blob) },
+		{ "40000", "many", huge(MANY, &blob) },
+	};
+	struct oid tree = fake_tree(f, 2, both);
+	uint64_t few, many;
+	struct fh dir;
+
+	fake_ref(f, "huge", &tree);
+	ck_assert_uint_eq(call_walk(&conn, &top, "src@huge/few", &dir, NULL),
+			  N3_OK);
+	few = lookups(&dir, FEW);
+	ck_assert_uint_eq(call_walk(&conn, &top, "src@huge/many", &dir, NULL),
+			  N3_OK);
+	many = lookups(&dir, MANY);
+	ck_assert_msg(many < 3 * few, "%lu ns, not %lu", (unsigned long)many,
+		      (unsigned long)few);
+}
+END_TEST
+
 /* ---- what the server tells ---- */
 
 static void ask_for_listing(struct raw *r, const struct fh *fh, uint32_t xid)
@@ -292,6 +363,7 @@ static void tests(TCase *c)
 	tcase_add_loop_test(c, a_listing_warms_what_is_below, 0, 2);
 	tcase_add_test(c, a_reader_is_overtaken);
 	tcase_add_test(c, clients_do_not_notice);
+	tcase_add_test(c, a_lookup_costs_the_same_among_a_million);
 	tcase_add_test(c, parked_calls_are_told_of_oldest_first);
 }
 
