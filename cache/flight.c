@@ -18,7 +18,7 @@
 #include "common/clock.h"
 
 enum {
-	TRIM_SHARE = 8,         /* of the budget evicted: give it back */
+	TRIM_SHARE = 32,        /* of the budget evicted: give it back */
 	SHARDS = 16,
 	EVICT_SCAN = 8,         /* entries looked at per visit to a shard */
 	AHEAD_SHARE = 8,        /* of the budget, for what nobody asked for */
