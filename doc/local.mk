@@ -1,1 +1,1 @@
-EXTRA_DIST += doc/architecture.md
+EXTRA_DIST += doc/architecture.md doc/promises.md

@@ -143,6 +143,23 @@ START_TEST(a_listing_warms_what_is_below)
 }
 END_TEST
 
+/* There may be thousands. */
+START_TEST(a_listing_of_sources_asks_none_of_them)
+{
+	unsigned asked;
+
+	raw_close(&conn);
+	harness_restart(&h);
+	raw_open(&conn, h.port);
+	ck_assert_uint_eq(call_mnt(&conn, "/", &top), N3_OK);
+	asked = fake_resolves(f) + fake_jobs(f);
+	list(&top, false, 2);
+	list(&top, true, 2);
+	ck_assert_uint_eq(quiet().jobs, 0);
+	ck_assert_uint_eq(fake_resolves(f) + fake_jobs(f), asked);
+}
+END_TEST
+
 START_TEST(a_reader_is_overtaken)
 {
 	struct fs_stats s;
@@ -361,6 +378,7 @@ static void tests(TCase *c)
 {
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_loop_test(c, a_listing_warms_what_is_below, 0, 2);
+	tcase_add_test(c, a_listing_of_sources_asks_none_of_them);
 	tcase_add_test(c, a_reader_is_overtaken);
 	tcase_add_test(c, clients_do_not_notice);
 	tcase_add_test(c, a_lookup_costs_the_same_among_a_million);
