@@ -56,7 +56,7 @@ state=(--state-dir "$dir/state" --cache-dir "$dir/cache")
 
 run 0 --help
 for option in --config --listen --state-dir --cache-dir --cache-memory \
-	--prefetch --loops --log-level --check-config --version --help; do
+	--cache-disk --prefetch --loops --log-level --check-config --version --help; do
 	grep -q -e "$option" "$dir/stdout" || fail "--help lacks $option"
 done
 [ ! -s "$dir/stderr" ] || fail '--help writes to standard error'
@@ -75,7 +75,8 @@ for address in '' nonsense 127.0.0.1 127.0.0.1: 127.0.0.1:99999 :: \
 	says "${address:-listen}"
 done
 for wrong in --loops=0 --loops=x --prefetch=-1 --log-level=loud \
-	--cache-memory=lots --cache-memory=-1 --cache-memory=1q; do
+	--cache-memory=lots --cache-memory=-1 --cache-memory=1q \
+	--cache-disk=-1; do
 	run 2 "${state[@]}" "$wrong" "$repo"
 	says "${wrong#*=}"
 done

@@ -303,7 +303,7 @@ static void do_stat(struct backend *b, struct job *job)
 	int err;
 
 	pthread_mutex_lock(&f->lock);
-	err = doomed(f);
+	err = f->no_stat ? -ENOTSUP : doomed(f);
 	pthread_mutex_unlock(&f->lock);
 	for (size_t i = 0; !err && i < job->nwant; i++) {
 		struct object *o;

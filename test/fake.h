@@ -52,7 +52,8 @@ void fake_down(struct fake *, int err);
 /* The n-th job from now fails, 1 being the next.  Tells whether the one
  * asked for before did. */
 bool fake_fail_nth(struct fake *, unsigned n, int err);
-/* No sizes without contents: what has no stat().  Before fake_backend(). */
+/* No sizes without contents: what has no stat() or, being far, finds out when
+ * asked.  Before fake_backend(). */
 void fake_no_stat(struct fake *);
 /* A job is said to cost a round trip.  Before fake_backend(). */
 void fake_far(struct fake *);

@@ -228,6 +228,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c.nlisten, 1);
 	ck_assert_str_eq(c.listen[0], "127.0.0.1:2049");
 	ck_assert_uint_eq(c.memory, 256 << 20);
+	ck_assert_int_eq(c.disk, INT64_C(10) << 30);
 	ck_assert_int_eq(c.prefetch, 8);
 	ck_assert_uint_eq(c.loops, 0);
 	ck_assert_int_eq(c.log_level, LOG_INFO);
@@ -255,6 +256,10 @@ START_TEST(options)
 	ck_assert_uint_eq(c.nsource, 2);
 	ck_assert_int_eq(load("--cache-memory=65536", "work", NULL), 0);
 	ck_assert_uint_eq(c.memory, 65536);
+	ck_assert_int_eq(load("--cache-disk=0", "work", NULL), 0);
+	ck_assert_int_eq(c.disk, 0);
+	ck_assert_int_eq(load("--cache-disk", "1500m", "work", NULL), 0);
+	ck_assert_int_eq(c.disk, INT64_C(1500) << 20);
 	ck_assert_int_eq(load("--prefetch=0", "work", NULL), 0);
 	ck_assert_int_eq(c.prefetch, 0);
 	ck_assert_int_eq(load("--prefetch", "1024", "work", NULL), 0);
@@ -288,6 +293,7 @@ START_TEST(wrong_options)
 		{ "--loops=1025", "1025" }, { "--loops=two", "two" },
 		{ "--cache-memory=0", "0" }, { "--cache-memory=-1m", "-1m" },
 		{ "--cache-memory=1t", "1t" }, { "--cache-memory=", "\"\"" },
+		{ "--cache-disk=-1", "-1" }, { "--cache-disk=all", "all" },
 		{ "--log-level=loud", "loud" }, { "--state-dir=", "" },
 		{ "--cache-dir=", "" },
 	};
@@ -316,10 +322,12 @@ static const char whole[] =
 "[cache]\n"
 "	dir = /var/tmp/cache\n"
 "	memory = 64m\n"
+"	disk = 20g\n"
 "	prefetch = 3\n"
 "[source \"linux\"]\n"
 "	url = linux.git\n"
 "	ref = v6.1\n"
+"	refresh = 90\n"
 "[source \"My.Work\"]\n"
 "	url = ~/work\n";
 
@@ -338,8 +346,11 @@ START_TEST(a_whole_file)
 	ck_assert_str_eq(c.state_dir, state);
 	ck_assert_str_eq(c.cache_dir, "/var/tmp/cache");
 	ck_assert_uint_eq(c.memory, 64 << 20);
+	ck_assert_int_eq(c.disk, INT64_C(20) << 30);
 	ck_assert_int_eq(c.prefetch, 3);
 	ck_assert_uint_eq(c.nsource, 2);
+	ck_assert_uint_eq(c.source[0].refresh, 90);
+	ck_assert_uint_eq(c.source[1].refresh, 0);
 	source_is(0, "linux", "linux.git", "v6.1");
 	source_is(1, "My.Work", work, NULL);
 	ck_assert_str_eq(c.source[1].location, c.source[1].url);
@@ -438,6 +449,11 @@ START_TEST(wrong_files)
 		{ "[server]\n\tloops = many\n", "many" },
 		{ "[server]\n\tlog-level = loud\n", "loud" },
 		{ "[cache]\n\tmemory = lots\n", "lots" },
+		{ "[cache]\n\tdisk = -1\n", "cache.disk" },
+		{ "[source \"x\"]\n\turl = x\n\trefresh = 0\n",
+		  "source.x.refresh" },
+		{ "[root \"x\"]\n\turl = /{x}\n\trefresh = often\n",
+		  "root.x.refresh" },
 		{ "[cache]\n\tmemory\n", "cache.memory" },
 		{ "[state]\n\tdir =\n", "state.dir" },
 		{ "[root]\n\turl = /{x}\n", "root.url" },

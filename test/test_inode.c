@@ -1546,6 +1546,88 @@ START_TEST(many_look_while_it_moves)
 }
 END_TEST
 
+/* ---- elsewhere ---- */
+
+/* From now on a job is said to cost a round trip. */
+static void go_far(uint32_t refresh)
+{
+	fs_free(fs);
+	fake_far(fake);
+	start(ROOM);
+	if (refresh)
+		ck_assert_int_eq(fs_refresh(fs, "a", refresh), 0);
+	ck_assert_int_eq(fs_refresh(fs, "b", 1), -ENOENT);
+}
+
+static unsigned looks(uint64_t later)
+{
+	unsigned before = fake_resolves(fake);
+	struct node n = { 0 };
+
+	clock_advance(later);
+	must(!walk("a", &n));
+	node_clear(&n);
+	settle();
+	return fake_resolves(fake) - before - 3;
+}
+
+/* Half a minute, a tenth more or less; or as one likes. */
+START_TEST(far_refs_are_believed_longer)
+{
+	struct oid tree = TREE("f=1");
+
+	fake_ref(fake, NULL, &tree);
+	go_far(0);
+	ck_assert_uint_eq(looks(0), 1);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_uint_eq(looks(26000), 0);
+		ck_assert_uint_eq(looks(7001), 1);
+	}
+	go_far(1000000);
+	ck_assert_uint_eq(looks(0), 1);
+	ck_assert_uint_eq(looks(899000), 0);
+	ck_assert_uint_eq(looks(201001), 1);
+}
+END_TEST
+
+/* Where sizes cost blobs: not all of a directory for one file, but no
+ * request for each either. */
+START_TEST(sizes_cost_some_blobs)
+{
+	enum { FILES = 300, LEN = 100000 };
+	static char text[LEN];
+	char name[FILES][16] = { "" }, path[32];
+	struct fake_entry e[FILES], top = { .mode = "40000", .name = "d" };
+	unsigned jobs, blobs = 0;
+	struct oid tree;
+
+	for (unsigned i = 0; i < FILES; i++) {
+		snprintf(name[i], sizeof name[i], "f%03u", i);
+		memcpy(text, name[i], sizeof name[i]);
+		e[i] = (struct fake_entry){ "100644", name[i],
+			fake_object(fake, OBJ_BLOB, text, LEN) };
+	}
+	top.oid = fake_tree(fake, FILES, e);
+	tree = fake_tree(fake, 1, &top);
+	fake_ref(fake, NULL, &tree);
+	fake_no_stat(fake);
+	go_far(0);
+	must(attr_at("a/d/f299").size == LEN);
+	for (unsigned i = 0; i < FILES; i++)
+		blobs += fake_fetches(fake, &e[i].oid);
+	ck_assert_uint_gt(blobs, 1);
+	ck_assert_uint_le(blobs, 64);
+	jobs = fake_jobs(fake);
+	for (unsigned i = 0; i < FILES; i++) {
+		snprintf(path, sizeof path, "a/d/f%03u", i);
+		must(attr_at(path).size == LEN);
+		ck_assert_uint_le(fake_fetches(fake, &e[i].oid), 1);
+	}
+	/* 16 MiB, of 100,000 bytes each. */
+	ck_assert_uint_eq(fake_jobs(fake) - jobs, 2);
+}
+END_TEST
+
 /* ---- setting up ---- */
 
 START_TEST(setting_up_may_fail)
@@ -1635,6 +1717,8 @@ static Suite *suite(void)
 	tcase_add_test(c, every_job_fails_once_without_stat);
 	tcase_add_test(c, memory_is_bounded);
 	tcase_add_test(c, many_look_while_it_moves);
+	tcase_add_test(c, far_refs_are_believed_longer);
+	tcase_add_test(c, sizes_cost_some_blobs);
 	tcase_add_test(c, setting_up_may_fail);
 	tcase_add_test(c, secret_and_id_stay);
 	suite_add_tcase(s, c);
