@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "cache/composite.h"
+#include "cache/pattern.h"
 #include "common/cleanup.h"
 #include "common/list.h"
 
@@ -531,111 +531,15 @@ int composite_add(struct composite *c, const char *name, const char *location,
 	return r;
 }
 
-/* The end of the placeholder that starts at 's', or NULL. */
-static const char *placeholder_end(const char *s)
-{
-	const char *end = *s == '{' ? strchr(s, '}') : NULL;
-
-	return end && end > s + 1 ? end + 1 : NULL;
-}
-
-/* A URL as the pattern makes them. */
-static char *example(const char *pattern)
-{
-	char *url = strdup(pattern), *to = url;
-
-	for (const char *p = pattern, *end; url && *p; p = end) {
-		end = placeholder_end(p);
-		*to++ = end ? 'x' : *p;
-		end = end ? end : p + 1;
-	}
-	if (url)
-		*to = '\0';
-	return url;
-}
-
-/* Which of the url's different placeholders this one is, from 0. */
-static unsigned placeholder_number(const char *url, const char *at)
-{
-	size_t len = (size_t)(placeholder_end(at) - at);
-	unsigned n = 0;
-
-	for (const char *p = url; p < at; p++) {
-		const char *end = placeholder_end(p);
-
-		if (!end)
-			continue;
-		if ((size_t)(end - p) == len && !memcmp(p, at, len))
-			break;
-		n += placeholder_number(url, p) == n;
-		p = end - 1;
-	}
-	return n;
-}
-
-static unsigned count_placeholders(const char *url)
-{
-	unsigned n = 0;
-
-	for (const char *p = url; *p; p++)
-		if (placeholder_end(p) && placeholder_number(url, p) == n)
-			n++;
-	return n;
-}
-
-/* The directory that a path has before its first placeholder is there. */
-static int check_directory(const char *url, char why[BACKEND_WHY])
-{
-	CLEANUP_FREE char *dir = strndup(url, (size_t)(strchr(url, '{') - url));
-	char *slash = dir ? strrchr(dir, '/') : NULL;
-	struct stat st;
-
-	if (!dir)
-		return -ENOMEM;
-	if (!slash || !strncmp(url, "file://", 7))
-		return 0;
-	slash[slash == dir] = '\0';
-	if (!stat(dir, &st) && S_ISDIR(st.st_mode))
-		return 0;
-	snprintf(why, BACKEND_WHY, "%.200s is no directory: check the spelling",
-		 dir);
-	return -ENOTDIR;
-}
-
-int composite_check_pattern(const char *url, char why[BACKEND_WHY])
-{
-	CLEANUP_FREE char *one = NULL;
-	unsigned parts = count_placeholders(url);
-	bool local = !strstr(url, "://") || !strncmp(url, "file://", 7);
-	struct backend *b;
-	int r;
-
-	if (!parts || parts > DEPTH_MAX) {
-		snprintf(why, BACKEND_WHY, "\"%.150s\" has %s", url, parts ?
-			 "too many {placeholders}" : "no {placeholder} for a "
-			 "repository's name");
-		return -EINVAL;
-	}
-	one = example(url);
-	if (!one)
-		return -ENOMEM;
-	r = backend_open(&b, one, why);
-	if (!r)
-		backend_close(b);
-	else if (local && r != -EPROTONOSUPPORT)
-		r = check_directory(url, why);
-	return r;
-}
-
 int composite_add_pattern(struct composite *c, const char *name,
 			  const char *url)
 {
-	unsigned parts = count_placeholders(url);
+	unsigned parts = pattern_parts(url);
 	struct level *above, *l;
 	const char *base;
 	int r;
 
-	if (!parts || parts > DEPTH_MAX)
+	if (!parts)
 		return -EINVAL;
 	LOCK_SCOPE(&c->lock);
 	r = make_levels(c, name, true, &above, &base);
@@ -700,11 +604,20 @@ bool source_is_far(struct source *s)
 	return !b || b->ops->far;
 }
 
-/* What the pattern's placeholder 'n' stands for. */
-static const char *part(const struct level *l, const char *base, unsigned n)
+/* A name in a level. */
+struct place {
+	const struct level *level;
+	const char *base;
+};
+
+/* What the pattern's placeholder 'n' stands for there. */
+static const char *part(void *arg, unsigned n)
 {
+	const struct place *p = arg;
+	const struct level *l = p->level;
+
 	if (n == l->depth)
-		return base;
+		return p->base;
 	while (l->depth > n + 1)
 		l = l->parent;
 	return l->name;
@@ -713,27 +626,15 @@ static const char *part(const struct level *l, const char *base, unsigned n)
 int composite_expand(const struct level *l, const char *base, char **path,
 		     char **location)
 {
+	struct place place = { l, base };
 	CLEANUP_FREE char *url = NULL;
-	size_t len;
-	FILE *out = open_memstream(&url, &len);
-	const char *end;
+	int r = pattern_expand(l->pattern->url, part, &place, &url);
 
-	if (!out)
-		return -ENOMEM;
-	for (const char *p = l->pattern->url; *p; p++) {
-		end = placeholder_end(p);
-		if (!end) {
-			fputc(*p, out);
-			continue;
-		}
-		fputs(part(l, base, placeholder_number(l->pattern->url, p)),
-		      out);
-		p = end - 1;
-	}
-	if (fclose(out) || composite_level_path(l, base, path))
-		return -ENOMEM;
-	*location = TAKE(url);
-	return 0;
+	if (!r)
+		r = composite_level_path(l, base, path);
+	if (!r)
+		*location = TAKE(url);
+	return r;
 }
 
 int composite_make(struct composite *c, struct level *l,

@@ -71,10 +71,6 @@ int composite_add(struct composite *, const char *name, const char *location,
  * the repository.  -EEXIST, -EINVAL. */
 int composite_add_pattern(struct composite *, const char *name,
 			  const char *url);
-/* What one with 'x' for all names is: its backend can be opened, or it is
- * on this disk and not there.  -EINVAL no placeholder, or too many; else
- * what backend_open() says. */
-int composite_check_pattern(const char *url, char why[BACKEND_WHY]);
 
 /* How long a ref of one that was added is believed, in ms.  -ENOENT. */
 int composite_refresh(struct composite *, const char *name, uint32_t ms);

@@ -14,6 +14,7 @@
 #include "backend/backend.h"
 #include "cache/composite.h"
 #include "cache/node.h"
+#include "cache/pattern.h"
 #include "cache/state.h"
 #include "cache/store.h"
 #include "common/cleanup.h"
@@ -138,7 +139,7 @@ int fs_add(struct fs *fs, const char *name, const char *location,
 int fs_check_pattern(const char *url, char why[FS_WHY])
 {
 	snprintf(why, FS_WHY, "out of memory");
-	return composite_check_pattern(url, why);
+	return pattern_check(url, why);
 }
 
 int fs_add_pattern(struct fs *fs, const char *name, const char *url,

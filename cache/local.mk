@@ -7,6 +7,7 @@ libcache_a_SOURCES = \
 	cache/fs.c cache/fs.h \
 	cache/inode.c cache/inode.h \
 	cache/node.c cache/node.h \
+	cache/pattern.c cache/pattern.h \
 	cache/prefetch.c cache/prefetch.h \
 	cache/readdir.c \
 	cache/root.c cache/root.h \

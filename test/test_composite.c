@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cache/composite.h"
+#include "cache/pattern.h"
 #include "common/cleanup.h"
 
 static const struct keyed ids = { "composite" };
@@ -301,7 +302,7 @@ START_TEST(patterns_are_checked)
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		char why[BACKEND_WHY] = "";
 
-		ck_assert_msg(composite_check_pattern(all[i].url, why) ==
+		ck_assert_msg(pattern_check(all[i].url, why) ==
 			      all[i].err, "%s: %s", all[i].url, why);
 		ck_assert(!all[i].err || (*why && !strchr(why, '\n')));
 	}
