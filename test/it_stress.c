@@ -162,7 +162,7 @@ START_TEST(clients_and_moves)
 		version[v] = make_version(v);
 	fake_ref(f, NULL, &version[0]);
 	h = (struct harness){ .source = &source, .nsource = 1, .ref_ttl = 1,
-			      .memory = MEMORY, .threads = 4 };
+			      .memory = MEMORY, .threads = 4, .prefetch = 8 };
 	harness_start(&h);
 	for (uintptr_t i = 0; i < CLIENTS; i++)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, client,

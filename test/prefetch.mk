@@ -1,4 +1,5 @@
-# Prefetch, and what the caches count.
+# Prefetch, what the caches count, and what may be counted on.
+dist_check_SCRIPTS += test/promises.sh
 if HAVE_CHECK
 check_PROGRAMS += test/test_prefetch
 test_test_prefetch_SOURCES = test/test_prefetch.c test/fake.c test/fake.h \
