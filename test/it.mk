@@ -18,6 +18,7 @@ it_libs = libit.a $(nfsd_libs) $(CHECK_LIBS)
 check_PROGRAMS += \
 	test/it_big \
 	test/it_faults \
+	test/it_held \
 	test/it_hostile \
 	test/it_levels \
 	test/it_moves \
@@ -33,6 +34,9 @@ test_it_big_LDADD = $(it_libs)
 test_it_faults_SOURCES = test/it_faults.c
 test_it_faults_CFLAGS = $(it_cflags)
 test_it_faults_LDADD = $(it_libs)
+test_it_held_SOURCES = test/it_held.c
+test_it_held_CFLAGS = $(it_cflags)
+test_it_held_LDADD = $(it_libs)
 test_it_hostile_SOURCES = test/it_hostile.c
 test_it_hostile_CFLAGS = $(it_cflags)
 test_it_hostile_LDADD = $(it_libs)
