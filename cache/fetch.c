@@ -5,14 +5,11 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "cache/fetch.h"
 #include "common/cleanup.h"
@@ -24,35 +21,21 @@ enum {
 	STALL_MS = 60000,       /* an errand without progress ends */
 	ABSENT_TTL = 1000,      /* ms that "there is none" is believed */
 	TROUBLE_TTL = 500,      /* ms that any other failure is */
-	SPOOL_SHARE = 8,        /* blobs over memory / 8 go to a file, ... */
-	SPOOL_DISCOUNT = 32,    /* ... and count for a 32nd of their size */
 	FAR_TTL = 30000,        /* ms that a ref is believed, elsewhere */
 	JITTER = 10,            /* a 10th of it, more or less */
 	SIZES_FIRST = 64,       /* blobs fetched for their sizes, at first, */
 	SIZES_NEXT = 256,       /* and when it is known how large they are: */
 	SIZES_BYTES = 16 << 20, /* so many bytes, if all are alike */
-	COMMIT_MAX = 1 << 24,   /* bytes; trees may be larger */
-	TREE_MAX = 1 << 30,
 };
 
 struct fetcher {
 	struct fetch_options opt;
 	struct flights *flights;
 	struct pool *pool;
-	char *spool;            /* a template for mkstemp(3) */
+	struct spool spool;
 	pthread_mutex_t lock;   /* covers the rest */
 	pthread_cond_t none;    /* left */
 	unsigned errands;
-};
-
-/* An object on its way in. */
-struct intake {
-	struct oid oid;
-	enum obj type;
-	struct oid_hash *hash;
-	char *data;             /* in memory, or ... */
-	int fd;                 /* ... in a file when not -1 */
-	size_t size, have;
 };
 
 /* One flight's work: born at the miss, dies when the flight lands. */
@@ -107,118 +90,22 @@ struct hint {
 	bool first;             /* set: of those who asked for it */
 };
 
-/* ---- values ---- */
-
-static void blob_free(struct value *v)
-{
-	struct blob *b = (struct blob *)v;
-
-	if (b->mapped)
-		munmap(b->data, b->len);
-	else
-		free(b->data);
-	free(b);
-}
-
-/* What is in a file counts for a part, and never for so much that it would
- * have to go the moment it has come: who was told to come back would find
- * it gone, each time. */
-static size_t spooled_cost(const struct fetcher *f, size_t len)
-{
-	size_t cost = len / SPOOL_DISCOUNT;
-	size_t most = f->opt.memory / SPOOL_SHARE;
-
-	return cost < most ? cost : most;
-}
-
-static struct blob *blob_new(const struct fetcher *f, void *data, size_t len,
-			     bool mapped)
-{
-	struct blob *b = malloc(sizeof *b);
-
-	if (!b)
-		return NULL;
-	b->v.refs = 1;
-	b->v.cost = sizeof *b + (mapped ? spooled_cost(f, len) : len);
-	b->v.free = blob_free;
-	b->data = data;
-	b->len = len;
-	b->mapped = mapped;
-	return b;
-}
-
 /* ---- objects coming in ---- */
 
-static void intake_drop(struct intake *in)
-{
-	oid_hash_free(TAKE(in->hash));
-	free(TAKE(in->data));
-	if (in->fd >= 0)
-		close(in->fd);
-	in->fd = -1;
-}
-
-static int spool_open(struct fetcher *f)
-{
-	CLEANUP_FREE char *path = strdup(f->spool);
-	int fd = path ? mkostemp(path, O_CLOEXEC) : -1;
-
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	return fd;
-}
-
-static int intake_start(struct job *job, const struct oid *oid, enum obj type,
-			uint64_t size)
+static int take_start(struct job *job, const struct oid *oid, enum obj type,
+		      uint64_t size)
 {
 	struct errand *e = container_of(job, struct errand, job);
-	struct intake *in = &e->in;
-	uint64_t max = type == OBJ_BLOB ? INT64_MAX :
-		       type == OBJ_TREE ? TREE_MAX : COMMIT_MAX;
-	int r;
 
-	intake_drop(in);
-	if (size > max || size > SIZE_MAX)
-		return -EFBIG;
-	in->oid = *oid;
-	in->type = type;
-	in->size = (size_t)size;
-	in->have = 0;
-	r = oid_hash_start(&in->hash, oid->len, type, size);
-	if (r)
-		return r;
-	if (type == OBJ_BLOB && size > e->f->opt.memory / SPOOL_SHARE) {
-		in->fd = spool_open(e->f);
-		return in->fd < 0 ? in->fd : 0;
-	}
-	in->data = malloc(in->size + 1);
-	if (!in->data)
-		return -ENOMEM;
-	in->data[in->size] = '\0';              /* for strtoll() */
-	return 0;
+	return intake_start(&e->in, &e->f->spool, oid, type, size);
 }
 
-static int intake_data(struct job *job, const void *data, size_t len)
+static int take_data(struct job *job, const void *data, size_t len)
 {
 	struct errand *e = container_of(job, struct errand, job);
-	struct intake *in = &e->in;
 
-	if (!in->hash || len > in->size - in->have)
-		return -EBADMSG;
-	oid_hash_data(in->hash, data, len);
-	if (in->fd < 0)
-		memcpy(in->data + in->have, data, len);
-	for (size_t done = 0; in->fd >= 0 && done < len;) {
-		ssize_t n = write(in->fd, (const char *)data + done, len - done);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n < 0 ? 0 : (size_t)n;
-	}
-	in->have += len;
 	job->deadline = clock_ms() + STALL_MS;
-	return 0;
+	return intake_data(&e->in, data, len);
 }
 
 /* The mark of a flight of this errand, for that object; or NULL. */
@@ -279,21 +166,11 @@ static void land(struct errand *e, enum kind kind, struct value *v)
 
 static int land_blob(struct errand *e)
 {
-	struct intake *in = &e->in;
-	bool mapped = in->fd >= 0;
-	void *data = mapped ? mmap(NULL, in->size, PROT_READ, MAP_SHARED,
-				   in->fd, 0) : in->data;
 	struct blob *b;
+	int r = intake_blob(&e->in, &e->f->spool, &b);
 
-	if (data == MAP_FAILED)
-		return -errno;
-	b = blob_new(e->f, data, in->size, mapped);
-	if (!b) {
-		if (mapped)
-			munmap(data, in->size);
-		return -ENOMEM;
-	}
-	in->data = NULL;
+	if (r)
+		return r;
 	land(e, KIND_BLOB, value_ref(&b->v));
 	keep(e, b->data);
 	value_unref(&b->v);
@@ -303,8 +180,7 @@ static int land_blob(struct errand *e)
 static int land_tree(struct errand *e)
 {
 	struct tree *t;
-	int r = tree_parse(e->f->opt.names, &e->in.oid, TAKE(e->in.data),
-			   e->in.size, &t);
+	int r = intake_tree(&e->in, e->f->opt.names, &t);
 
 	if (r)
 		return r;
@@ -323,73 +199,47 @@ static int land_tree(struct errand *e)
 	return 0;
 }
 
-/* "tree HEX\n", some more lines, "committer NAME <MAIL> SECONDS ZONE\n". */
-static int read_commit(struct errand *e)
+static int land_object(struct errand *e, bool wanted)
 {
-	const char *p = e->in.data, *end = p + e->in.size, *line;
-	size_t hex = 2u * e->in.oid.len;
-
-	if (e->in.size < 6 + hex || memcmp(p, "tree ", 5) ||
-	    oid_parse(p + 5, hex, &e->tree) || p[5 + hex] != '\n')
-		return -EBADMSG;
-	for (line = p + 6 + hex; line < end && *line != '\n';) {
-		const char *nl = memchr(line, '\n', (size_t)(end - line));
-		const char *stop = nl ? nl : end, *gt;
-
-		if (stop - line > 10 && !memcmp(line, "committer ", 10)) {
-			for (gt = stop - 1; gt > line && *gt != '>'; gt--)
-				;
-			e->time = strtoll(gt + 1, NULL, 10);
-			break;
-		}
-		line = stop + 1;
-	}
-	return 0;
-}
-
-static int intake_end(struct job *job)
-{
-	struct errand *e = container_of(job, struct errand, job);
 	struct intake *in = &e->in;
-	struct oid oid;
-	bool wanted = job->nwant && oid_eq(&in->oid, &job->want[0]);
-	int r;
+	int r = intake_end(in);
 
-	r = in->have == in->size ? oid_hash_end(TAKE(in->hash), &oid) :
-				   -EBADMSG;
-	if (!r && !oid_eq(&oid, &in->oid))
-		r = -EBADMSG;
 	if (r)
-		goto out;
+		return r;
 	for (size_t i = 0; e->sizes && i < e->job.nwant; i++)
-		if (oid_eq(&oid, &e->want[i]))
+		if (oid_eq(&in->oid, &e->want[i]))
 			e->sizes->size[e->entry[i]] = in->size;
 	switch (in->type) {
 	case OBJ_BLOB:
-		r = land_blob(e);
-		break;
+		return land_blob(e);
 	case OBJ_TREE:
-		r = land_tree(e);
-		break;
+		return land_tree(e);
 	case OBJ_COMMIT:
 		if (e->key.kind == KIND_ROOT && wanted) {
-			r = read_commit(e);
+			r = intake_commit(in, &e->tree, &e->time);
 			e->landed = !r;
 		}
 		if (!r)
 			keep(e, in->data);
-		break;
+		return r;
 	default:
-		break;
+		return 0;
 	}
-out:
+}
+
+static int take_end(struct job *job)
+{
+	struct errand *e = container_of(job, struct errand, job);
+	bool wanted = job->nwant && oid_eq(&e->in.oid, &job->want[0]);
+	int r = land_object(e, wanted);
+
 	if (r && wanted)
 		e->err = r;
-	intake_drop(in);
+	intake_drop(&e->in);
 	return r;
 }
 
-static void intake_size(struct job *job, size_t i, uint64_t size)
+static void take_size(struct job *job, size_t i, uint64_t size)
 {
 	struct errand *e = container_of(job, struct errand, job);
 
@@ -399,7 +249,7 @@ static void intake_size(struct job *job, size_t i, uint64_t size)
 	e->told = true;
 }
 
-static void intake_ref(struct job *job, const struct oid *commit)
+static void take_ref(struct job *job, const struct oid *commit)
 {
 	struct errand *e = container_of(job, struct errand, job);
 
@@ -422,7 +272,7 @@ static struct errand *errand_new(struct fetcher *f,
 	e->f = f;
 	e->key = *key;
 	e->source = source;
-	e->in.fd = -1;
+	e->in = intake_none();
 	LOCK_SCOPE(&f->lock);
 	f->errands++;
 	return e;
@@ -566,12 +416,12 @@ static void errand_done(struct job *job, int err)
 	}
 }
 
-static const struct job_ops intake_ops = {
-	.start = intake_start,
-	.data = intake_data,
-	.end = intake_end,
-	.size = intake_size,
-	.ref_is = intake_ref,
+static const struct job_ops take_ops = {
+	.start = take_start,
+	.data = take_data,
+	.end = take_end,
+	.size = take_size,
+	.ref_is = take_ref,
 	.done = errand_done,
 };
 
@@ -582,7 +432,7 @@ static void start_job(struct errand *e, const struct oid *want, size_t n,
 	e->landed = false;
 	e->err = 0;
 	e->job = (struct job){
-		.ops = &intake_ops,
+		.ops = &take_ops,
 		.deadline = clock_ms() + STALL_MS,
 		.want = want,
 		.nwant = n,
@@ -1006,9 +856,10 @@ int fetcher_new(struct fetcher **ret, const struct fetch_options *opt)
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->none, NULL);
 	f->flights = flights_new(opt->memory, miss, met, f);
-	if (!f->flights || asprintf(&f->spool, "%s/spool.XXXXXX",
+	f->spool.memory = opt->memory;
+	if (!f->flights || asprintf(&f->spool.path, "%s/spool.XXXXXX",
 				    opt->spool_dir) < 0)
-		f->spool = NULL;
+		f->spool.path = NULL;
 	else
 		r = pool_start(&f->pool, "demand", opt->threads);
 	if (r) {
@@ -1036,7 +887,7 @@ void fetcher_free(struct fetcher *f)
 	flights_free(f->flights);
 	pthread_cond_destroy(&f->none);
 	pthread_mutex_destroy(&f->lock);
-	free(f->spool);
+	free(f->spool.path);
 	free(f);
 }
 

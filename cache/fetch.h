@@ -23,24 +23,11 @@
 
 #include "cache/dcache.h"
 #include "cache/flight.h"
+#include "cache/intake.h"
 #include "cache/root.h"
 #include "cache/store.h"
 
 struct fetcher;
-
-struct blob {
-	struct value v;
-	void *data;             /* NULL when empty */
-	size_t len;
-	bool mapped;
-};
-
-static inline void blob_unrefp(struct blob **b)
-{
-	if (*b)
-		value_unref(&(*b)->v);
-}
-#define CLEANUP_BLOB __attribute__((cleanup(blob_unrefp)))
 
 struct fetch_options {
 	size_t memory;          /* bytes, for all values */

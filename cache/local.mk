@@ -6,6 +6,7 @@ libcache_a_SOURCES = \
 	cache/flight.c cache/flight.h \
 	cache/fs.c cache/fs.h \
 	cache/inode.c cache/inode.h \
+	cache/intake.c cache/intake.h \
 	cache/node.c cache/node.h \
 	cache/pattern.c cache/pattern.h \
 	cache/prefetch.c cache/prefetch.h \
