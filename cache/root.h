@@ -10,8 +10,10 @@
  * is as it is now.
  *
  * The list is bounded.  When it is full the second oldest commit is merged
- * into the one after it: the times of a few files then move forward, never
- * back, and those of all that has not changed since the first commit stay.
+ * into the one after it: the times of the few files it touched move forward
+ * to that one's.  Those of all that has not changed since the first commit
+ * stay.  (Of what has changed and changed back, the merged commit may have
+ * been the only witness: its times are then the first commit's again.)
  *
  * Threads: roots_reader and roots_start() before any other; the rest any.
  * A history is immutable; root_publish() is called by one thread per root
