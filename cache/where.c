@@ -151,6 +151,7 @@ static int walk(struct fs *fs, struct dir *d, const struct history *h,
 	return r ? r : -ESTALE;
 }
 
+/* One that is not in memory. */
 static int resolve_dir(struct fs *fs, const struct root *root,
 		       const struct history *h, const struct where *where,
 		       struct waiter *w, struct dir **ret)
@@ -159,8 +160,6 @@ static int resolve_dir(struct fs *fs, const struct root *root,
 	unsigned budget = WALK_MAX;
 	int r;
 
-	if (!inode_peek(&fs->in, root->id, where->dir, ret))
-		return 0;
 	r = inode_root(&fs->in, root, &top);
 	return r ? r : walk(fs, top, h, where, &budget, w, ret);
 }
@@ -201,6 +200,7 @@ int fs_resolve(struct fs *fs, const struct where *where, struct waiter *w,
 {
 	CLEANUP_HISTORY struct history *h = NULL;
 	CLEANUP_DIR struct dir *d = NULL;
+	const struct root *root;
 	int r;
 
 	if (where->kind == NODE_LEVEL) {
@@ -211,8 +211,11 @@ int fs_resolve(struct fs *fs, const struct where *where, struct waiter *w,
 		node_level(fs, l, ret);
 		return 0;
 	}
-	const struct root *root = root_find(fs->roots, where->root);
-
+	/* A directory in memory knows its root. */
+	if (where->dir && !inode_peek(&fs->in, where->root, where->dir, &d))
+		root = d->root;
+	else
+		root = root_find(fs->roots, where->root);
 	if (!root || !root->source)
 		return -ESTALE;
 	const struct root_name name = {
@@ -238,7 +241,7 @@ int fs_resolve(struct fs *fs, const struct where *where, struct waiter *w,
 		}
 		return -ESTALE;
 	}
-	r = resolve_dir(fs, root, h, where, w, &d);
+	r = d ? 0 : resolve_dir(fs, root, h, where, w, &d);
 	if (r)
 		return r;
 	if (where->kind == NODE_FILE)
