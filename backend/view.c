@@ -20,7 +20,7 @@
 enum {
 	READ_MAX = 1 << 30,     /* bytes held in memory for one object */
 	WINDOW_SIZE = 1 << 20,  /* bytes mapped of a pack at a time ... */
-	WINDOWS_MAX = 16 << 20, /* ... and of all packs */
+	WINDOWS_MAX = 8 << 20,  /* ... and of all packs */
 };
 
 static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;

@@ -25,7 +25,7 @@ _Static_assert((int)FS_WHY >= (int)BACKEND_WHY &&
 enum {
 	DEFAULT_THREADS = 8,
 	DEFAULT_REF_TTL = 500,  /* ms */
-	HOLES_SHARE = 8,
+	HOLES_SHARE = 6,
 };
 
 /* Uses of the secret; nfsd has one of its own for signing handles. */
