@@ -601,7 +601,9 @@ void flights_trim(struct flights *t)
 	if (evicted < t->budget / TRIM_SHARE ||
 	    !atomic_compare_exchange_strong(&t->evicted, &evicted, 0))
 		return;
-#ifdef __GLIBC__
+	/* Not where a sanitizer's malloc stands in: glibc's own, which two
+	 * threads would then be the first to use at once, cannot bear it. */
+#if defined __GLIBC__ && !defined SANITIZED
 	malloc_trim(0);
 #endif
 }

@@ -142,15 +142,6 @@ bool harness_slow(void)
 	return slow && !strcmp(slow, "1");
 }
 
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-enum { SANITIZED = true };
-#elif defined __has_feature
-enum { SANITIZED = __has_feature(address_sanitizer) ||
-		   __has_feature(thread_sanitizer) };
-#else
-enum { SANITIZED = false };
-#endif
-
 uint64_t harness_memory(void)
 {
 	CLEANUP_FREE char *line = NULL;
@@ -158,8 +149,9 @@ uint64_t harness_memory(void)
 	unsigned long kib = 0;
 	FILE *f;
 
-	if (SANITIZED)
-		return 0;
+#ifdef SANITIZED
+	return 0;
+#endif
 	f = fopen("/proc/self/status", "r");
 	ck_assert_ptr_nonnull(f);
 	while (getline(&line, &cap, f) > 0)
