@@ -1,12 +1,34 @@
 noinst_LIBRARIES += libbackend.a
 libbackend_a_SOURCES = \
 	backend/backend.c backend/backend.h \
-	backend/cat.c backend/cat.h \
-	backend/format.c backend/format.h \
-	backend/local.c \
-	backend/locate.c backend/locate.h \
-	backend/loose.c backend/loose.h \
-	backend/resolve.c backend/resolve.h \
-	backend/stores.c backend/stores.h \
-	backend/view.c backend/view.h
+	backend/program.c backend/program.h \
+	backend/wait.h
+# Repositories on this disk.
+libbackend_a_SOURCES += \
+	backend/local/cat.c backend/local/cat.h \
+	backend/local/format.c backend/local/format.h \
+	backend/local/local.c \
+	backend/local/locate.c backend/local/locate.h \
+	backend/local/loose.c backend/local/loose.h \
+	backend/local/resolve.c backend/local/resolve.h \
+	backend/local/stores.c backend/local/stores.h \
+	backend/local/view.c backend/local/view.h
+# What all that speak HTTP share.
+libbackend_a_SOURCES += \
+	backend/http/circuit.c backend/http/circuit.h \
+	backend/http/cred.c backend/http/cred.h \
+	backend/http/http.c backend/http/http.h
+# Repositories elsewhere, by git's own protocol.
+libbackend_a_SOURCES += \
+	backend/git/batch.c backend/git/batch.h \
+	backend/git/git.c \
+	backend/git/origin.c backend/git/origin.h \
+	backend/git/pack.c backend/git/pack.h \
+	backend/git/pipes.c backend/git/pipes.h \
+	backend/git/pkt.c backend/git/pkt.h \
+	backend/git/protocol.c backend/git/protocol.h \
+	backend/git/smart.c backend/git/smart.h \
+	backend/git/stream.h \
+	backend/git/transport.h \
+	backend/git/wants.c backend/git/wants.h
 backend_libs = libbackend.a $(GIT2_LIBS) $(CURL_LIBS) $(ZLIB_LIBS)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/git/circuit.h"
+#include "backend/http/circuit.h"
 #include "common/clock.h"
 #include "test/githost.h"
 #include "test/job.h"

@@ -25,7 +25,7 @@
 #include "backend/git/origin.h"
 #include "backend/git/pipes.h"
 #include "backend/git/smart.h"
-#include "backend/git/wait.h"
+#include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/list.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "backend/git/pkt.h"
-#include "backend/git/program.h"
+#include "backend/program.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/list.h"

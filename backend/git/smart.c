@@ -15,9 +15,9 @@
 #include <strings.h>
 #include <zlib.h>
 
-#include "backend/git/circuit.h"
-#include "backend/git/cred.h"
-#include "backend/git/http.h"
+#include "backend/http/circuit.h"
+#include "backend/http/cred.h"
+#include "backend/http/http.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-#include "backend/git/circuit.h"
+#include "backend/http/circuit.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -9,8 +9,8 @@
  * Threads: any, after view_library_get().
  * Errors: -ENOTSUP, -EIO, -ENOMEM.
  */
-#ifndef BACKEND_FORMAT_H
-#define BACKEND_FORMAT_H
+#ifndef BACKEND_LOCAL_FORMAT_H
+#define BACKEND_LOCAL_FORMAT_H
 
 #include "backend/backend.h"
 

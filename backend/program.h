@@ -10,8 +10,8 @@
  * Errors: -ENOENT there is no such program; -ETIMEDOUT; -EPIPE it does not
  * listen; -EMFILE, -EAGAIN, -ENOMEM and kin, no process could be made.
  */
-#ifndef BACKEND_GIT_PROGRAM_H
-#define BACKEND_GIT_PROGRAM_H
+#ifndef BACKEND_PROGRAM_H
+#define BACKEND_PROGRAM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +22,8 @@ struct program {
 	int in, out;            /* our ends; 'in' is -1 once closed */
 };
 
-/* 'env' is added to our environment: "NAME=VALUE", then NULL. */
+/* 'env' changes our environment: "NAME=VALUE" is added, "START*" takes out
+ * what begins so; then NULL. */
 int program_start(struct program *ret, const char *const argv[],
 		  const char *const env[]);
 

@@ -11,8 +11,8 @@
  * Errors: -EHOSTDOWN it was down a moment ago; -EAGAIN it wants no
  * requests now; -ENOMEM.
  */
-#ifndef BACKEND_GIT_CIRCUIT_H
-#define BACKEND_GIT_CIRCUIT_H
+#ifndef BACKEND_HTTP_CIRCUIT_H
+#define BACKEND_HTTP_CIRCUIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/git/cred.h"
+#include "backend/http/cred.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/git/program.h"
+#include "backend/program.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

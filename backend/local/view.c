@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/view.h"
+#include "backend/local/view.h"
 
 #include <errno.h>
 #include <git2/sys/odb_backend.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/format.h"
+#include "backend/local/format.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/git/program.h"
+#include "backend/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,9 +45,15 @@ static void close_pipe(int fd[2])
 /* Does 'env' say something else about what 'var' is about? */
 static bool replaced(const char *var, const char *const env[])
 {
-	size_t len = strcspn(var, "=") + 1;
+	size_t name = strcspn(var, "=") + 1;
 
 	for (; *env; env++) {
+		size_t len = strlen(*env);
+
+		if (len > 0 && (*env)[len - 1] == '*')
+			len--;
+		else
+			len = name;
 		if (!strncmp(var, *env, len))
 			return true;
 	}
@@ -71,7 +77,10 @@ static const char **environment(const char *const add[])
 		if (!replaced(*e, add))
 			env[n++] = *e;
 	}
-	memcpy(env + n, add, more * sizeof *env);
+	for (; *add; add++) {
+		if (strchr(*add, '='))
+			env[n++] = *add;
+	}
 	return env;
 }
 

@@ -19,11 +19,11 @@
 #include <unistd.h>
 #include <sys/types.h>
 
-#include "backend/cat.h"
-#include "backend/locate.h"
-#include "backend/loose.h"
-#include "backend/resolve.h"
-#include "backend/view.h"
+#include "backend/local/cat.h"
+#include "backend/local/locate.h"
+#include "backend/local/loose.h"
+#include "backend/local/resolve.h"
+#include "backend/local/view.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 

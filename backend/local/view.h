@@ -12,14 +12,14 @@
  * Errors: -ENOENT no such repository or object; -EIO it cannot be read;
  * -ENOMEM.
  */
-#ifndef BACKEND_VIEW_H
-#define BACKEND_VIEW_H
+#ifndef BACKEND_LOCAL_VIEW_H
+#define BACKEND_LOCAL_VIEW_H
 
 #include <git2.h>
 #include <stdint.h>
 
-#include "backend/loose.h"
-#include "backend/stores.h"
+#include "backend/local/loose.h"
+#include "backend/local/stores.h"
 #include "common/oid.h"
 
 struct view {

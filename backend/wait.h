@@ -7,8 +7,8 @@
  *
  * Threads: as for the condition.
  */
-#ifndef BACKEND_GIT_WAIT_H
-#define BACKEND_GIT_WAIT_H
+#ifndef BACKEND_WAIT_H
+#define BACKEND_WAIT_H
 
 #include <pthread.h>
 #include <stdbool.h>

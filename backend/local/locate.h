@@ -9,8 +9,8 @@
  * Errors: -ENOENT, -EACCES, -ENOTDIR and kin: what is wrong with the path;
  * -EINVAL no repository; -ENOTSUP one that we cannot read; -EIO, -ENOMEM.
  */
-#ifndef BACKEND_LOCATE_H
-#define BACKEND_LOCATE_H
+#ifndef BACKEND_LOCAL_LOCATE_H
+#define BACKEND_LOCAL_LOCATE_H
 
 #include "backend/backend.h"
 

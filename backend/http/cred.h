@@ -12,8 +12,8 @@
  * Threads: any.
  * Errors: -EACCES there are none, or none that suffice; -ENOMEM.
  */
-#ifndef BACKEND_GIT_CRED_H
-#define BACKEND_GIT_CRED_H
+#ifndef BACKEND_HTTP_CRED_H
+#define BACKEND_HTTP_CRED_H
 
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/loose.h"
+#include "backend/local/loose.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/stores.h"
+#include "backend/local/stores.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -11,18 +11,20 @@
  * Errors: -ENOENT there is no git program; -ETIMEDOUT; -EIO git failed;
  * -EMFILE, -EAGAIN, -ENOMEM and kin, no process could be made.
  */
-#ifndef BACKEND_CAT_H
-#define BACKEND_CAT_H
+#ifndef BACKEND_LOCAL_CAT_H
+#define BACKEND_LOCAL_CAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "backend/program.h"
 #include "common/oid.h"
 
 struct cat {
-	pid_t pid;
-	int out;                /* what git writes; -1 once it has ended */
+	struct program git;
+	bool ended;             /* it has written all it will */
 };
 
 /* 'git_dir' is a .git directory, or what takes its place. */

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/locate.h"
+#include "backend/local/locate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backend/format.h"
-#include "backend/view.h"
+#include "backend/local/format.h"
+#include "backend/local/view.h"
 #include "common/cleanup.h"
 
 static int refuse(char why[BACKEND_WHY], int err, const char *fmt, ...)

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/format.h"
+#include "backend/local/format.h"
 
 #include <errno.h>
 #include <git2.h>

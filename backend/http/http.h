@@ -17,8 +17,8 @@
  * connection; -ECONNRESET the answer was cut; -EBADMSG it is no HTTP, or
  * redirects to where we do not go; -EIO.
  */
-#ifndef BACKEND_GIT_HTTP_H
-#define BACKEND_GIT_HTTP_H
+#ifndef BACKEND_HTTP_HTTP_H
+#define BACKEND_HTTP_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,14 +13,14 @@
  * Errors: -ENOENT no such loose object; -EIO there is, but it is damaged or
  * cannot be read; -ENOMEM.
  */
-#ifndef BACKEND_LOOSE_H
-#define BACKEND_LOOSE_H
+#ifndef BACKEND_LOCAL_LOOSE_H
+#define BACKEND_LOCAL_LOOSE_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "backend/stores.h"
+#include "backend/local/stores.h"
 #include "common/oid.h"
 
 struct loose;

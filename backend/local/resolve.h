@@ -10,10 +10,10 @@
  * Errors: -ENOENT nothing of that name, or it is no commit; -EBADMSG a
  * malformed tag; -EIO, -ENOMEM.
  */
-#ifndef BACKEND_RESOLVE_H
-#define BACKEND_RESOLVE_H
+#ifndef BACKEND_LOCAL_RESOLVE_H
+#define BACKEND_LOCAL_RESOLVE_H
 
-#include "backend/view.h"
+#include "backend/local/view.h"
 
 /* The default branch.  An oid of length 0: it has no commit yet. */
 int resolve_head(struct view *, struct oid *ret);

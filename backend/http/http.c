@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "backend/git/http.h"
+#include "backend/http/http.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/git/wait.h"
+#include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/list.h"
 

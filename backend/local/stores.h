@@ -9,8 +9,8 @@
  *
  * Threads: any; the list never changes.  Errors: -ENOMEM.
  */
-#ifndef BACKEND_STORES_H
-#define BACKEND_STORES_H
+#ifndef BACKEND_LOCAL_STORES_H
+#define BACKEND_LOCAL_STORES_H
 
 enum { STORES_MAX = 32 };
 

@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-#include "backend/resolve.h"
+#include "backend/local/resolve.h"
 
 #include <ctype.h>
 #include <errno.h>
