@@ -98,57 +98,85 @@ void fs_where(const struct node *n, struct where *ret)
 	}
 }
 
-/* From 'd', the first 'depth' steps already taken, to the directory. */
-static int walk(struct fs *fs, struct dir *d, const struct history *h,
-		const struct where *where, unsigned *budget,
-		struct waiter *w, struct dir **ret)
+/* A walk back to a directory.  A step may fit several, of which all but one
+ * are wrong: trouble with one of those must not end the search. */
+struct search {
+	struct fs *fs;
+	const struct history *h;
+	const struct where *where;
+	struct waiter *w;
+	unsigned budget;        /* directories it may still look at */
+	int trouble;            /* what kept it from looking everywhere, or 0 */
+};
+
+static int walk(struct search *, struct dir *, struct dir **ret);
+
+/* -ESTALE where it is not below 'd', or trouble kept us from seeing it. */
+static int try_below(struct search *s, struct dir *d, struct dir **ret)
 {
-	CLEANUP_DIRSTATE struct dirstate *s = NULL;
+	int r = walk(s, d, ret);
+
+	if (!r || r == -EINPROGRESS || r == -ESTALE)
+		return r;
+	s->trouble = r;
+	return -ESTALE;
+}
+
+static int walk_version(struct search *s, struct dir *d,
+			const struct version *v, struct dir **ret)
+{
+	CLEANUP_TREE struct tree *t = NULL;
+	const struct inodes *in = &s->fs->in;
+	const struct where *where = s->where;
 	unsigned shift = 32u - where->width;
+	uint32_t step = get_step(where, d->depth);
+	int r = inode_tree(in, d, v, s->w, &t);
+
+	if (r)
+		return r == -ENOENT ? -ESTALE : r;
+	for (uint32_t p = tree_lower(t, step); p < t->n &&
+	     t->by_hash[p].hash >> shift == step >> shift; p++) {
+		CLEANUP_DIR struct dir *child = NULL;
+		uint32_t i = t->by_hash[p].index;
+		const char *name = tree_name(t, i);
+
+		if (t->entry[i].type != FT_DIR)
+			continue;
+		if (d->depth + 1 == where->depth &&
+		    inode_dir_id(in, d->id, name, t->entry[i].len) !=
+		    where->dir)
+			continue;
+		if (!s->budget)
+			return -EIO;
+		s->budget--;
+		r = inode_child(in, d, name, t->entry[i].len, &child);
+		if (!r)
+			r = try_below(s, child, ret);
+		if (r != -ESTALE)
+			return r;
+	}
+	return -ESTALE;
+}
+
+/* From 'd', as many steps taken as it is deep, to the directory. */
+static int walk(struct search *s, struct dir *d, struct dir **ret)
+{
+	CLEANUP_DIRSTATE struct dirstate *state = NULL;
 	int r;
 
-	if (d->depth == where->depth) {
-		if (d->id != where->dir)
+	if (d->depth == s->where->depth) {
+		if (d->id != s->where->dir)
 			return -ESTALE;
 		*ret = dir_ref(d);
 		return 0;
 	}
-	r = inode_state(&fs->in, d, h, w, &s);
-	for (uint32_t v = 0; !r && v < s->n; v++) {
-		CLEANUP_TREE struct tree *t = NULL;
-		uint32_t step = get_step(where, d->depth);
-
-		r = inode_tree(&fs->in, d, &s->version[v], w, &t);
-		if (r == -ENOENT) {
-			r = 0;
-			continue;
-		}
-		if (r)
-			return r;
-		for (uint32_t p = tree_lower(t, step); p < t->n &&
-		     t->by_hash[p].hash >> shift == step >> shift; p++) {
-			CLEANUP_DIR struct dir *child = NULL;
-			uint32_t i = t->by_hash[p].index;
-			const char *name = tree_name(t, i);
-
-			if (t->entry[i].type != FT_DIR)
-				continue;
-			if (d->depth + 1 == where->depth &&
-			    inode_dir_id(&fs->in, d->id, name,
-					 t->entry[i].len) != where->dir)
-				continue;
-			if (!(*budget)--)
-				return -EIO;
-			r = inode_child(&fs->in, d, name, t->entry[i].len,
-					&child);
-			if (!r)
-				r = walk(fs, child, h, where, budget, w, ret);
-			if (r != -ESTALE)
-				return r;
-			r = 0;
-		}
-	}
-	return r ? r : -ESTALE;
+	r = inode_state(&s->fs->in, d, s->h, s->w, &state);
+	if (r)
+		return r;
+	r = -ESTALE;
+	for (uint32_t v = 0; r == -ESTALE && v < state->n; v++)
+		r = walk_version(s, d, &state->version[v], ret);
+	return r;
 }
 
 /* One that is not in memory. */
@@ -157,11 +185,19 @@ static int resolve_dir(struct fs *fs, const struct root *root,
 		       struct waiter *w, struct dir **ret)
 {
 	CLEANUP_DIR struct dir *top = NULL;
-	unsigned budget = WALK_MAX;
+	struct search s = {
+		.fs = fs,
+		.h = h,
+		.where = where,
+		.w = w,
+		.budget = WALK_MAX,
+	};
 	int r;
 
 	r = inode_root(&fs->in, root, &top);
-	return r ? r : walk(fs, top, h, where, &budget, w, ret);
+	if (!r)
+		r = walk(&s, top, ret);
+	return r == -ESTALE && s.trouble ? s.trouble : r;
 }
 
 static int resolve_file(struct fs *fs, struct dir *d, struct history *h,

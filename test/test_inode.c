@@ -837,6 +837,38 @@ START_TEST(ambiguous_steps)
 }
 END_TEST
 
+/* What is broken beside the way keeps nobody from what is on it. */
+START_TEST(ambiguous_steps_and_trouble)
+{
+	enum { DEPTH = 80, WIDE = 60 };
+	CLEANUP_FREE char *path = chain_path(DEPTH, "/e");
+	CLEANUP_SIGHT struct sight s = { 0 };
+	struct fake_entry e[WIDE + 1];
+	struct oid below = TREE("e/f=1");
+	char name[WIDE][16];
+	struct where w;
+
+	for (unsigned i = 0; i < DEPTH - 1; i++)
+		below = fake_tree(fake, 1, &(struct fake_entry){
+					  "40000", "d", below });
+	for (unsigned i = 0; i < WIDE; i++) {
+		snprintf(name[i], sizeof name[i], "a%02u=1", i);
+		e[i] = (struct fake_entry){ "40000", name[i], TREE(name[i]) };
+	}
+	e[WIDE] = (struct fake_entry){ "40000", "d", below };
+	move_to(fake_tree(fake, WIDE + 1, e));
+	s = sight_at(path);
+	for (unsigned i = 0; i < WIDE; i++)
+		fake_fail(fake, &e[i].oid, -EIO, 1000);
+	restart(ROOM);
+	check_again(&s);
+	/* Only who has looked everywhere can tell that there is no such. */
+	w = s.where;
+	w.dir++;
+	check_resolve_fails(&w, -EIO);
+}
+END_TEST
+
 START_TEST(places_that_never_were)
 {
 	CLEANUP_SIGHT struct sight f = { 0 }, d = { 0 };
@@ -1697,6 +1729,7 @@ static Suite *suite(void)
 	tcase_add_test(c, depth_has_a_limit);
 	tcase_add_test(c, places_are_found_in_no_memory);
 	tcase_add_test(c, ambiguous_steps);
+	tcase_add_test(c, ambiguous_steps_and_trouble);
 	tcase_add_test(c, places_that_never_were);
 	tcase_add_test(c, names_of_roots);
 	tcase_add_test(c, dots);
