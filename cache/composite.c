@@ -724,32 +724,65 @@ int composite_make_level(struct composite *c, const char *path,
 	return make_levels(c, slashed, false, ret, &base);
 }
 
-struct source *composite_recall(struct composite *c, const char *name,
-				const char *location)
+/* May a name below 'l' stand for that place? */
+static int stands_for(const struct level *l, const char *base,
+		      const char *location, bool *ret)
 {
 	CLEANUP_FREE char *path = NULL, *url = NULL;
-	struct child *child;
+	int r;
+
+	*ret = false;
+	if (!l->pattern || holds_levels(l) || !legal(base, strlen(base)))
+		return 0;
+	r = composite_expand(l, base, &path, &url);
+	*ret = !r && !strcmp(url, location);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int recall(struct composite *c, const char *name, const char *location,
+		  struct source **ret)
+{
 	struct source *s;
+	struct child *child;
 	struct level *l;
 	const char *base;
+	bool possible;
+	int r = make_levels(c, name, false, &l, &base);
+
+	if (r)
+		return r;
+	child = find(c, l, base);
+	if (child) {
+		s = child->source;
+		*ret = s && !strcmp(s->location, location) ? s : NULL;
+		return 0;
+	}
+	r = stands_for(l, base, location, &possible);
+	if (r || !possible)
+		return r;
+	s = new_source(c, l, name, location, NULL);
+	if (!s)
+		return -ENOMEM;
+	r = attach(c, s);
+	if (r)
+		source_free(s);
+	else
+		*ret = s;
+	return r;
+}
+
+int composite_recall(struct composite *c, const char *name,
+		     const char *location, struct source **ret)
+{
+	struct source *s = NULL;
+	int r;
 
 	LOCK_SCOPE(&c->lock);
-	if (make_levels(c, name, false, &l, &base))
-		return NULL;
-	child = find(c, l, base);
-	if (child)
-		return child->source &&
-		       !strcmp(child->source->location, location) ?
-		       child->source : NULL;
-	if (!l->pattern || holds_levels(l) || !legal(base, strlen(base)) ||
-	    composite_expand(l, base, &path, &url) || strcmp(url, location))
-		return NULL;
-	s = new_source(c, l, name, location, NULL);
-	if (s && attach(c, s)) {
-		source_free(s);
-		return NULL;
-	}
-	return s;
+	r = recall(c, name, location, &s);
+	if (r == -ENOMEM)
+		return r;
+	*ret = s;               /* a name that cannot be is not here */
+	return 0;
 }
 
 /* ---- looking up, listing ---- */

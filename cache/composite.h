@@ -139,9 +139,9 @@ int composite_make_level(struct composite *, const char *path,
 			 struct level **ret);
 
 /* From the journal: the source that was called so and was there, made again
- * if a pattern says so, or NULL. */
-struct source *composite_recall(struct composite *, const char *name,
-				const char *location);
+ * if a pattern says so; NULL when nothing here is.  -ENOMEM. */
+int composite_recall(struct composite *, const char *name,
+		     const char *location, struct source **ret);
 
 /* A source has shown something new at 't': its level and, the first time,
  * those that list it from then on have changed.  'ref': only under one of

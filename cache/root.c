@@ -429,14 +429,16 @@ static int load_level(void *arg, const struct state_level *sl)
 static int load_root(void *arg, const struct state_root *r)
 {
 	struct roots *rs = arg;
+	struct source *source;
 
 	/* The key may have been replaced: then no handle has this id. */
 	if (r->id != root_id(rs, r->name, r->location, r->ref) ||
 	    root_find(rs, r->id))
 		return 0;
-	return add(rs, r->id, composite_recall(rs->composite, r->name,
-					       r->location),
-		   r->name, r->location, r->ref) ? 0 : -ENOMEM;
+	if (composite_recall(rs->composite, r->name, r->location, &source))
+		return -ENOMEM;
+	return add(rs, r->id, source, r->name, r->location, r->ref) ? 0 :
+		-ENOMEM;
 }
 
 static int load_move(void *arg, const struct state_move *m)

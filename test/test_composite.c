@@ -63,6 +63,14 @@ static const char *listing(const struct level *l)
 	}
 }
 
+static struct source *recall(const char *name, const char *location)
+{
+	struct source *s;
+
+	ck_assert_int_eq(composite_recall(c, name, location, &s), 0);
+	return s;
+}
+
 START_TEST(sources_and_their_refs)
 {
 	struct composite_name cn;
@@ -316,16 +324,16 @@ START_TEST(what_the_journal_recalls)
 
 	ck_assert_int_eq(composite_add(c, "own", "/own", NULL, NULL), 0);
 	ck_assert_int_eq(composite_add_pattern(c, "hub", "h:{o}/{r}"), 0);
-	ck_assert_ptr_nonnull(composite_recall(c, "own", "/own"));
-	ck_assert_ptr_null(composite_recall(c, "own", "/other"));
-	ck_assert_ptr_null(composite_recall(c, "gone", "/gone"));
-	ck_assert_ptr_null(composite_recall(c, "hub", "h:"));
-	ck_assert_ptr_null(composite_recall(c, "hub/o", "h:o"));
-	ck_assert_ptr_null(composite_recall(c, "hub/o/r", "elsewhere:o/r"));
-	ck_assert_ptr_null(composite_recall(c, "hub/o/.x", "h:o/.x"));
-	s = composite_recall(c, "hub/o/r", "h:o/r");
+	ck_assert_ptr_nonnull(recall("own", "/own"));
+	ck_assert_ptr_null(recall("own", "/other"));
+	ck_assert_ptr_null(recall("gone", "/gone"));
+	ck_assert_ptr_null(recall("hub", "h:"));
+	ck_assert_ptr_null(recall("hub/o", "h:o"));
+	ck_assert_ptr_null(recall("hub/o/r", "elsewhere:o/r"));
+	ck_assert_ptr_null(recall("hub/o/.x", "h:o/.x"));
+	s = recall("hub/o/r", "h:o/r");
 	ck_assert_ptr_nonnull(s);
-	ck_assert_ptr_eq(composite_recall(c, "hub/o/r", "h:o/r"), s);
+	ck_assert_ptr_eq(recall("hub/o/r", "h:o/r"), s);
 	hub = into(top, "hub");
 	ck_assert_str_eq(listing(hub), "o ");
 	ck_assert_str_eq(listing(into(hub, "o")), "r r@@ ");
@@ -354,7 +362,7 @@ START_TEST(times)
 	owner = into(hub, "o");
 	ck_assert(is(level_changed(c, owner), 100));
 	/* The first time, all that list it have changed. */
-	s = composite_recall(c, "hub/o/r", "h:o/r");
+	s = recall("hub/o/r", "h:o/r");
 	ck_assert(is(composite_floor(c, s, "v1"), 100));
 	composite_touch(c, s, "v1", at(200));
 	ck_assert(is(level_changed(c, owner), 200));
@@ -375,15 +383,15 @@ START_TEST(times)
 	ck_assert(is(composite_floor(c, s, NULL), 200));
 	source_free(s);
 	/* Not those that listed its level before. */
-	s = composite_recall(c, "hub/o/r3", "h:o/r3");
+	s = recall("hub/o/r3", "h:o/r3");
 	composite_touch(c, s, "v1", at(300));
 	ck_assert(is(level_changed(c, hub), 200));
-	s = composite_recall(c, "hub/o/r", "h:o/r");
+	s = recall("hub/o/r", "h:o/r");
 	/* Never back. */
 	composite_touch(c, s, NULL, at(250));
 	ck_assert(is(level_changed(c, owner), 300));
 	/* What is configured is listed from the start. */
-	s = composite_recall(c, "own", "/own");
+	s = recall("own", "/own");
 	composite_touch(c, s, "v1", at(500));
 	ck_assert(is(level_changed(c, top), 100));
 	composite_touch(c, s, NULL, at(600));
