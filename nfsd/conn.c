@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "nfsd/batch.h"
 #include "nfsd/conn.h"
 #include "nfsd/xdr.h"
 
@@ -36,6 +37,8 @@ struct conns {
 	struct list dirty;      /* answered since the last flush */
 	struct task flush;
 	bool flushing;          /* 'flush' is posted */
+	struct batch *batch;    /* replies that wait for nobody: of the one
+				 * connection that is pumping */
 	uint8_t *spare;         /* an input buffer nobody needs now */
 	struct event *stop_timer;
 	bool stopping;
@@ -67,7 +70,7 @@ struct conn {
 	unsigned calls;         /* parked and not answered */
 	unsigned waiters;       /* out, for calls answered or not */
 	struct input in;
-	struct evbuffer *out;
+	struct evbuffer *out;   /* what could not be sent at once */
 };
 
 static void conn_free(struct conn *c)
@@ -111,8 +114,10 @@ static void conn_close(struct conn *c)
 
 static bool is_full(const struct conn *c)
 {
-	return c->calls >= CONN_CALLS_MAX ||
-	       evbuffer_get_length(c->out) >= CONN_OUT_MAX;
+	const struct batch *b = c->home->batch;
+
+	return c->calls >= CONN_CALLS_MAX || batch_is_full(b) ||
+	       evbuffer_get_length(c->out) + batch_bytes(b) >= CONN_OUT_MAX;
 }
 
 /* Run the records that are complete.  -EAGAIN: there is another, but the
@@ -144,8 +149,6 @@ static int run_records(struct conn *c)
 				     in->len);
 			if (r)
 				return r;
-			if (c->aborted)
-				return -ENOMEM;
 			in->last = false;
 			in->len = 0;
 		} else {
@@ -187,6 +190,10 @@ static void tidy_input(struct conn *c)
 
 static int send_queued(struct conn *c)
 {
+	int r = batch_send(c->home->batch, c->fd, c->out);
+
+	if (r)
+		return r;
 	while (evbuffer_get_length(c->out)) {
 		if (evbuffer_write(c->out, c->fd) >= 0)
 			continue;
@@ -290,9 +297,9 @@ static void run_flush(struct task *t)
 
 /* ---- for rpc.c ---- */
 
-struct evbuffer *conn_out(struct conn *c)
+uint8_t *conn_room(struct conn *c)
 {
-	return c->out;
+	return batch_room(c->home->batch);
 }
 
 static void mark_dirty(struct conn *c)
@@ -307,8 +314,16 @@ static void mark_dirty(struct conn *c)
 	cs->flushing = true;
 }
 
-void conn_wrote(struct conn *c)
+void conn_reply(struct conn *c, size_t len, struct slice tail)
 {
+	struct batch *b = c->home->batch;
+
+	batch_add(b, len, tail);
+	if (c->pumping)
+		return;
+	/* The next reply may be another connection's. */
+	if (batch_send(b, -1, c->out))
+		c->aborted = true;
 	mark_dirty(c);
 }
 
@@ -343,12 +358,6 @@ void conn_released(struct conn *c)
 	c->waiters--;
 	if (!c->waiters && conn_is_closed(c))
 		conn_free(c);
-}
-
-void conn_abort(struct conn *c)
-{
-	c->aborted = true;
-	mark_dirty(c);
 }
 
 /* ---- all of them ---- */
@@ -442,6 +451,7 @@ static void conns_destroy(struct conns *cs)
 {
 	if (cs->stop_timer)
 		event_free(cs->stop_timer);
+	batch_free(cs->batch);
 	free(cs->spare);
 	free(cs);
 }
@@ -458,8 +468,9 @@ int conns_new(struct conns **ret, struct loop *loop, struct rpc *rpc)
 	list_init(&cs->dirty);
 	cs->flush.run = run_flush;
 	list_init(&cs->flush.link);
+	cs->batch = batch_new(RPC_REPLY_MAX);
 	cs->stop_timer = evtimer_new(loop_base(loop), on_stop_timer, cs);
-	if (!cs->stop_timer) {
+	if (!cs->batch || !cs->stop_timer) {
 		conns_destroy(cs);
 		return -ENOMEM;
 	}

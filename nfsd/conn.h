@@ -29,7 +29,6 @@
 
 struct conn;
 struct conns;
-struct evbuffer;
 
 enum {
 	CONN_CALLS_MAX = 256,
@@ -56,9 +55,11 @@ int conns_free(struct conns *);
 
 /* ---- for rpc.c ---- */
 
-/* Where to append replies; then tell conn_wrote(). */
-struct evbuffer *conn_out(struct conn *);
-void conn_wrote(struct conn *);
+/* Where to make the next reply, record mark and all, in RPC_REPLY_MAX bytes
+ * of room; and that it is made: 'len' bytes and then those of 'tail', which
+ * is taken over, with padding. */
+uint8_t *conn_room(struct conn *);
+void conn_reply(struct conn *, size_t len, struct slice tail);
 
 /* Nothing written here would reach anybody. */
 bool conn_is_closed(const struct conn *);
@@ -71,8 +72,5 @@ bool conn_may_park(const struct conn *);
 void conn_parked(struct conn *);
 void conn_answered(struct conn *);
 void conn_released(struct conn *);
-
-/* It ran out of memory in the middle of a reply. */
-void conn_abort(struct conn *);
 
 #endif

@@ -3,6 +3,7 @@ sbin_PROGRAMS += gitnfsd
 
 libnfsd_a_SOURCES = \
 	nfsd/attr.c nfsd/attr.h \
+	nfsd/batch.c nfsd/batch.h \
 	nfsd/config.c nfsd/config.h \
 	nfsd/conn.c nfsd/conn.h \
 	nfsd/fh.c nfsd/fh.h \

@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/event.h>
 #include <stdlib.h>
 
@@ -21,8 +20,6 @@ enum {
 	AUTH_NAME_MAX = 255,
 	AUTH_GIDS_MAX = 16,
 	LAST_FRAGMENT = 1u << 31,
-	HEAD = 4 + 6 * 4,       /* record mark; accepted, SUCCESS */
-	REPLY_MAX = HEAD + RPC_RESULTS_MAX,
 	/* What generated procedures decode into and encode, at most. */
 	ARG_SIZE = 512,
 	RES_SIZE = 512,
@@ -35,7 +32,6 @@ struct rpc {
 	struct event *timer;    /* pending only while calls wait */
 	struct list waiting;    /* not answered, by birth */
 	struct request *spare;  /* so that a hit allocates nothing */
-	uint8_t *reply;         /* where the reply of the run is made */
 };
 
 static const struct program *const programs[] = {
@@ -46,16 +42,12 @@ static const struct program *const programs[] = {
 
 static void reply_words(struct conn *conn, const uint32_t *word, size_t n)
 {
-	uint8_t data[4 * 10];
+	uint8_t *p = conn_room(conn);
 
-	assert(n < 10);
-	store32(data, LAST_FRAGMENT | (uint32_t)(4 * n));
+	store32(p, LAST_FRAGMENT | (uint32_t)(4 * n));
 	for (size_t i = 0; i < n; i++)
-		store32(data + 4 + 4 * i, word[i]);
-	if (evbuffer_add(conn_out(conn), data, 4 + 4 * n))
-		conn_abort(conn);
-	else
-		conn_wrote(conn);
+		store32(p + 4 + 4 * i, word[i]);
+	conn_reply(conn, 4 + 4 * n, (struct slice){ 0 });
 }
 
 static void reply_accepted(struct conn *conn, uint32_t xid,
@@ -92,45 +84,21 @@ static void reply_auth_error(struct conn *conn, uint32_t xid,
 	reply_words(conn, word, 5);
 }
 
-static void unref_sent(const void *data, size_t len, void *owner)
-{
-	(void)data;
-	(void)len;
-	value_unref(owner);
-}
-
-static int send_tail(struct request *rq)
-{
-	static const uint8_t zero[4];
-	struct evbuffer *out = conn_out(rq->conn);
-	struct slice tail = rq->tail;
-
-	rq->tail = (struct slice){ 0 };
-	if (!tail.len) {
-		value_unref(tail.owner);
-		return 0;
-	}
-	if (evbuffer_add_reference(out, tail.data, tail.len, unref_sent,
-				   tail.owner)) {
-		value_unref(tail.owner);
-		return -ENOMEM;
-	}
-	return evbuffer_add(out, zero, xdr_pad(tail.len)) ? -ENOMEM : 0;
-}
-
 /* Whatever a run has written so far is forgotten. */
 static void rewind_reply(struct request *rq)
 {
+	uint8_t *head = conn_room(rq->conn);
+
 	rq->out = (struct writer){
-		.p = rq->rpc->reply + HEAD,
-		.end = rq->rpc->reply + REPLY_MAX,
+		.p = head + RPC_HEAD,
+		.end = head + RPC_REPLY_MAX,
 	};
 }
 
-/* Queue head, results and tail. */
+/* Before the results: that there are some. */
 static void send_reply(struct request *rq)
 {
-	uint8_t *head = rq->rpc->reply;
+	uint8_t *head = conn_room(rq->conn);
 	size_t len = (size_t)(rq->out.p - head);
 	size_t tail = rq->tail.len + xdr_pad(rq->tail.len);
 
@@ -142,10 +110,8 @@ static void send_reply(struct request *rq)
 	store32(head + 16, AUTH_NONE);
 	store32(head + 20, 0);
 	store32(head + 24, SUCCESS);
-	if (evbuffer_add(conn_out(rq->conn), head, len) || send_tail(rq))
-		conn_abort(rq->conn);
-	else
-		conn_wrote(rq->conn);
+	conn_reply(rq->conn, len, rq->tail);
+	rq->tail = (struct slice){ 0 };
 }
 
 /* Answer a status and nothing else. */
@@ -525,9 +491,8 @@ int rpc_new(struct rpc **ret, struct loop *loop,
 	rpc->service = service;
 	rpc->patience_ms = patience_ms;
 	list_init(&rpc->waiting);
-	rpc->reply = malloc(REPLY_MAX);
 	rpc->timer = evtimer_new(loop_base(loop), on_timer, rpc);
-	if (!rpc->reply || !rpc->timer) {
+	if (!rpc->timer) {
 		rpc_free(rpc);
 		return -ENOMEM;
 	}
@@ -542,6 +507,5 @@ void rpc_free(struct rpc *rpc)
 	if (rpc->timer)
 		event_free(rpc->timer);
 	free(rpc->spare);
-	free(rpc->reply);
 	free(rpc);
 }

@@ -40,6 +40,9 @@ enum {
 	RPC_RECORD_MAX = (64 + 32) << 10,
 	/* What one may be answered, not counting request.tail. */
 	RPC_RESULTS_MAX = (1 << 20) + 4,
+	/* What comes before: record mark; accepted, SUCCESS. */
+	RPC_HEAD = 4 + 6 * 4,
+	RPC_REPLY_MAX = RPC_HEAD + RPC_RESULTS_MAX,
 };
 
 /* A call, as its procedure sees it. */

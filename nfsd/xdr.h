@@ -31,6 +31,8 @@ struct writer {
 	bool bad;
 };
 
+enum { XDR_UNIT = 4 };
+
 /* The zero bytes that follow 'len' bytes of an opaque. */
 static inline size_t xdr_pad(size_t len)
 {
