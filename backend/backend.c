@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,46 @@ void backend_close(struct backend *b)
 		b->ops->close(b);
 		b = below;
 	}
+}
+
+/* All that there are are texts. */
+static const size_t texts[] = {
+	offsetof(struct backend_options, user),
+	offsetof(struct backend_options, token_file),
+	offsetof(struct backend_options, ca_file),
+	offsetof(struct backend_options, spool_dir),
+};
+
+static char **text_of(const struct backend_options *o, size_t i)
+{
+	return (char **)((char *)o + texts[i]);
+}
+
+int backend_options_copy(const struct backend_options *from,
+			 struct backend_options *ret)
+{
+	struct backend_options to = { .user = NULL };
+
+	for (size_t i = 0; from && i < sizeof texts / sizeof *texts; i++) {
+		const char *text = *text_of(from, i);
+
+		if (!text)
+			continue;
+		*text_of(&to, i) = strdup(text);
+		if (!*text_of(&to, i)) {
+			backend_options_clear(&to);
+			return -ENOMEM;
+		}
+	}
+	*ret = to;
+	return 0;
+}
+
+void backend_options_clear(struct backend_options *o)
+{
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		free(*text_of(o, i));
+	*o = (struct backend_options){ .user = NULL };
 }
 
 int job_object(struct job *job, const struct oid *oid, enum obj type,

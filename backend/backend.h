@@ -80,7 +80,7 @@ struct job {
 };
 
 /* How to reach an origin, and as whom.  What a backend has no use for it
- * ignores.  All may be NULL, and are copied. */
+ * ignores.  All may be NULL, and are copied by who keeps them. */
 struct backend_options {
 	const char *user;       /* when the URL names none */
 	const char *token_file; /* its first line is a password or token */
@@ -125,6 +125,11 @@ int backend_open(struct backend **ret, const char *url,
 int backend_open_with(struct backend **ret, const char *url,
 		      const struct backend_options *, char why[BACKEND_WHY]);
 void backend_close(struct backend *);           /* NULL is allowed */
+
+/* A copy of its own; 'from' may be NULL.  -ENOMEM. */
+int backend_options_copy(const struct backend_options *from,
+			 struct backend_options *ret);
+void backend_options_clear(struct backend_options *);
 
 /* For backends: a whole object at once. */
 int job_object(struct job *, const struct oid *, enum obj, const void *data,

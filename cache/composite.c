@@ -24,9 +24,10 @@ enum {
 	PART_MAX = 100,         /* bytes of a name in a pattern */
 };
 
-/* How the URLs of an open-ended level look. */
+/* How the URLs of an open-ended level look, and how they are opened. */
 struct pattern {
 	char *url;
+	struct backend_options options;
 	unsigned parts;         /* placeholders: levels and the repository */
 	uint32_t refresh;       /* of the sources that it makes */
 };
@@ -220,14 +221,37 @@ static uint64_t id_of(const struct composite *c, const char *path)
 	return !*path ? TOP_ID : id > TOP_ID ? id : id + 2;
 }
 
+static void forget_pattern(struct pattern *p)
+{
+	if (!p)
+		return;
+	backend_options_clear(&p->options);
+	free(p->url);
+	free(p);
+}
+
+static int copy_pattern(const struct fs_pattern *from, struct pattern **ret)
+{
+	struct pattern *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return -ENOMEM;
+	p->parts = pattern_parts(from->url);
+	p->url = strdup(from->url);
+	if (!p->url || backend_options_copy(from->options, &p->options)) {
+		forget_pattern(p);
+		return -ENOMEM;
+	}
+	*ret = p;
+	return 0;
+}
+
 static void level_free(struct level *l)
 {
 	if (!l)
 		return;
-	if (l->owns_pattern) {
-		free(l->pattern->url);
-		free(l->pattern);
-	}
+	if (l->owns_pattern)
+		forget_pattern(l->pattern);
 	free(l->child);
 	free(l->name);
 	free(l->path);
@@ -531,16 +555,13 @@ int composite_add(struct composite *c, const char *name, const char *location,
 	return r;
 }
 
-int composite_add_pattern(struct composite *c, const char *name,
-			  const char *url)
+static int insert_pattern(struct composite *c, const char *name,
+			  struct pattern *p)
 {
-	unsigned parts = pattern_parts(url);
 	struct level *above, *l;
 	const char *base;
 	int r;
 
-	if (!parts)
-		return -EINVAL;
 	LOCK_SCOPE(&c->lock);
 	r = make_levels(c, name, true, &above, &base);
 	if (!r && (above->pattern || !valid(base, strlen(base))))
@@ -551,15 +572,27 @@ int composite_add_pattern(struct composite *c, const char *name,
 		r = new_level(c, above, base, &l);
 	if (r)
 		return r;
-	l->pattern = malloc(sizeof *l->pattern);
-	if (!l->pattern)
-		return -ENOMEM;
+	l->pattern = p;
 	l->owns_pattern = true;
-	*l->pattern = (struct pattern){ strdup(url), parts, 0 };
-	if (!l->pattern->url)
-		return -ENOMEM;
-	mix(c, name, url);
+	mix(c, name, p->url);
 	return 0;
+}
+
+int composite_add_pattern(struct composite *c, const char *name,
+			  const struct fs_pattern *from)
+{
+	struct pattern *p;
+	int r;
+
+	if (!pattern_parts(from->url))
+		return -EINVAL;
+	r = copy_pattern(from, &p);
+	if (r)
+		return r;
+	r = insert_pattern(c, name, p);
+	if (r)
+		forget_pattern(p);
+	return r;
 }
 
 int composite_refresh(struct composite *c, const char *name, uint32_t ms)
@@ -588,7 +621,8 @@ int source_open(struct source *s, char why[BACKEND_WHY])
 
 	if (atomic_load(&s->backend))
 		return 0;
-	r = backend_open(&b, s->location, why);
+	r = backend_open_with(&b, s->location, s->level->pattern ?
+			      &s->level->pattern->options : NULL, why);
 	if (r)
 		return r;
 	/* Two may open it at once; one is enough. */

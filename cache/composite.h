@@ -67,10 +67,9 @@ void composite_free(struct composite *);        /* NULL is allowed */
  * 'backend', also on failure.  -EEXIST, -EINVAL (not a possible name). */
 int composite_add(struct composite *, const char *name, const char *location,
 		  const char *ref, struct backend *backend);
-/* Any repository: 'url' has a {placeholder} for each level and, last, for
- * the repository.  -EEXIST, -EINVAL. */
+/* Any repository of a kind.  -EEXIST, -EINVAL. */
 int composite_add_pattern(struct composite *, const char *name,
-			  const char *url);
+			  const struct fs_pattern *);
 
 /* How long a ref of one that was added is believed, in ms.  -ENOENT. */
 int composite_refresh(struct composite *, const char *name, uint32_t ms);

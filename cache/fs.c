@@ -136,20 +136,27 @@ int fs_add(struct fs *fs, const char *name, const char *location,
 	return r;
 }
 
-int fs_check_pattern(const char *url, char why[FS_WHY])
+int fs_check_pattern(const struct fs_pattern *p, char why[FS_WHY])
 {
 	snprintf(why, FS_WHY, "out of memory");
-	return pattern_check(url, why);
+	return pattern_check(p->url, p->options, why);
 }
 
-int fs_add_pattern(struct fs *fs, const char *name, const char *url,
-		   char why[FS_WHY])
+int fs_add_pattern(struct fs *fs, const char *name,
+		   const struct fs_pattern *p, char why[FS_WHY])
 {
-	int r = fs_check_pattern(url, why);
+	struct backend_options opt = { .spool_dir = NULL };
+	int r = fs_check_pattern(p, why);
 
 	if (r)
 		return r;
-	r = composite_add_pattern(fs->composite, name, url);
+	if (p->options)
+		opt = *p->options;
+	if (!opt.spool_dir)
+		opt.spool_dir = fs->cache_dir;
+	r = composite_add_pattern(fs->composite, name, &(struct fs_pattern){
+		.url = p->url, .options = &opt,
+	});
 	say_why(r, name, why);
 	return r;
 }

@@ -32,6 +32,7 @@
 #include <time.h>
 
 struct backend;
+struct backend_options;
 struct dir;
 struct fs;
 struct history;
@@ -68,13 +69,19 @@ int fs_new(struct fs **ret, const struct fs_options *, char why[FS_WHY]);
 int fs_add(struct fs *, const char *name, const char *location,
 	   const char *ref, struct backend *, char why[FS_WHY]);
 
-/* Show any repository of a kind below /NAME: 'url' is a path or URL with a
- * {placeholder} for each level of names and, last, the repository's.
- * -EEXIST, -EINVAL, and what backend_open() says. */
-int fs_add_pattern(struct fs *, const char *name, const char *url,
+/* Any repository of a kind. */
+struct fs_pattern {
+	const char *url;        /* a path or URL with a {placeholder} for each
+				 * level of names and, last, the repository's */
+	const struct backend_options *options;  /* for each; or NULL */
+};
+
+/* Show them below /NAME.  All is copied.  -EEXIST, -EINVAL, and what
+ * backend_open() says. */
+int fs_add_pattern(struct fs *, const char *name, const struct fs_pattern *,
 		   char why[FS_WHY]);
-/* Is it one? */
-int fs_check_pattern(const char *url, char why[FS_WHY]);
+/* Could it be? */
+int fs_check_pattern(const struct fs_pattern *, char why[FS_WHY]);
 
 /* How old may be what /NAME shows, or whatever is below, in ms, instead of
  * half a second on this disk and half a minute elsewhere?  -ENOENT. */

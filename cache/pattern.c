@@ -99,7 +99,8 @@ static const char *any_name(void *arg, unsigned n)
 	return "x";
 }
 
-int pattern_check(const char *url, char why[BACKEND_WHY])
+int pattern_check(const char *url, const struct backend_options *opt,
+		  char why[BACKEND_WHY])
 {
 	CLEANUP_FREE char *one = NULL;
 	bool local = !strstr(url, "://") || !strncmp(url, "file://", 7);
@@ -115,7 +116,7 @@ int pattern_check(const char *url, char why[BACKEND_WHY])
 	r = pattern_expand(url, any_name, NULL, &one);
 	if (r)
 		return r;
-	r = backend_open(&b, one, why);
+	r = backend_open_with(&b, one, opt, why);
 	if (!r)
 		backend_close(b);
 	else if (local && r != -EPROTONOSUPPORT)

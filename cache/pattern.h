@@ -27,6 +27,7 @@ int pattern_expand(const char *url, const char *(*part)(void *arg, unsigned n),
 
 /* Could repositories be opened by such URLs?  -EPROTONOSUPPORT, -ENOTDIR.
  * On error one line for a human in 'why'. */
-int pattern_check(const char *url, char why[BACKEND_WHY]);
+int pattern_check(const char *url, const struct backend_options *,
+		  char why[BACKEND_WHY]);
 
 #endif

@@ -29,37 +29,44 @@ enum config_mode {
 	CONFIG_VERSION,
 };
 
-/* A repository to show as /name, which may have levels. */
-struct config_source {
-	char *name;
-	char *url;              /* a path or URL, for backend_open() */
-	char *location;         /* tells it from others: real path, or URL */
-	char *ref;              /* NULL: its default branch */
-	uint32_t refresh;       /* seconds; 0: the default */
+/* What may be given several times; 'item' ends in NULL, or is NULL. */
+struct config_list {
+	char **item;
+	size_t n;
 };
 
-/* Any repository of a kind, to show below /name. */
-struct config_root {
-	char *name;
-	char *url;              /* a pattern, for fs_add_pattern() */
-	char *type;             /* "local" or "git"; NULL: as the url says */
-	uint32_t refresh;       /* as of a source */
+/* What is shown as /name: a repository (a source), or any of a kind below
+ * it (a root).  What is NULL has not been said. */
+struct config_place {
+	char *name;             /* may have levels */
+	char *where;            /* FILE:LINE, for messages; NULL: the command
+				 * line */
+	char *url;              /* a path or URL; of a root, a pattern */
+	char *type;             /* root: "local" or "git", as the url says */
+	char *location;         /* source: tells it from others: real path,
+				 * or URL */
+	char *ref;              /* source: not its default branch */
+	int64_t refresh;        /* seconds; CONFIG_UNSET */
+	char *user, *token_file, *ca_file;
 };
 
+enum { CONFIG_UNSET = -1 };
+
+struct config_places {
+	struct config_place *place;
+	size_t n;
+};
+
+/* Where a key is in it: see the table in config_value.c. */
 struct config {
 	enum config_mode mode;
-	char **listen;
-	size_t nlisten;
+	struct config_list listen;
 	char *state_dir, *cache_dir;
-	size_t memory;          /* bytes */
-	int64_t disk;           /* bytes */
-	unsigned loops;         /* 0: the default */
-	int prefetch;           /* jobs at a time */
-	enum log_level log_level;
-	struct config_source *source;
-	size_t nsource;
-	struct config_root *root;
-	size_t nroot;
+	int64_t memory, disk;   /* bytes */
+	int64_t loops;          /* 0: the default */
+	int64_t prefetch;       /* jobs at a time */
+	int64_t log_level;
+	struct config_places sources, roots;
 };
 
 /* Read all there is.  *ret is to be given to config_free(), also after a

@@ -5,6 +5,10 @@ libnfsd_a_SOURCES = \
 	nfsd/attr.c nfsd/attr.h \
 	nfsd/batch.c nfsd/batch.h \
 	nfsd/config.c nfsd/config.h \
+	nfsd/config_args.c nfsd/config_file.c nfsd/config_read.h \
+	nfsd/config_line.c nfsd/config_line.h \
+	nfsd/config_place.c nfsd/config_place.h \
+	nfsd/config_value.c nfsd/config_value.h \
 	nfsd/conn.c nfsd/conn.h \
 	nfsd/fh.c nfsd/fh.h \
 	nfsd/loop.c nfsd/loop.h \

@@ -117,11 +117,36 @@ static int find_ref(struct backend *b, const char *ref)
 	return q.err;
 }
 
-static int open_source(const struct config_source *s, struct backend **ret,
-		       char why[CONFIG_WHY])
+static struct backend_options options_of(const struct config *c,
+					 const struct config_place *p)
 {
+	return (struct backend_options){
+		.user = p->user,
+		.token_file = p->token_file,
+		.ca_file = p->ca_file,
+		.spool_dir = c->cache_dir,
+	};
+}
+
+/* Say which line of the file it was that named 'p'. */
+static int blame(const struct config_place *p, int err, char why[CONFIG_WHY])
+{
+	char what[CONFIG_WHY];
+
+	if (!err || !p->where)
+		return err;
+	snprintf(what, sizeof what, "%s", why);
+	snprintf(why, CONFIG_WHY, "%.200s: %.*s", p->where,
+		 CONFIG_WHY - 203, what);
+	return err;
+}
+
+static int open_source(const struct config *c, const struct config_place *s,
+		       struct backend **ret, char why[CONFIG_WHY])
+{
+	const struct backend_options opt = options_of(c, s);
 	struct backend *b;
-	int r = backend_open(&b, s->url, why);
+	int r = backend_open_with(&b, s->url, &opt, why);
 
 	if (r)
 		return r;
@@ -140,60 +165,103 @@ static int open_source(const struct config_source *s, struct backend **ret,
 
 static void log_sources(const struct config *c)
 {
-	for (size_t i = 0; i < c->nsource; i++)
-		log_info("source", "name=%s url=%s ref=%s",
-			 c->source[i].name, c->source[i].url,
-			 c->source[i].ref ? c->source[i].ref : "");
-	for (size_t i = 0; i < c->nroot; i++)
-		log_info("root", "name=%s url=%s", c->root[i].name,
-			 c->root[i].url);
+	for (size_t i = 0; i < c->sources.n; i++) {
+		const struct config_place *s = &c->sources.place[i];
+
+		log_info("source", "name=%s url=%s ref=%s", s->name, s->url,
+			 s->ref ? s->ref : "");
+	}
+	for (size_t i = 0; i < c->roots.n; i++)
+		log_info("root", "name=%s url=%s", c->roots.place[i].name,
+			 c->roots.place[i].url);
+}
+
+static int check_source(const struct config *c, const struct config_place *s,
+			char why[CONFIG_WHY])
+{
+	struct backend *b;
+	int r = open_source(c, s, &b, why);
+
+	if (!r)
+		backend_close(b);
+	return r;
+}
+
+static int check_root(const struct config *c, const struct config_place *root,
+		      char why[CONFIG_WHY])
+{
+	const struct backend_options opt = options_of(c, root);
+
+	return fs_check_pattern(&(struct fs_pattern){
+		.url = root->url, .options = &opt,
+	}, why);
+}
+
+static int add_source(struct fs *fs, const struct config *c,
+		      const struct config_place *s, char why[CONFIG_WHY])
+{
+	struct backend *b;
+	int r = open_source(c, s, &b, why);
+
+	return r ? r : fs_add(fs, s->name, s->location, s->ref, b, why);
+}
+
+static int add_root(struct fs *fs, const struct config *c,
+		    const struct config_place *root, char why[CONFIG_WHY])
+{
+	const struct backend_options opt = options_of(c, root);
+
+	return fs_add_pattern(fs, root->name, &(struct fs_pattern){
+		.url = root->url, .options = &opt,
+	}, why);
+}
+
+/* Check a place, or add it to a file system. */
+static int do_place(struct fs *fs, const struct config *c,
+		    const struct config_place *p, bool root,
+		    char why[CONFIG_WHY])
+{
+	int r;
+
+	if (!fs)
+		return root ? check_root(c, p, why) : check_source(c, p, why);
+	r = root ? add_root(fs, c, p, why) : add_source(fs, c, p, why);
+	if (!r && p->refresh != CONFIG_UNSET)
+		r = fs_refresh(fs, p->name, (uint32_t)p->refresh * MS);
+	return r;
+}
+
+static int do_places(struct fs *fs, const struct config *c,
+		     char why[CONFIG_WHY])
+{
+	for (size_t i = 0; i < c->sources.n + c->roots.n; i++) {
+		bool root = i >= c->sources.n;
+		const struct config_place *p = root ?
+			&c->roots.place[i - c->sources.n] :
+			&c->sources.place[i];
+		int r = do_place(fs, c, p, root, why);
+
+		if (r)
+			return blame(p, r, why);
+	}
+	return 0;
 }
 
 static int check(const struct config *c, char why[CONFIG_WHY])
 {
-	for (size_t i = 0; i < c->nsource; i++) {
-		struct backend *b;
-		int r = open_source(&c->source[i], &b, why);
+	int r = do_places(NULL, c, why);
 
-		if (r)
-			return r;
-		backend_close(b);
-	}
-	for (size_t i = 0; i < c->nroot; i++) {
-		int r = fs_check_pattern(c->root[i].url, why);
-
-		if (r)
-			return r;
-	}
-	log_sources(c);
-	return 0;
+	if (!r)
+		log_sources(c);
+	return r;
 }
 
 static int start_fs(struct fs *fs, const struct config *c,
 		    char why[CONFIG_WHY])
 {
-	for (size_t i = 0; i < c->nsource; i++) {
-		const struct config_source *s = &c->source[i];
-		struct backend *b;
-		int r = open_source(s, &b, why);
+	int r = do_places(fs, c, why);
 
-		if (!r)
-			r = fs_add(fs, s->name, s->location, s->ref, b, why);
-		if (!r && s->refresh)
-			r = fs_refresh(fs, s->name, s->refresh * MS);
-		if (r)
-			return r;
-	}
-	for (size_t i = 0; i < c->nroot; i++) {
-		const struct config_root *root = &c->root[i];
-		int r = fs_add_pattern(fs, root->name, root->url, why);
-
-		if (!r && root->refresh)
-			r = fs_refresh(fs, root->name, root->refresh * MS);
-		if (r)
-			return r;
-	}
-	return fs_start(fs, why);
+	return r ? r : fs_start(fs, why);
 }
 
 /* ---- serving ---- */
@@ -234,7 +302,7 @@ static void wait_for_end(struct fs *fs, struct server *server)
 static void announce(const struct server *server, const struct config *c)
 {
 	log_sources(c);
-	for (size_t i = 0; i < c->nlisten; i++) {
+	for (size_t i = 0; i < c->listen.n; i++) {
 		log_info("started", "nfs=%s", server_address(server, i));
 		printf("ready nfs=%s\n", server_address(server, i));
 	}
@@ -247,14 +315,14 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 	const struct fs_options fs_options = {
 		.state_dir = c->state_dir,
 		.cache_dir = c->cache_dir,
-		.memory = c->memory,
+		.memory = (size_t)c->memory,
 		.disk = (uint64_t)c->disk,
 		.prefetch = (unsigned)c->prefetch,
 	};
 	const struct server_options server_options = {
-		.listen = (const char *const *)c->listen,
-		.nlisten = c->nlisten,
-		.loops = c->loops,
+		.listen = (const char *const *)c->listen.item,
+		.nlisten = c->listen.n,
+		.loops = (unsigned)c->loops,
 	};
 	struct server *server;
 	struct fs *fs;
@@ -271,7 +339,7 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 		/* Whoever still waits for 'fs' keeps it. */
 		if (server_stop(server))
 			fs = NULL;
-		log_info("stopped", "sources=%zu", c->nsource);
+		log_info("stopped", "sources=%zu", c->sources.n);
 	}
 	fs_free(fs);
 	return r;
@@ -296,7 +364,7 @@ int main(int argc, char **argv)
 		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	if (c.mode == CONFIG_CHECK || c.mode == CONFIG_SERVE)
-		log_set_level(c.log_level);
+		log_set_level((enum log_level)c.log_level);
 	switch (c.mode) {
 	case CONFIG_HELP:
 		fputs(config_help, stdout);

@@ -243,8 +243,10 @@ static void add_source(struct harness *h, const struct source *s)
 	struct backend *b;
 
 	if (s->pattern) {
-		ck_assert_msg(!fs_add_pattern(h->fs, s->name, s->pattern, why),
-			      "%s", why);
+		ck_assert_msg(!fs_add_pattern(h->fs, s->name,
+					      &(struct fs_pattern){
+						      .url = s->pattern,
+					      }, why), "%s", why);
 		return;
 	}
 	if (s->fake)

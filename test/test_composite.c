@@ -71,6 +71,12 @@ static struct source *recall(const char *name, const char *location)
 	return s;
 }
 
+static int add_pattern(struct composite *to, const char *name, const char *url)
+{
+	return composite_add_pattern(to, name,
+				     &(struct fs_pattern){ .url = url });
+}
+
 START_TEST(sources_and_their_refs)
 {
 	struct composite_name cn;
@@ -117,7 +123,7 @@ START_TEST(names_are_taken_once)
 	ck_assert_int_eq(composite_add(c, "git", "/srv/git", NULL, NULL), 0);
 	ck_assert_int_eq(composite_add(c, "git", "/else", "x", NULL), -EEXIST);
 	ck_assert_int_eq(composite_add(c, "git/x", "/x", NULL, NULL), -EEXIST);
-	ck_assert_int_eq(composite_add_pattern(c, "git", "/s/{repo}"), -EEXIST);
+	ck_assert_int_eq(add_pattern(c, "git", "/s/{repo}"), -EEXIST);
 	ck_assert_int_eq(parse(top, "git", &cn), 0);
 	ck_assert_str_eq(cn.source->location, "/srv/git");
 }
@@ -139,9 +145,9 @@ START_TEST(impossible_names)
 	ck_assert_int_eq(composite_add(c, longest, "/x", NULL, NULL), -EINVAL);
 	longest[COMPOSITE_NAME_MAX] = '\0';
 	ck_assert_int_eq(composite_add(c, longest, "/x", NULL, NULL), 0);
-	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/repo"), -EINVAL);
-	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/{}"), -EINVAL);
-	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/{x"), -EINVAL);
+	ck_assert_int_eq(add_pattern(c, "p", "/srv/repo"), -EINVAL);
+	ck_assert_int_eq(add_pattern(c, "p", "/srv/{}"), -EINVAL);
+	ck_assert_int_eq(add_pattern(c, "p", "/srv/{x"), -EINVAL);
 }
 END_TEST
 
@@ -189,7 +195,7 @@ START_TEST(any_owner_any_repository)
 	struct composite_name cn;
 	struct level *hub, *owner;
 
-	ck_assert_int_eq(composite_add_pattern(c, "hub",
+	ck_assert_int_eq(add_pattern(c, "hub",
 					       "https://h/{owner}/{repo}.git"),
 			 0);
 	ck_assert_str_eq(listing(top), "hub ");
@@ -238,7 +244,7 @@ START_TEST(what_no_owner_is_called)
 	struct level *hub, *owner;
 	char name[102];
 
-	ck_assert_int_eq(composite_add_pattern(c, "hub", "http://h/{o}/{r}"),
+	ck_assert_int_eq(add_pattern(c, "hub", "http://h/{o}/{r}"),
 			 0);
 	hub = into(top, "hub");
 	owner = into(hub, "o");
@@ -270,7 +276,7 @@ START_TEST(patterns)
 		struct source *s;
 
 		snprintf(name, sizeof name, "p%zu", i);
-		ck_assert_int_eq(composite_add_pattern(c, name, all[i].url), 0);
+		ck_assert_int_eq(add_pattern(c, name, all[i].url), 0);
 		ck_assert_int_eq(composite_make(c, into(top, name), "one", &s),
 				 0);
 		ck_assert_str_eq(s->location, all[i].location);
@@ -278,7 +284,7 @@ START_TEST(patterns)
 	}
 	struct source *s;
 
-	ck_assert_int_eq(composite_add_pattern(c, "g",
+	ck_assert_int_eq(add_pattern(c, "g",
 					       "x:{a}/{b}/{c}?{b}{a}"), 0);
 	ck_assert_int_eq(composite_make(c, into(into(into(top, "g"), "A"),
 						"B"), "C", &s), 0);
@@ -310,7 +316,7 @@ START_TEST(patterns_are_checked)
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		char why[BACKEND_WHY] = "";
 
-		ck_assert_msg(pattern_check(all[i].url, why) ==
+		ck_assert_msg(pattern_check(all[i].url, NULL, why) ==
 			      all[i].err, "%s: %s", all[i].url, why);
 		ck_assert(!all[i].err || (*why && !strchr(why, '\n')));
 	}
@@ -323,7 +329,7 @@ START_TEST(what_the_journal_recalls)
 	struct source *s;
 
 	ck_assert_int_eq(composite_add(c, "own", "/own", NULL, NULL), 0);
-	ck_assert_int_eq(composite_add_pattern(c, "hub", "h:{o}/{r}"), 0);
+	ck_assert_int_eq(add_pattern(c, "hub", "h:{o}/{r}"), 0);
 	ck_assert_ptr_nonnull(recall("own", "/own"));
 	ck_assert_ptr_null(recall("own", "/other"));
 	ck_assert_ptr_null(recall("gone", "/gone"));
@@ -356,7 +362,7 @@ START_TEST(times)
 	struct source *s;
 
 	ck_assert_int_eq(composite_add(c, "own", "/own", NULL, NULL), 0);
-	ck_assert_int_eq(composite_add_pattern(c, "hub", "h:{o}/{r}"), 0);
+	ck_assert_int_eq(add_pattern(c, "hub", "h:{o}/{r}"), 0);
 	composite_start(c, at(100));
 	hub = into(top, "hub");
 	owner = into(hub, "o");
@@ -407,7 +413,7 @@ START_TEST(ten_thousand)
 	char name[32], got[FS_NAME_MAX + 1];
 	bool pin;
 
-	ck_assert_int_eq(composite_add_pattern(c, "p", "/srv/{r}"), 0);
+	ck_assert_int_eq(add_pattern(c, "p", "/srv/{r}"), 0);
 	p = into(top, "p");
 	for (int i = 0; i < 10000; i++) {
 		snprintf(name, sizeof name, "r%d", i * 7919 % 10000);

@@ -100,10 +100,10 @@ static int load_file(const char *text)
 static void source_is(size_t i, const char *name, const char *url,
 		      const char *ref)
 {
-	ck_assert_uint_lt(i, c.nsource);
-	ck_assert_str_eq(c.source[i].name, name);
-	ck_assert_str_eq(c.source[i].url, url);
-	ck_assert_pstr_eq(c.source[i].ref, ref);
+	ck_assert_uint_lt(i, c.sources.n);
+	ck_assert_str_eq(c.sources.place[i].name, name);
+	ck_assert_str_eq(c.sources.place[i].url, url);
+	ck_assert_pstr_eq(c.sources.place[i].ref, ref);
 }
 
 /* ---- sources ---- */
@@ -148,7 +148,7 @@ START_TEST(sources)
 		ck_assert_msg(!load(good[i].arg, NULL), "%s: %s", good[i].arg,
 			      why);
 		source_is(0, good[i].name, good[i].url, good[i].ref);
-		ck_assert_uint_eq(c.nsource, 1);
+		ck_assert_uint_eq(c.sources.n, 1);
 	}
 }
 END_TEST
@@ -187,8 +187,8 @@ START_TEST(names_from_where_we_are)
 	source_is(0, base, "work/..", NULL);
 	ck_assert_int_gt(asprintf(&url, "file://%s/work@v1", dir), 0);
 	ck_assert_int_eq(load(url, NULL), 0);
-	ck_assert_str_eq(c.source[0].name, "work");
-	ck_assert_str_eq(c.source[0].ref, "v1");
+	ck_assert_str_eq(c.sources.place[0].name, "work");
+	ck_assert_str_eq(c.sources.place[0].ref, "v1");
 }
 END_TEST
 
@@ -202,21 +202,21 @@ START_TEST(locations)
 	ck_assert_int_gt(asprintf(&url, "u=file://%s/work", dir), 0);
 	ck_assert_int_eq(load("work", "link", "x=work/../link/@v1", url,
 			      "https://example.org/work", "none", NULL), 0);
-	ck_assert_str_eq(c.source[0].location, real);
-	ck_assert_str_eq(c.source[1].location, real);
-	ck_assert_str_eq(c.source[1].name, "link");
-	ck_assert_str_eq(c.source[2].location, real);
-	ck_assert_str_eq(c.source[3].location, real);
-	ck_assert_str_eq(c.source[4].location, "https://example.org/work");
-	ck_assert_str_eq(c.source[5].location, "none");
+	ck_assert_str_eq(c.sources.place[0].location, real);
+	ck_assert_str_eq(c.sources.place[1].location, real);
+	ck_assert_str_eq(c.sources.place[1].name, "link");
+	ck_assert_str_eq(c.sources.place[2].location, real);
+	ck_assert_str_eq(c.sources.place[3].location, real);
+	ck_assert_str_eq(c.sources.place[4].location, "https://example.org/work");
+	ck_assert_str_eq(c.sources.place[5].location, "none");
 }
 END_TEST
 
 static void root_is(size_t i, const char *name, const char *url)
 {
-	ck_assert_uint_lt(i, c.nroot);
-	ck_assert_str_eq(c.root[i].name, name);
-	ck_assert_str_eq(c.root[i].url, url);
+	ck_assert_uint_lt(i, c.roots.n);
+	ck_assert_str_eq(c.roots.place[i].name, name);
+	ck_assert_str_eq(c.roots.place[i].url, url);
 }
 
 /* ---- options ---- */
@@ -225,12 +225,12 @@ START_TEST(defaults)
 {
 	ck_assert_int_eq(load("work", NULL), 0);
 	ck_assert_int_eq(c.mode, CONFIG_SERVE);
-	ck_assert_uint_eq(c.nlisten, 1);
-	ck_assert_str_eq(c.listen[0], "127.0.0.1:2049");
+	ck_assert_uint_eq(c.listen.n, 1);
+	ck_assert_str_eq(c.listen.item[0], "127.0.0.1:2049");
 	ck_assert_uint_eq(c.memory, 256 << 20);
 	ck_assert_int_eq(c.disk, INT64_C(10) << 30);
 	ck_assert_int_eq(c.prefetch, 8);
-	ck_assert_uint_eq(c.loops, 0);
+	ck_assert_int_eq(c.loops, 0);
 	ck_assert_int_eq(c.log_level, LOG_INFO);
 	ck_assert_ptr_nonnull(strstr(c.state_dir, "/gitnfs"));
 	ck_assert_ptr_nonnull(strstr(c.cache_dir, "/gitnfs"));
@@ -245,15 +245,15 @@ START_TEST(options)
 			      "--log-level=debug", "--check-config",
 			      "linux.git", NULL), 0);
 	ck_assert_int_eq(c.mode, CONFIG_CHECK);
-	ck_assert_uint_eq(c.nlisten, 2);
-	ck_assert_str_eq(c.listen[0], "127.0.0.1:0");
-	ck_assert_str_eq(c.listen[1], "[::1]:99");
+	ck_assert_uint_eq(c.listen.n, 2);
+	ck_assert_str_eq(c.listen.item[0], "127.0.0.1:0");
+	ck_assert_str_eq(c.listen.item[1], "[::1]:99");
 	ck_assert_str_eq(c.state_dir, "s");
 	ck_assert_str_eq(c.cache_dir, "c");
 	ck_assert_uint_eq(c.memory, 1 << 30);
 	ck_assert_uint_eq(c.loops, 3);
 	ck_assert_int_eq(c.log_level, LOG_DEBUG);
-	ck_assert_uint_eq(c.nsource, 2);
+	ck_assert_uint_eq(c.sources.n, 2);
 	ck_assert_int_eq(load("--cache-memory=65536", "work", NULL), 0);
 	ck_assert_uint_eq(c.memory, 65536);
 	ck_assert_int_eq(load("--cache-disk=0", "work", NULL), 0);
@@ -338,9 +338,9 @@ START_TEST(a_whole_file)
 	ck_assert_int_gt(asprintf(&state, "%s/state", dir), 0);
 	ck_assert_int_gt(asprintf(&work, "%s/work", dir), 0);
 	ck_assert_msg(!load_file(whole), "%s", why);
-	ck_assert_uint_eq(c.nlisten, 2);
-	ck_assert_str_eq(c.listen[0], "127.0.0.1:1");
-	ck_assert_str_eq(c.listen[1], "[::1]:2");
+	ck_assert_uint_eq(c.listen.n, 2);
+	ck_assert_str_eq(c.listen.item[0], "127.0.0.1:1");
+	ck_assert_str_eq(c.listen.item[1], "[::1]:2");
 	ck_assert_uint_eq(c.loops, 2);
 	ck_assert_int_eq(c.log_level, LOG_WARNING);
 	ck_assert_str_eq(c.state_dir, state);
@@ -348,12 +348,12 @@ START_TEST(a_whole_file)
 	ck_assert_uint_eq(c.memory, 64 << 20);
 	ck_assert_int_eq(c.disk, INT64_C(20) << 30);
 	ck_assert_int_eq(c.prefetch, 3);
-	ck_assert_uint_eq(c.nsource, 2);
-	ck_assert_uint_eq(c.source[0].refresh, 90);
-	ck_assert_uint_eq(c.source[1].refresh, 0);
+	ck_assert_uint_eq(c.sources.n, 2);
+	ck_assert_uint_eq(c.sources.place[0].refresh, 90);
+	ck_assert_int_eq(c.sources.place[1].refresh, CONFIG_UNSET);
 	source_is(0, "linux", "linux.git", "v6.1");
 	source_is(1, "My.Work", work, NULL);
-	ck_assert_str_eq(c.source[1].location, c.source[1].url);
+	ck_assert_str_eq(c.sources.place[1].location, c.sources.place[1].url);
 }
 END_TEST
 
@@ -384,13 +384,13 @@ START_TEST(roots_of_any_repository)
 	ck_assert_int_gt(asprintf(&mine, "%s/src/{repo}", dir), 0);
 	ck_assert_int_gt(asprintf(&work, "%s/work/{repo}", here), 0);
 	ck_assert_msg(!load_file(roots), "%s", why);
-	ck_assert_uint_eq(c.nroot, 5);
+	ck_assert_uint_eq(c.roots.n, 5);
 	root_is(0, "srv", "/srv/git/{owner}/{repo}.git");
 	root_is(1, "mine", mine);
 	root_is(2, "here/and/below", work);
 	root_is(3, "uri", "file:///srv/{repo}");
 	root_is(4, "hub", "https://example.org/{owner}/{repo}");
-	ck_assert_uint_eq(c.nsource, 2);
+	ck_assert_uint_eq(c.sources.n, 2);
 	source_is(0, "here/and/there", "work", NULL);
 	/* Nothing but a root is enough to serve. */
 	ck_assert_msg(!load_file("[root \"x\"]\n\turl = /{x}\n"), "%s", why);
@@ -399,7 +399,7 @@ START_TEST(roots_of_any_repository)
 	write_file("conf", roots);
 	ck_assert_msg(!load("-c", "conf", "srv=work", NULL), "%s", why);
 	source_is(0, "srv", "work", NULL);
-	ck_assert_uint_eq(c.nroot, 4);
+	ck_assert_uint_eq(c.roots.n, 4);
 	root_is(0, "mine", mine);
 	/* The later value of a key is used, as git does. */
 	ck_assert_msg(!load_file("[root \"x\"]\n\turl = /{x}\n"
@@ -416,18 +416,18 @@ START_TEST(the_command_line_wins)
 			      "--state-dir=s", "--cache-dir=c",
 			      "--cache-memory=1m", "linux=work", "other=work",
 			      NULL), 0);
-	ck_assert_uint_eq(c.nlisten, 1);
-	ck_assert_str_eq(c.listen[0], "127.0.0.1:9");
+	ck_assert_uint_eq(c.listen.n, 1);
+	ck_assert_str_eq(c.listen.item[0], "127.0.0.1:9");
 	ck_assert_uint_eq(c.loops, 5);
 	ck_assert_int_eq(c.prefetch, 0);
 	ck_assert_int_eq(c.log_level, LOG_ERROR);
 	ck_assert_str_eq(c.state_dir, "s");
 	ck_assert_str_eq(c.cache_dir, "c");
 	ck_assert_uint_eq(c.memory, 1 << 20);
-	ck_assert_uint_eq(c.nsource, 3);
+	ck_assert_uint_eq(c.sources.n, 3);
 	source_is(0, "linux", "work", NULL);
 	source_is(1, "other", "work", NULL);
-	ck_assert_str_eq(c.source[2].name, "My.Work");
+	ck_assert_str_eq(c.sources.place[2].name, "My.Work");
 }
 END_TEST
 
@@ -509,6 +509,62 @@ START_TEST(a_file_includes_another)
 }
 END_TEST
 
+/* Who is wrong is told where. */
+START_TEST(a_wrong_line_is_named)
+{
+	static const struct {
+		const char *text, *where;
+	} bad[] = {
+		{ "[server]\n\tloops = many\n", "conf:2: server.loops" },
+		{ "[server]\n\tlisten = [::1]:1\n\n\tlisten = x\n",
+		  "conf:4: server.listen" },
+		{ "[server] loops = 1\n[server]\n\tLoops = 0 # few\n",
+		  "conf:3: server.loops" },
+		{ "# loops = 0\n; x\n[server]\n\tloops=2;x\n[server]loops=0",
+		  "conf:5: server.loops" },
+		{ "[source \"a\\\"] b\"]\n\turl = \"x#\\\"\ty\" \\\n and\n"
+		  "\trefresh = 0\n", "conf:4: source.a\"] b.refresh" },
+		{ "[root \"x\"]\n\turl = /{x}\n[cache]\n\tdisk\n",
+		  "conf:4: cache.disk" },
+		{ "[root \"x\"]\n\turl = /{x}\n\ttype = svn\n",
+		  "conf:3: root.x.type" },
+		{ "[server]\n\n[root \"x\"]\n\n\ttype = git\n",
+		  "conf:5: root \"x\" needs" },
+		{ "[include]\n\tpath = more\n", "./more:2: source.y.nonsense" },
+		{ "[source \"x\"]\n\turl = work\n\ttoken-file =\n",
+		  "conf:3: source.x.token-file" },
+		{ "[source \"x\"]\n\turl = work\n\ttype = git\n",
+		  "conf:3: source.x.type" },
+	};
+
+	write_file("more", "[source \"y\"]\n\tnonsense = work\n");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		write_file("conf", bad[i].text);
+		ck_assert_int_eq(load("-c", "./conf", NULL), -EBADMSG);
+		says(bad[i].where);
+	}
+}
+END_TEST
+
+START_TEST(how_to_reach_them)
+{
+	CLEANUP_FREE char *token = NULL;
+
+	ck_assert_int_gt(asprintf(&token, "%s/token", dir), 0);
+	ck_assert_msg(!load_file("[source \"x\"]\n\turl = https://h/x\n"
+				 "\tuser = me\n\ttoken-file = ~/token\n"
+				 "\tca-file = /ca.pem\n"
+				 "[root \"r\"]\n\turl = https://h/{x}\n"
+				 "\ttoken-file = t\n"), "%s", why);
+	ck_assert_str_eq(c.sources.place[0].user, "me");
+	ck_assert_str_eq(c.sources.place[0].token_file, token);
+	ck_assert_str_eq(c.sources.place[0].ca_file, "/ca.pem");
+	ck_assert_str_eq(c.roots.place[0].token_file, "t");
+	ck_assert_ptr_null(c.roots.place[0].user);
+	ck_assert_ptr_null(c.roots.place[0].ca_file);
+}
+END_TEST
+
 /* The usual file is used when it is there.  Root's is not ours to write. */
 START_TEST(the_usual_file)
 {
@@ -520,10 +576,10 @@ START_TEST(the_usual_file)
 	ck_assert_uint_eq(c.loops, 7);
 	/* Another takes its place. */
 	ck_assert_int_eq(load("-c", "/dev/null", "work", NULL), 0);
-	ck_assert_uint_eq(c.loops, 0);
+	ck_assert_int_eq(c.loops, 0);
 	ck_assert(!unlink("gitnfs/gitnfs.conf"));
 	ck_assert_int_eq(load("work", NULL), 0);
-	ck_assert_uint_eq(c.loops, 0);
+	ck_assert_int_eq(c.loops, 0);
 }
 END_TEST
 
@@ -547,6 +603,8 @@ int main(void)
 	tcase_add_test(t, the_command_line_wins);
 	tcase_add_test(t, wrong_files);
 	tcase_add_test(t, a_file_includes_another);
+	tcase_add_test(t, a_wrong_line_is_named);
+	tcase_add_test(t, how_to_reach_them);
 	tcase_add_test(t, the_usual_file);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);

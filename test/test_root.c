@@ -762,8 +762,10 @@ static void open_hub(void)
 	ck_assert_int_eq(state_open(&state, dir, why), 0);
 	composite = composite_new(&ids);
 	rs = roots_new(&ids, composite);
-	ck_assert_int_eq(composite_add_pattern(composite, "hub", "h:{o}/{r}"),
-			 0);
+	ck_assert_int_eq(composite_add_pattern(composite, "hub",
+					       &(struct fs_pattern){
+						       .url = "h:{o}/{r}",
+					       }), 0);
 	ck_assert_int_eq(state_read(state, &roots_reader, rs, why), 0);
 	ck_assert_int_eq(roots_start(rs, state), 0);
 }

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "nfsd/config_value.h"
+
+#include <errno.h>
+#include <git2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/cleanup.h"
+#include "nfsd/config_line.h"
+#include "nfsd/server.h"
+
+/* ---- what is said about a wrong one ---- */
+
+int config_fail(char why[CONFIG_WHY], int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, CONFIG_WHY, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+int config_no_memory(char why[CONFIG_WHY])
+{
+	return config_fail(why, -ENOMEM, "out of memory");
+}
+
+int config_wrong(const struct config_origin *o, const char *value,
+		 const char *wanted)
+{
+	CLEANUP_FREE char *where = NULL;
+
+	if (!o->file)
+		return config_fail(o->why, -EINVAL, "%s \"%s\": %s", o->key,
+				   value, wanted);
+	where = config_line(o->file, o->key, o->nth);
+	return config_fail(o->why, -EBADMSG, "%s: %s = \"%s\": %s",
+			   where ? where : o->file, o->key, value, wanted);
+}
+
+/* ---- what there is ---- */
+
+static bool is_address(const char *text)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	return !server_parse_address(text, &addr, &len);
+}
+
+static bool is_something(const char *text)
+{
+	return *text;
+}
+
+#define AT(field) .at = offsetof(struct config, field)
+
+const struct config_setting config_settings[] = {
+	{ "server.listen", "listen", CONFIG_LIST, AT(listen),
+	  .check = is_address,
+	  .wanted = "give an address and a port in figures, as in "
+		    "127.0.0.1:2049 or [::1]:2049" },
+	{ "server.loops", "loops", CONFIG_NUMBER, AT(loops),
+	  .min = 1, .max = 1024, .wanted = "give a number from 1 to 1024" },
+	{ "server.log-level", "log-level", CONFIG_LEVEL, AT(log_level),
+	  .preset = LOG_INFO,
+	  .wanted = "give one of error, warning, info, debug" },
+	{ "state.dir", "state-dir", CONFIG_PATH, AT(state_dir),
+	  .check = is_something, .wanted = "give the path of a directory" },
+	{ "cache.dir", "cache-dir", CONFIG_PATH, AT(cache_dir),
+	  .check = is_something, .wanted = "give the path of a directory" },
+	{ "cache.memory", "cache-memory", CONFIG_NUMBER, AT(memory),
+	  .min = 1, .max = INT64_MAX, .preset = INT64_C(256) << 20,
+	  .wanted = "give a number of bytes, perhaps with k, m or g behind "
+		    "it" },
+	{ "cache.disk", "cache-disk", CONFIG_NUMBER, AT(disk),
+	  .max = INT64_MAX, .preset = INT64_C(10) << 30,
+	  .wanted = "give a number of bytes, perhaps with k, m or g behind "
+		    "it; 0 for nothing" },
+	{ "cache.prefetch", "prefetch", CONFIG_NUMBER, AT(prefetch),
+	  .max = 1024, .preset = 8,
+	  .wanted = "give a number from 0 to 1024" },
+	{ NULL },
+};
+
+#undef AT
+#define AT(field) .at = offsetof(struct config_place, field)
+
+const struct config_setting config_place_settings[] = {
+	{ "url", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT, AT(url) },
+	{ "type", NULL, CONFIG_TEXT, IN_ROOT, AT(type) },
+	{ "ref", NULL, CONFIG_TEXT, IN_SOURCE, AT(ref) },
+	{ "refresh", NULL, CONFIG_NUMBER, IN_SOURCE | IN_ROOT, AT(refresh),
+	  .min = 1, .max = 1000000, .preset = CONFIG_UNSET,
+	  .wanted = "give a number of seconds" },
+	{ "user", NULL, CONFIG_TEXT, IN_SOURCE | IN_ROOT, AT(user),
+	  .check = is_something, .wanted = "give a name" },
+	{ "token-file", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT,
+	  AT(token_file), .check = is_something,
+	  .wanted = "give the path of a file" },
+	{ "ca-file", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT, AT(ca_file),
+	  .check = is_something, .wanted = "give the path of a file" },
+	{ NULL },
+};
+
+const struct config_setting *
+config_setting_find(const struct config_setting table[], const char *key)
+{
+	for (; table->key; table++)
+		if (!strcmp(table->key, key))
+			return table;
+	return NULL;
+}
+
+/* ---- setting them ---- */
+
+union field {
+	int64_t number;
+	char *text;
+	struct config_list list;
+};
+
+static union field *field(const struct config_setting *s, void *at)
+{
+	return (union field *)((char *)at + s->at);
+}
+
+static bool is_number(const struct config_setting *s)
+{
+	return s->kind == CONFIG_NUMBER || s->kind == CONFIG_LEVEL;
+}
+
+void config_unset(const struct config_setting table[], void *at)
+{
+	for (const struct config_setting *s = table; s->key; s++)
+		if (is_number(s))
+			field(s, at)->number = CONFIG_UNSET;
+}
+
+static int set_number(const struct config_setting *s,
+		      const struct config_origin *o, const char *value,
+		      int64_t *ret)
+{
+	int64_t n;
+
+	if (git_config_parse_int64(&n, value) || n < s->min || n > s->max)
+		return config_wrong(o, value, s->wanted);
+	*ret = n;
+	return 0;
+}
+
+static int set_level(const struct config_setting *s,
+		     const struct config_origin *o, const char *value,
+		     int64_t *ret)
+{
+	enum log_level level;
+
+	if (log_level_parse(value, &level))
+		return config_wrong(o, value, s->wanted);
+	*ret = level;
+	return 0;
+}
+
+/* A path, with "~/" understood.  git has its own word for "wrong".  On the
+ * command line that is the shell's business. */
+static int expand(const struct config_origin *o, const char *value, char **ret)
+{
+	git_buf buf = { 0 };
+
+	if (!o->file) {
+		*ret = strdup(value);
+	} else if (git_config_parse_path(&buf, value)) {
+		return config_wrong(o, value, "cannot tell whose home that is");
+	} else {
+		*ret = strdup(buf.ptr);
+		git_buf_dispose(&buf);
+	}
+	return *ret ? 0 : config_no_memory(o->why);
+}
+
+static int set_text(const struct config_setting *s,
+		    const struct config_origin *o, const char *value,
+		    char **ret)
+{
+	char *text = NULL;
+	int r = 0;
+
+	if (s->kind == CONFIG_PATH)
+		r = expand(o, value, &text);
+	else if (!(text = strdup(value)))
+		r = config_no_memory(o->why);
+	if (r)
+		return r;
+	free(*ret);
+	*ret = text;
+	return 0;
+}
+
+static int add_text(const struct config_origin *o, const char *value,
+		    struct config_list *l)
+{
+	char **more = realloc(l->item, (l->n + 2) * sizeof *more);
+
+	if (!more)
+		return config_no_memory(o->why);
+	l->item = more;
+	more[l->n] = strdup(value);
+	more[l->n + 1] = NULL;
+	if (!more[l->n])
+		return config_no_memory(o->why);
+	l->n++;
+	return 0;
+}
+
+int config_set(const struct config_setting *s, const struct config_origin *o,
+	       const char *value, void *at)
+{
+	union field *f = field(s, at);
+
+	if (s->check && !s->check(value))
+		return config_wrong(o, value, s->wanted);
+	switch (s->kind) {
+	case CONFIG_NUMBER:
+		return set_number(s, o, value, &f->number);
+	case CONFIG_LEVEL:
+		return set_level(s, o, value, &f->number);
+	case CONFIG_TEXT:
+	case CONFIG_PATH:
+		return set_text(s, o, value, &f->text);
+	case CONFIG_LIST:
+		return add_text(o, value, &f->list);
+	}
+	return 0;
+}
+
+/* ---- all of a table ---- */
+
+static void merge_list(struct config_list *to, struct config_list *from)
+{
+	if (to->n)
+		return;
+	*to = *from;
+	*from = (struct config_list){ 0 };
+}
+
+void config_merge(const struct config_setting table[], void *to, void *from)
+{
+	for (const struct config_setting *s = table; s->key; s++) {
+		union field *t = field(s, to), *f = field(s, from);
+
+		if (s->kind == CONFIG_LIST)
+			merge_list(&t->list, &f->list);
+		else if (is_number(s) && t->number == CONFIG_UNSET)
+			t->number = f->number;
+		else if (!is_number(s) && !t->text)
+			t->text = TAKE(f->text);
+	}
+}
+
+void config_preset(const struct config_setting table[], void *at)
+{
+	for (const struct config_setting *s = table; s->key; s++)
+		if (is_number(s) && field(s, at)->number == CONFIG_UNSET)
+			field(s, at)->number = s->preset;
+}
+
+void config_clear(const struct config_setting table[], void *at)
+{
+	for (const struct config_setting *s = table; s->key; s++) {
+		union field *f = field(s, at);
+
+		if (s->kind == CONFIG_LIST) {
+			for (size_t i = 0; i < f->list.n; i++)
+				free(f->list.item[i]);
+			free(f->list.item);
+			f->list = (struct config_list){ 0 };
+		} else if (!is_number(s)) {
+			free(TAKE(f->text));
+		}
+	}
+}
