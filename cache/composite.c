@@ -30,6 +30,7 @@ struct pattern {
 	struct backend_options options;
 	unsigned parts;         /* placeholders: levels and the repository */
 	uint32_t refresh;       /* of the sources that it makes */
+	unsigned rule;          /* of those and of its levels */
 };
 
 struct level {
@@ -377,6 +378,11 @@ struct level *level_parent(const struct level *l)
 	return l->parent;
 }
 
+unsigned level_rule(const struct level *l)
+{
+	return l->pattern ? l->pattern->rule : 0;
+}
+
 struct timespec level_changed(struct composite *c, const struct level *l)
 {
 	LOCK_SCOPE(&c->lock);
@@ -513,6 +519,10 @@ static struct source *new_source(struct composite *c, struct level *l,
 	}
 	slash = strrchr(s->name, '/');
 	s->base = slash ? slash + 1 : s->name;
+	if (l->pattern) {
+		s->refresh = l->pattern->refresh;
+		s->rule = l->pattern->rule;
+	}
 	return s;
 }
 
@@ -595,21 +605,45 @@ int composite_add_pattern(struct composite *c, const char *name,
 	return r;
 }
 
-int composite_refresh(struct composite *c, const char *name, uint32_t ms)
+/* What was added as 'name': one of the two.  The lock is held. */
+static int configured(struct composite *c, const char *name,
+		      struct source **source, struct pattern **pattern)
 {
 	struct level *above;
 	const char *base;
-	LOCK_SCOPE(&c->lock);
 	int r = make_levels(c, name, true, &above, &base);
 	struct child *child = r ? NULL : find(c, above, base);
 
-	if (child && child->source)
-		child->source->refresh = ms;
-	else if (child && child->level->owns_pattern)
-		child->level->pattern->refresh = ms;
-	else
-		return r ? r : -ENOENT;
-	return 0;
+	*source = child ? child->source : NULL;
+	*pattern = child && !child->source && child->level->owns_pattern ?
+		   child->level->pattern : NULL;
+	if (*source || *pattern)
+		return 0;
+	return r ? r : -ENOENT;
+}
+
+int composite_refresh(struct composite *c, const char *name, uint32_t ms)
+{
+	struct pattern *pattern;
+	struct source *source;
+	LOCK_SCOPE(&c->lock);
+	int r = configured(c, name, &source, &pattern);
+
+	if (!r)
+		*(source ? &source->refresh : &pattern->refresh) = ms;
+	return r;
+}
+
+int composite_restrict(struct composite *c, const char *name, unsigned rule)
+{
+	struct pattern *pattern;
+	struct source *source;
+	LOCK_SCOPE(&c->lock);
+	int r = configured(c, name, &source, &pattern);
+
+	if (!r)
+		*(source ? &source->rule : &pattern->rule) = rule;
+	return r;
 }
 
 /* ---- sources ---- */
@@ -684,7 +718,6 @@ int composite_make(struct composite *c, struct level *l,
 	s = new_source(c, l, path, location, NULL);
 	if (!s)
 		return -ENOMEM;
-	s->refresh = l->pattern->refresh;
 	*ret = s;
 	return 0;
 }

@@ -52,6 +52,7 @@ struct source {
 	char *location;         /* absolute path or URL */
 	char *ref;              /* what NAME shows; NULL: the default branch */
 	uint32_t refresh;       /* ms a ref is believed; 0: as usual */
+	unsigned rule;          /* what fs_restrict() said */
 	_Atomic(struct backend *) backend;      /* NULL: not opened yet */
 	bool seen;              /* the levels' times tell of it; composite's
 				 * lock */
@@ -73,6 +74,8 @@ int composite_add_pattern(struct composite *, const char *name,
 
 /* How long a ref of one that was added is believed, in ms.  -ENOENT. */
 int composite_refresh(struct composite *, const char *name, uint32_t ms);
+/* The rule for one that was added and all that is below.  -ENOENT. */
+int composite_restrict(struct composite *, const char *name, unsigned rule);
 
 /* A number for what was configured: another one, another list. */
 uint64_t composite_hash(const struct composite *);
@@ -91,6 +94,7 @@ bool source_is_far(struct source *);
 struct level *composite_top(struct composite *);
 uint64_t level_id(const struct level *);        /* the top's is 1 */
 struct level *level_parent(const struct level *);       /* NULL: the top */
+unsigned level_rule(const struct level *);
 /* When it last listed something new, or a source in it moved. */
 struct timespec level_changed(struct composite *, const struct level *);
 /* NULL: none of that id. */

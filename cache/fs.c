@@ -166,6 +166,11 @@ int fs_refresh(struct fs *fs, const char *name, uint32_t ms)
 	return composite_refresh(fs->composite, name, ms);
 }
 
+int fs_restrict(struct fs *fs, const char *name, unsigned rule)
+{
+	return composite_restrict(fs->composite, name, rule);
+}
+
 int fs_start(struct fs *fs, char why[FS_WHY])
 {
 	struct fetch_options opt = {

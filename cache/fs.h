@@ -87,6 +87,11 @@ int fs_check_pattern(const struct fs_pattern *, char why[FS_WHY]);
  * half a second on this disk and half a minute elsewhere?  -ENOENT. */
 int fs_refresh(struct fs *, const char *name, uint32_t ms);
 
+/* Who may see /NAME and all that is below is not decided here: 'rule' is the
+ * caller's number for it, told again by fs_rule() and its kin.  0, which is
+ * what there is without: the same for all.  -ENOENT. */
+int fs_restrict(struct fs *, const char *name, unsigned rule);
+
 /* No more fs_add*(): begin to answer. */
 int fs_start(struct fs *, char why[FS_WHY]);
 
@@ -207,6 +212,12 @@ void fs_where(const struct node *, struct where *ret);
 int fs_resolve(struct fs *, const struct where *, struct waiter *,
 	       struct node *ret);
 
+/* The rule for a place, and for what a directory has or would have under
+ * that name; without waiting, and so before anything is asked of a source.
+ * 0 where there is nothing. */
+unsigned fs_rule(struct fs *, const struct where *);
+unsigned fs_rule_below(const struct node *dir, const char *name, size_t len);
+
 void fs_top(struct fs *, struct node *ret);
 
 uint64_t fs_id(const struct fs *);      /* for the fsid attribute */
@@ -237,6 +248,7 @@ struct fs_dirent {
 	size_t len;
 	uint64_t fileid;
 	uint64_t cookie;        /* resumes after this entry; below 2^32 */
+	unsigned rule;          /* who may see it; 0: who sees the directory */
 	/* With 'plus' only, and NULL where they would cost a fetch. */
 	const struct attr *attr;
 	const struct where *where;

@@ -16,6 +16,7 @@ struct listing {
 	void *arg;
 	bool plus;
 	bool full;              /* 'emit' refused one */
+	unsigned rule;          /* of the entry at hand */
 };
 
 static void list_one(struct listing *l, const char *name, size_t len,
@@ -27,6 +28,7 @@ static void list_one(struct listing *l, const char *name, size_t len,
 		.len = len,
 		.fileid = fileid,
 		.cookie = cookie,
+		.rule = l->rule,
 		.attr = attr,
 		.where = where,
 	};
@@ -93,6 +95,7 @@ static void list_level(struct listing *l, struct node *n, uint64_t cookie)
 			break;
 		if (r)
 			continue;
+		l->rule = sub ? level_rule(sub) : s->rule;
 		if (sub)
 			node_level(fs, sub, &child);
 		else

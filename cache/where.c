@@ -285,3 +285,30 @@ int fs_resolve(struct fs *fs, const struct where *where, struct waiter *w,
 	node_dir(fs, TAKE(d), TAKE(h), ret);
 	return 0;
 }
+
+unsigned fs_rule(struct fs *fs, const struct where *where)
+{
+	const struct root *root;
+	const struct level *l;
+
+	if (where->kind == NODE_LEVEL) {
+		l = composite_level(fs->composite, where->root);
+		return l ? level_rule(l) : 0;
+	}
+	root = root_find(fs->roots, where->root);
+	return root && root->source ? root->source->rule : 0;
+}
+
+unsigned fs_rule_below(const struct node *dir, const char *name, size_t len)
+{
+	struct composite_name found;
+
+	/* Everything in a repository is under the rule of its root. */
+	if (dir->kind != NODE_LEVEL || len > FS_NAME_MAX ||
+	    composite_parse(dir->fs->composite, dir->level, name, len, &found))
+		return 0;
+	if (found.source)
+		return found.source->rule;
+	/* What is yet to be made is of this level's pattern. */
+	return level_rule(found.level ? found.level : dir->level);
+}

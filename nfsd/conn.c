@@ -62,6 +62,7 @@ struct conn {
 	struct list dirty;      /* home->dirty */
 	struct task adopt;
 	int fd;                 /* -1: closed */
+	struct client client;
 	struct event *readable, *writable;
 	bool reading, writing;  /* which of the two are added */
 	bool pumping;           /* pump() runs, and will send what is queued */
@@ -327,6 +328,11 @@ void conn_reply(struct conn *c, size_t len, struct slice tail)
 	mark_dirty(c);
 }
 
+const struct client *conn_client(const struct conn *c)
+{
+	return &c->client;
+}
+
 int conn_fd(const struct conn *c)
 {
 	return c->fd;
@@ -383,7 +389,7 @@ static void run_adopt(struct task *t)
 		conn_close(c);
 }
 
-void conns_adopt(struct conns *cs, int fd)
+void conns_adopt(struct conns *cs, int fd, const struct client *client)
 {
 	struct conn *c = calloc(1, sizeof *c);
 
@@ -393,6 +399,7 @@ void conns_adopt(struct conns *cs, int fd)
 	}
 	c->home = cs;
 	c->fd = fd;
+	c->client = *client;
 	c->adopt.run = run_adopt;
 	list_init(&c->link);
 	list_init(&c->dirty);

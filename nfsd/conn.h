@@ -43,7 +43,7 @@ enum {
 int conns_new(struct conns **ret, struct loop *, struct rpc *);
 
 /* Take over a connected socket. */
-void conns_adopt(struct conns *, int fd);
+void conns_adopt(struct conns *, int fd, const struct client *);
 
 /* Read no more; answer what is under way, for up to CONN_STOP_MS; close;
  * then end the loop. */
@@ -63,7 +63,9 @@ void conn_reply(struct conn *, size_t len, struct slice tail);
 
 /* Nothing written here would reach anybody. */
 bool conn_is_closed(const struct conn *);
-/* -1: closed.  To ask who is at the other end. */
+/* Who is at the other end. */
+const struct client *conn_client(const struct conn *);
+/* -1: closed. */
 int conn_fd(const struct conn *);
 
 /* The stages of a call that parks: its first wait; its answer; the return

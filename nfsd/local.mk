@@ -2,6 +2,7 @@ noinst_LIBRARIES += libnfsd.a
 sbin_PROGRAMS += gitnfsd
 
 libnfsd_a_SOURCES = \
+	nfsd/access.c nfsd/access.h \
 	nfsd/attr.c nfsd/attr.h \
 	nfsd/batch.c nfsd/batch.h \
 	nfsd/config.c nfsd/config.h \

@@ -26,16 +26,19 @@ static int null(struct request *rq, struct waiter *w)
 	return 0;
 }
 
-/* From "/" to the directory at 'path'. */
-static int walk(struct fs *fs, const char *path, size_t len,
-		struct waiter *w, struct node *ret)
+/* From "/" to the directory at 'path'.  'given': the rule whose secret came
+ * before it. */
+static int walk(const struct request *rq, const struct rule *given,
+		const char *path, size_t len, struct waiter *w,
+		struct node *ret)
 {
 	CLEANUP_NODE struct node node = { 0 };
+	const struct service *s = rq->service;
 	const char *end = path + len;
 	struct attr attr;
 	int r;
 
-	fs_top(fs, &node);
+	fs_top(s->fs, &node);
 	while (path < end) {
 		struct node next = { 0 };
 		const char *name = path;
@@ -43,8 +46,12 @@ static int walk(struct fs *fs, const char *path, size_t len,
 		while (path < end && *path != '/')
 			path++;
 		if (path > name) {
-			r = fs_lookup(&node, name, (size_t)(path - name), w,
-				      &next);
+			size_t n = (size_t)(path - name);
+			const struct rule *rule =
+				service_rule(s, fs_rule_below(&node, name, n));
+
+			r = rule_lets_in(rule, &rq->caller, rule == given) ?
+			    fs_lookup(&node, name, n, w, &next) : -EACCES;
 			if (r)
 				return r;
 			node_clear(&node);
@@ -63,6 +70,28 @@ static int walk(struct fs *fs, const char *path, size_t len,
 	return 0;
 }
 
+/* Secrets come first in a path: the listener's, then that of the root.  They
+ * do not go into the log. */
+static int enter(const struct request *rq, const char *path, size_t len,
+		 struct waiter *w, struct node *ret)
+{
+	const struct rule *own = rq->caller.client->rule, *given = NULL;
+	const struct service *s = rq->service;
+	int r;
+
+	if (!rule_lets_in(own, &rq->caller,
+			  rule_takes_secret(own, &path, &len)))
+		return -EACCES;
+	for (size_t i = 0; !given && i < s->nrule; i++)
+		if (rule_takes_secret(s->rule[i], &path, &len))
+			given = s->rule[i];
+	r = walk(rq, given, path, len, w, ret);
+	if (r != -EINPROGRESS)
+		log_debug("mount", "path=%.*s error=%s", (int)len, path,
+			  r ? strerror(-r) : "");
+	return r;
+}
+
 static int mnt(struct request *rq, struct waiter *w)
 {
 	CLEANUP_NODE struct node node = { 0 };
@@ -74,11 +103,9 @@ static int mnt(struct request *rq, struct waiter *w)
 	path = (const char *)get_opaque(&rq->in, MNTPATHLEN, &len);
 	if (rq->in.bad)
 		return -EBADMSG;
-	r = walk(rq->service->fs, path, len, w, &node);
+	r = enter(rq, path, len, w, &node);
 	if (r == -EINPROGRESS)
 		return r;
-	log_debug("mount", "path=%.*s error=%s", (int)len, path,
-		  r ? strerror(-r) : "");
 	put32(&rq->out, mount_status(r));
 	if (r)
 		return 0;
@@ -106,7 +133,7 @@ static void umnt(struct request *rq, const void *arg, void *res)
 	(void)res;
 }
 
-/* The whole tree, to everybody. */
+/* The whole tree. */
 static void export(struct request *rq, const void *arg, void *res)
 {
 	static char slash[] = "/";
@@ -126,8 +153,12 @@ static bool_t xdr_nothing(XDR *xdrs, void *nothing)
 }
 
 static const struct proc procs[] = {
-	[MOUNTPROC3_NULL] = { .name = "MOUNT NULL", .run = null },
-	[MOUNTPROC3_MNT] = { .name = "MNT", .run = mnt },
+	[MOUNTPROC3_NULL] = {
+		.name = "MOUNT NULL",
+		.run = null,
+		.open = true,
+	},
+	[MOUNTPROC3_MNT] = { .name = "MNT", .run = mnt, .open = true },
 	[MOUNTPROC3_DUMP] = {
 		.name = "DUMP",
 		.answer = dump,

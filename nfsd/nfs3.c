@@ -105,6 +105,17 @@ static int getattr(struct request *rq, struct waiter *w)
 	return 0;
 }
 
+/* Asked before anything is asked of a source. */
+static bool may_enter(const struct request *rq, const struct node *dir,
+		      const char *name, size_t len)
+{
+	const struct service *s = rq->service;
+
+	return !s->nrule ||
+	       rule_lets_in(service_rule(s, fs_rule_below(dir, name, len)),
+			    &rq->caller, false);
+}
+
 static int lookup(struct request *rq, struct waiter *w)
 {
 	CLEANUP_NODE struct node dir = { 0 }, node = { 0 };
@@ -119,6 +130,8 @@ static int lookup(struct request *rq, struct waiter *w)
 	if (rq->in.bad)
 		return -EBADMSG;
 	r = fh_to_node(rq, fh, w, &dir);
+	if (!r && !may_enter(rq, &dir, name, len))
+		r = -EACCES;
 	if (!r)
 		r = fs_lookup(&dir, name, len, w, &node);
 	if (!r)
@@ -423,6 +436,40 @@ static void commit(struct request *rq, const void *arg, void *res)
 		ret->COMMIT3res_u.fail.after = attr;
 }
 
+/* ---- who may ---- */
+
+/* What is wrong with a handle is for the procedure to say. */
+static bool admits_fh(const struct request *rq, struct reader *args)
+{
+	const struct service *s = rq->service;
+	struct fh_arg fh = get_fh(args);
+	struct where at;
+
+	return args->bad || fh_decode(&s->fh_key, fh.data, fh.len, &at) ||
+	       rule_admits(service_rule(s, fs_rule(s->fs, &at)), &rq->caller);
+}
+
+/* Wherever somebody has a handle from, it tells the root that it is of. */
+static bool admits(const struct request *rq)
+{
+	struct reader args = rq->args;
+	size_t len;
+
+	if (!rq->service->nrule)
+		return true;
+	if (!admits_fh(rq, &args))
+		return false;
+	switch (number_of(rq->proc)) {
+	case NFSPROC3_RENAME:
+		get_opaque(&args, NFS3_LONGEST, &len);
+		return admits_fh(rq, &args);
+	case NFSPROC3_LINK:
+		return admits_fh(rq, &args);
+	default:
+		return true;
+	}
+}
+
 /* ---- the table ---- */
 
 #define BY_HAND(number, fn, words) [NFSPROC3_##number] = { \
@@ -440,7 +487,7 @@ static void commit(struct request *rq, const void *arg, void *res)
 }
 
 static const struct proc procs[] = {
-	BY_HAND(NULL, null, 0),
+	[NFSPROC3_NULL] = { .name = "NULL", .run = null, .open = true },
 	BY_HAND(GETATTR, getattr, 0),
 	GENERATED(SETATTR, setattr, SETATTR3args, SETATTR3res),
 	BY_HAND(LOOKUP, lookup, 1),
@@ -470,4 +517,5 @@ const struct program nfs3_program = {
 	.nproc = sizeof procs / sizeof *procs,
 	.proc = procs,
 	.status = status_of,
+	.admits = admits,
 };

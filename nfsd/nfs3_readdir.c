@@ -53,6 +53,9 @@ static bool put_entry(void *arg, const struct fs_dirent *e)
 	/* RFC 1813 leaves open whether the word before the entry counts. */
 	size_t dir_bytes = ENTRY_FIXED - 4 + e->len + xdr_pad(e->len);
 
+	if (e->rule && !rule_would_let_in(service_rule(l->rq->service, e->rule),
+					  &l->rq->caller))
+		return true;
 	if (l->plus && dir_bytes > l->dircount)
 		return false;
 	put32(out, TRUE);

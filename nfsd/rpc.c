@@ -402,6 +402,18 @@ static int parse_auth_sys(struct reader body, uint32_t *ret_uid)
 	return 0;
 }
 
+/* Who is not is told AUTH_TOOWEAK: clients take it for "permission denied",
+ * where REJECTEDCRED has some ask again at once, for ever, and a status such
+ * as STALE would be taken for true by all other users of that client. */
+static bool is_admitted(const struct request *rq)
+{
+	if (rq->proc->open)
+		return true;
+	if (!rule_admits(rq->caller.client->rule, &rq->caller))
+		return false;
+	return !rq->program->admits || rq->program->admits(rq);
+}
+
 static const struct program *find_program(uint32_t number)
 {
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
@@ -442,8 +454,6 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	body.end = body.p + body_len;
 
 	if (flavor != AUTH_NONE && flavor != AUTH_SYS) {
-		/* Not REJECTEDCRED, which some clients answer by asking
-		 * again at once, for ever. */
 		reply_auth_error(conn, xid, AUTH_TOOWEAK);
 		return 0;
 	}
@@ -475,8 +485,18 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	rq->proc = proc;
 	rq->xid = xid;
 	rq->args = in;
+	rq->caller = (struct caller){
+		.client = conn_client(conn),
+		.has_uid = flavor == AUTH_SYS,
+		.uid = uid,
+	};
 	log_debug("call", "proc=%s xid=%#x uid=%u", proc->name, xid, uid);
-	run(rq);
+	if (is_admitted(rq)) {
+		run(rq);
+	} else {
+		reply_auth_error(conn, xid, AUTH_TOOWEAK);
+		request_done(rq);
+	}
 	return 0;
 }
 

@@ -26,6 +26,7 @@
 #include <rpc/rpc.h>
 
 #include "common/waiter.h"
+#include "nfsd/access.h"
 #include "nfsd/loop.h"
 #include "nfsd/service.h"
 #include "nfsd/xdr.h"
@@ -48,6 +49,7 @@ enum {
 /* A call, as its procedure sees it. */
 struct request {
 	const struct service *service;
+	struct caller caller;
 	struct reader in;       /* the arguments */
 	struct writer out;      /* the results, RPC_RESULTS_MAX of room */
 	struct slice tail;      /* an opaque's bytes, sent after 'out' as they
@@ -93,6 +95,8 @@ struct proc {
 
 	/* A failure's results: the status and so many zero words. */
 	uint8_t fail_words;
+	/* Whoever calls: there is nothing to hide, or it says so itself. */
+	bool open;
 };
 
 struct program {
@@ -101,6 +105,9 @@ struct program {
 	const struct proc *proc;        /* indexed by procedure number */
 	/* The status that says 'err' (negative errno). */
 	uint32_t (*status)(const struct proc *, int err);
+	/* May it be, as far as the arguments tell, for this caller?  Asked
+	 * once for each call; NULL: it may. */
+	bool (*admits)(const struct request *);
 };
 
 extern const struct program nfs3_program, mount3_program;

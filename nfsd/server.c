@@ -17,6 +17,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "nfsd/access.h"
 #include "nfsd/conn.h"
 #include "nfsd/fh.h"
 #include "nfsd/server.h"
@@ -42,6 +43,7 @@ struct listener {
 	int fd;
 	struct event *ready;
 	struct event *resume;   /* after a pause */
+	const struct rule *rule;
 	char address[SERVER_ADDRESS];
 };
 
@@ -128,21 +130,25 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	event_add(l->ready, NULL);
 }
 
-static int accept_one(int listener)
+static int accept_one(const struct listener *l, struct client *ret)
 {
+	struct sockaddr_storage addr = { 0 };
+	struct sockaddr *at = (struct sockaddr *)&addr;
+	socklen_t len = sizeof addr;
 #ifdef HAVE_ACCEPT4
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
+	int fd = accept4(l->fd, at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
-	int fd = accept(listener, NULL, NULL);
+	int fd = accept(l->fd, at, &len);
+#endif
 
 	if (fd < 0)
 		return -errno;
+#ifndef HAVE_ACCEPT4
 	evutil_make_socket_nonblocking(fd);
 	evutil_make_socket_closeonexec(fd);
-	return fd;
 #endif
+	*ret = client_at(at, len, l->rule);
+	return fd;
 }
 
 /* Deal out who has come. */
@@ -151,7 +157,8 @@ static void accept_batch(struct listener *l)
 	struct server *s = l->server;
 
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		int fd = accept_one(l->fd);
+		struct client client;
+		int fd = accept_one(l, &client);
 
 		switch (fd) {
 		case -EAGAIN:
@@ -169,7 +176,7 @@ static void accept_batch(struct listener *l)
 			pause_accepting(l, fd);
 			return;
 		}
-		conns_adopt(s->worker[s->next].conns, fd);
+		conns_adopt(s->worker[s->next].conns, fd, &client);
 		s->next = (s->next + 1) % s->nworker;
 	}
 }
@@ -321,6 +328,8 @@ static int start_all(struct server *s, const struct server_options *opt,
 		}
 	}
 	for (size_t i = 0; i < opt->nlisten; i++) {
+		if (opt->listen_rule)
+			s->listener[i].rule = opt->listen_rule[i];
 		r = listen_at(s, &s->listener[i], opt->listen[i], why);
 		if (r)
 			return r;
@@ -348,6 +357,8 @@ int server_start(struct server **ret, const struct server_options *opt,
 		.fsid = fs_id(fs),
 		.uid = geteuid(),
 		.gid = getegid(),
+		.rule = opt->rule,
+		.nrule = opt->nrule,
 	};
 	s->stop.run = run_stop;
 	s->worker = calloc(loops, sizeof *s->worker);

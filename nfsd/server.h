@@ -25,12 +25,18 @@ enum {
 };
 
 struct fs;
+struct rule;
 struct server;
 
 struct server_options {
 	/* "127.0.0.1:2049", "[::1]:2049"; port 0: a free one. */
 	const char *const *listen;
 	size_t nlisten;
+	/* Whom each of these admits; NULL: everybody.  And the rules that
+	 * fs_restrict() has numbers of, the first being 1.  All must stay. */
+	const struct rule *const *listen_rule;
+	const struct rule *const *rule;
+	size_t nrule;
 	unsigned loops;         /* 0: one per processor, at most 4 */
 	unsigned jukebox_ms;    /* a call may be parked; 0: the default, 10 s */
 };

@@ -12,11 +12,23 @@
 #include "cache/fs.h"
 #include "common/keyed.h"
 
+struct rule;
+
 struct service {
 	struct fs *fs;
 	struct keyed fh_key;    /* signs the handles */
 	uint64_t fsid;          /* one for the whole tree */
 	uint32_t uid, gid;      /* to whom everything belongs */
+	/* Rule number N of the file system is rule[N - 1]; NULL: none. */
+	const struct rule *const *rule;
+	size_t nrule;           /* 0: whatever a listener shows, all see */
 };
+
+/* NULL: everybody may see it. */
+static inline const struct rule *service_rule(const struct service *s,
+					      unsigned number)
+{
+	return number ? s->rule[number - 1] : NULL;
+}
 
 #endif

@@ -257,6 +257,22 @@ static void add_source(struct harness *h, const struct source *s)
 			      s->ref, b, why), "%s", why);
 }
 
+/* NULL: none of them has one. */
+static const struct rule **root_rules(const struct harness *h)
+{
+	const struct rule **rule = NULL;
+
+	for (size_t i = 0; i < h->nsource; i++) {
+		if (!h->source[i].rule)
+			continue;
+		if (!rule)
+			rule = calloc(h->nsource, sizeof *rule);
+		ck_assert_ptr_nonnull(rule);
+		rule[i] = h->source[i].rule;
+	}
+	return rule;
+}
+
 static void start(struct harness *h)
 {
 	static const char *const listen[] = { "127.0.0.1:0" };
@@ -266,6 +282,7 @@ static void start(struct harness *h)
 
 	ck_assert_int_ge(asprintf(&state, "%s/state", h->dir), 0);
 	ck_assert_int_ge(asprintf(&cache, "%s/cache", h->dir), 0);
+	h->root_rule = root_rules(h);
 	const struct fs_options fo = {
 		.state_dir = state,
 		.cache_dir = cache,
@@ -277,13 +294,21 @@ static void start(struct harness *h)
 	const struct server_options so = {
 		.listen = listen,
 		.nlisten = 1,
+		.listen_rule = &h->rule,
+		.rule = h->root_rule,
+		.nrule = h->root_rule ? h->nsource : 0,
 		.loops = h->loops ? h->loops : LOOPS,
 		.jukebox_ms = h->jukebox_ms,
 	};
 
 	ck_assert_msg(!fs_new(&h->fs, &fo, why), "%s", why);
-	for (size_t i = 0; i < h->nsource; i++)
+	for (size_t i = 0; i < h->nsource; i++) {
 		add_source(h, &h->source[i]);
+		if (h->root_rule)
+			ck_assert(!fs_restrict(h->fs, h->source[i].name,
+					       h->root_rule[i] ?
+					       (unsigned)i + 1 : 0));
+	}
 	ck_assert_msg(!fs_start(h->fs, why), "%s", why);
 	ck_assert_msg(!server_start(&h->server, &so, h->fs, why), "%s", why);
 	port = strrchr(server_address(h->server, 0), ':');
@@ -306,6 +331,8 @@ static void stop(struct harness *h)
 {
 	ck_assert_int_eq(server_stop(h->server), 0);
 	fs_free(h->fs);
+	free(h->root_rule);
+	h->root_rule = NULL;
 }
 
 void harness_stop(struct harness *h)

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct fake;
+struct rule;
 
 /* ---- the program ---- */
 
@@ -68,6 +69,7 @@ struct source {
 	struct fake *fake;      /* or this */
 	const char *ref;
 	const char *pattern;    /* or any repository of this one */
+	const struct rule *rule;        /* who may see it; NULL: all */
 };
 
 struct harness {
@@ -79,11 +81,13 @@ struct harness {
 	size_t memory;
 	unsigned loops, threads;
 	unsigned prefetch;      /* 0: none */
+	const struct rule *rule;        /* whom to admit; NULL: all */
 
 	/* Set by it. */
 	char *dir;              /* state and cache are below */
 	struct fs *fs;
 	struct server *server;
+	const struct rule **root_rule;
 	uint16_t port;
 };
 

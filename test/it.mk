@@ -16,6 +16,7 @@ it_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 it_libs = libit.a $(nfsd_libs) $(CHECK_LIBS)
 
 check_PROGRAMS += \
+	test/it_access \
 	test/it_big \
 	test/it_faults \
 	test/it_held \
@@ -28,6 +29,9 @@ check_PROGRAMS += \
 	test/it_readdir \
 	test/it_rpc \
 	test/it_stress
+test_it_access_SOURCES = test/it_access.c
+test_it_access_CFLAGS = $(it_cflags)
+test_it_access_LDADD = $(it_libs)
 test_it_big_SOURCES = test/it_big.c
 test_it_big_CFLAGS = $(it_cflags)
 test_it_big_LDADD = $(it_libs)

@@ -111,8 +111,13 @@ void wire_end(struct wire *w)
 
 /* ---- connection ---- */
 
-void raw_open(struct raw *r, uint16_t port)
+bool raw_open_from(struct raw *r, uint16_t port, const char *address,
+		   uint16_t own_port)
 {
+	struct sockaddr_in from = {
+		.sin_family = AF_INET,
+		.sin_port = htons(own_port),
+	};
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
@@ -123,8 +128,21 @@ void raw_open(struct raw *r, uint16_t port)
 	*r = (struct raw){ .fd = socket(AF_INET, SOCK_STREAM, 0),
 			   .port = port, .xid = 0x10000 };
 	must(r->fd >= 0);
+	setsockopt(r->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	must(inet_pton(AF_INET, address, &from.sin_addr) == 1);
+	if (bind(r->fd, (struct sockaddr *)&from, sizeof from)) {
+		must(errno == EACCES || errno == EADDRINUSE);
+		raw_close(r);
+		return false;
+	}
 	must(connect(r->fd, (struct sockaddr *)&to, sizeof to) == 0);
 	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return true;
+}
+
+void raw_open(struct raw *r, uint16_t port)
+{
+	must(raw_open_from(r, port, "127.0.0.1", 0));
 }
 
 void raw_close(struct raw *r)
@@ -225,6 +243,13 @@ void raw_head_auth(struct wire *w, uint32_t xid, uint32_t prog, uint32_t vers,
 	wire_put32(w, 0);
 }
 
+static __thread uint32_t own_uid = 1000;
+
+void raw_be(uint32_t uid)
+{
+	own_uid = uid;
+}
+
 void raw_head(struct wire *w, uint32_t xid, uint32_t prog, uint32_t vers,
 	      uint32_t proc)
 {
@@ -232,7 +257,7 @@ void raw_head(struct wire *w, uint32_t xid, uint32_t prog, uint32_t vers,
 
 	wire_put32(&sys, 0);                    /* stamp */
 	wire_put_opaque(&sys, "test", 4);       /* machine */
-	wire_put32(&sys, 1000);
+	wire_put32(&sys, own_uid);
 	wire_put32(&sys, 1000);
 	wire_put32(&sys, 1);
 	wire_put32(&sys, 1000);

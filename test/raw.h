@@ -62,9 +62,15 @@ struct raw {
 };
 
 void raw_open(struct raw *, uint16_t port);
+/* From this address, and 'own_port' unless it is 0.  False: not allowed, or
+ * taken. */
+bool raw_open_from(struct raw *, uint16_t port, const char *address,
+		   uint16_t own_port);
 void raw_close(struct raw *);
 #define CLEANUP_RAW __attribute__((cleanup(raw_close)))
 
+/* Who raw_head() says to be from now on, in this thread, instead of 1000. */
+void raw_be(uint32_t uid);
 /* Begin a call: its header with AUTH_SYS.  The arguments follow. */
 void raw_head(struct wire *, uint32_t xid, uint32_t prog, uint32_t vers,
 	      uint32_t proc);
