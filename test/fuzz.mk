@@ -1,0 +1,23 @@
+# Programs that try out inputs, see fuzz.h.  To add one: its name in the
+# list, the three lines, and its inputs in test/corpus/NAME/.
+fuzz_programs = test/fuzz_pack test/fuzz_pkt
+fuzz_main = test/fuzz.h
+if FUZZERS
+EXTRA_PROGRAMS += $(fuzz_programs)
+else
+check_PROGRAMS += $(fuzz_programs)
+fuzz_main += test/fuzz_main.c
+endif
+EXTRA_DIST += test/corpus test/fuzz.sh
+
+test_fuzz_pack_SOURCES = test/fuzz_pack.c $(fuzz_main)
+test_fuzz_pack_LDADD = $(backend_libs) $(common_libs)
+test_fuzz_pack_LDFLAGS = $(FUZZ_LDFLAGS)
+test_fuzz_pkt_SOURCES = test/fuzz_pkt.c $(fuzz_main)
+test_fuzz_pkt_LDADD = $(backend_libs) $(common_libs)
+test_fuzz_pkt_LDFLAGS = $(FUZZ_LDFLAGS)
+
+# By hand, with --enable-fuzzers: make fuzz NAME=pack MINUTES=20
+fuzz: $(fuzz_programs)
+	$(srcdir)/test/fuzz.sh $(NAME) $(MINUTES)
+.PHONY: fuzz
