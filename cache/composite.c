@@ -14,6 +14,7 @@
 #include "cache/composite.h"
 #include "cache/pattern.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/list.h"
 
 enum {
@@ -373,6 +374,11 @@ uint64_t level_id(const struct level *l)
 	return l->id;
 }
 
+const char *level_path(const struct level *l)
+{
+	return l->path;
+}
+
 struct level *level_parent(const struct level *l)
 {
 	return l->parent;
@@ -665,6 +671,21 @@ int source_open(struct source *s, char why[BACKEND_WHY])
 	return 0;
 }
 
+void source_answered(struct source *s, int err)
+{
+	if (err)
+		atomic_store(&s->troubled, clock_wall().tv_sec);
+	/* Written seldom: those who read it share the line. */
+	if (atomic_load(&s->trouble) != err)
+		atomic_store(&s->trouble, err);
+}
+
+void source_asked(struct source *s)
+{
+	atomic_store(&s->asked, clock_wall().tv_sec);
+	source_answered(s, 0);
+}
+
 bool source_is_far(struct source *s)
 {
 	struct backend *b = atomic_load(&s->backend);
@@ -940,4 +961,20 @@ uint64_t composite_sources(struct composite *c)
 {
 	LOCK_SCOPE(&c->lock);
 	return c->nsources;
+}
+
+size_t composite_list(struct composite *c, struct source **ret, size_t room)
+{
+	size_t n = 0;
+
+	LOCK_SCOPE(&c->lock);
+	for (struct list *at = c->levels.next; at != &c->levels;
+	     at = at->next) {
+		const struct level *l = container_of(at, struct level, link);
+
+		for (uint32_t i = 0; i < l->n && n < room; i++)
+			if (l->child[i]->source)
+				ret[n++] = l->child[i]->source;
+	}
+	return n;
 }

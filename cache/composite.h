@@ -54,6 +54,11 @@ struct source {
 	uint32_t refresh;       /* ms a ref is believed; 0: as usual */
 	unsigned rule;          /* what fs_restrict() said */
 	_Atomic(struct backend *) backend;      /* NULL: not opened yet */
+	/* How asking it went, for people. */
+	_Atomic int trouble;    /* negative errno, when it failed last */
+	_Atomic int64_t asked, troubled;        /* seconds: when it last told
+						 * a ref, when it last failed;
+						 * 0: never */
 	bool seen;              /* the levels' times tell of it; composite's
 				 * lock */
 };
@@ -86,6 +91,10 @@ void composite_start(struct composite *, struct timespec changed);
 
 /* Open its backend.  May block.  On error a line in 'why'. */
 int source_open(struct source *, char why[BACKEND_WHY]);
+/* It has answered something, with 'err' or well: its health. */
+void source_answered(struct source *, int err);
+/* It has told what a ref is. */
+void source_asked(struct source *);
 /* Would asking it cost a round trip? */
 bool source_is_far(struct source *);
 
@@ -93,6 +102,7 @@ bool source_is_far(struct source *);
 
 struct level *composite_top(struct composite *);
 uint64_t level_id(const struct level *);        /* the top's is 1 */
+const char *level_path(const struct level *);   /* "github/torvalds" */
 struct level *level_parent(const struct level *);       /* NULL: the top */
 unsigned level_rule(const struct level *);
 /* When it last listed something new, or a source in it moved. */
@@ -161,6 +171,9 @@ struct timespec composite_floor(struct composite *, const struct source *,
 int composite_entry(struct composite *, const struct level *, uint64_t i,
 		    char name[FS_NAME_MAX + 1], struct level **level,
 		    struct source **source, bool *pin);
+/* Some of them, as many as are given room for; they never go away.  Returns
+ * how many were found. */
+size_t composite_list(struct composite *, struct source **ret, size_t room);
 /* Sources in all levels. */
 uint64_t composite_sources(struct composite *);
 

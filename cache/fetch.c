@@ -154,6 +154,8 @@ static void land(struct errand *e, enum kind kind, struct value *v)
 		.oid = e->in.oid,
 	};
 
+	if (!e->stored)
+		source_answered(e->source, 0);
 	if (landed && !*landed) {
 		*landed = true;
 		flight_done(e->f->flights, &key, v, 0, 0);
@@ -313,6 +315,8 @@ static void complain(const struct errand *e, int err)
 
 	if (e->key.kind == KIND_ROOT && err == -ENOENT)
 		return;                         /* a name somebody tried */
+	if (e->source)
+		source_answered(e->source, err);
 	if (e->key.kind != KIND_ROOT)
 		oid_hex(&e->key.oid, hex);
 	log_warning("fetch failed", "source=%s %s=%s error=%s",
@@ -577,6 +581,8 @@ static void run_root(struct errand *e)
 			resolve(e);
 		break;
 	case RESOLVE:
+		if (!e->err)
+			source_asked(e->source);
 		if (e->err)
 			give_up(e, known);
 		else if (!e->commit.len)
@@ -912,6 +918,15 @@ int fetch_history(struct fetcher *f, const struct root_name *name,
 	if (!r)
 		*ret = history_of(v);
 	return r;
+}
+
+int fetch_again(struct fetcher *f, const struct root_name *name,
+		struct waiter *w)
+{
+	struct hint hint = { .source = name->source, .ref = name->ref };
+	struct key key = { .scope = name->id, .kind = KIND_ROOT };
+
+	return flight_renew(f->flights, &key, &hint, w);
 }
 
 int fetch_level(struct fetcher *f, struct level *parent,

@@ -61,6 +61,8 @@ struct root_name {
 /* What it shows. */
 int fetch_history(struct fetcher *, const struct root_name *,
 		  struct waiter *, struct history **ret);
+/* Have its source asked what it is now.  As flight_renew(). */
+int fetch_again(struct fetcher *, const struct root_name *, struct waiter *);
 /* 0 when the level exists, durably. */
 int fetch_level(struct fetcher *, struct level *parent,
 		const char *base, uint64_t id, struct waiter *);

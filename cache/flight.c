@@ -441,6 +441,41 @@ out:
 	return r;
 }
 
+int flight_renew(struct flights *t, const struct key *k, void *hint,
+		 struct waiter *w)
+{
+	uint64_t h = hash(k);
+	struct shard *s = shard_of(t, h);
+	struct list dead;
+	bool miss, stale;
+	int r = -EINPROGRESS;
+
+	list_init(&dead);
+	lock_take(&s->lock);
+	struct flight **at = slot(t, s, h, k);
+	struct flight *f = look(t, s, at, &dead, &stale);
+
+	if (f && f->state == FAILED) {
+		forget(t, s, at, &dead);
+		f = NULL;
+	}
+	miss = !f || (f->state == READY && !f->fetching);
+	if (f && f->state == READY && !f->expires)
+		r = 0;
+	else if (!f && !(f = flight_new(k, BUSY, ASKED, slot(t, s, h, k))))
+		r = -ENOMEM;
+	if (r == -EINPROGRESS) {
+		f->fetching |= f->state == READY;
+		list_add_tail(&f->waiters, &w->link);
+	}
+	lock_drop(&s->lock);
+	bury(&dead);
+	lock_none();
+	if (miss && r == -EINPROGRESS)
+		t->miss(t->arg, k, hint);
+	return r;
+}
+
 bool flight_claim(struct flights *t, const struct key *k)
 {
 	uint64_t h = hash(k);

@@ -88,6 +88,12 @@ void flights_free(struct flights *);
 int flight_get(struct flights *, const struct key *, void *hint,
 	       struct waiter *w, struct value **ret);
 
+/* Fetch again what may have changed, however fresh it is: returns
+ * -EINPROGRESS, having parked 'w' until that fetch has landed, 'w->err'
+ * telling how; or 0, it is believed for ever; or -ENOMEM. */
+int flight_renew(struct flights *, const struct key *, void *hint,
+		 struct waiter *w);
+
 /* Begin a flight that nobody asked for: whoever gets true is to fetch it and
  * to call flight_done().  False: it is there, or on its way, or failed a
  * moment ago. */

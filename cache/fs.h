@@ -42,7 +42,12 @@ struct tree;
 struct value;
 struct waiter;
 
-enum { FS_WHY = 256, FS_NAME_MAX = 255, FS_STEPS_MAX = 36 };
+enum {
+	FS_WHY = 256,
+	FS_NAME_MAX = 255,
+	FS_STEPS_MAX = 36,
+	FS_COMMIT = 65,         /* a commit's name in hex and a NUL */
+};
 
 /* ---- setting up ---- */
 
@@ -142,6 +147,34 @@ extern const char *const fs_kind_name[FS_KINDS];
 
 void fs_stats(struct fs *, struct fs_stats *ret);
 
+/* A repository as it is shown: NAME, or NAME@REF if somebody asked for
+ * that. */
+struct fs_shown {
+	uint64_t id;            /* for fs_renew(); 0: nobody asked for it yet */
+	char *name;             /* "github/torvalds/linux@v6.8" */
+	char *url;
+	char commit[FS_COMMIT]; /* in hex; "": not known yet */
+	int64_t committed;      /* seconds, as the next: the commit's time, */
+	int64_t moved;          /* when it was seen first, */
+	int64_t asked;          /* when the source last told a ref, */
+	int64_t troubled;       /* when it last failed; each 0: never */
+	int trouble;            /* negative errno: it still does */
+	bool far;               /* asking costs a round trip */
+	bool fixed;             /* a commit by its name: never moves */
+};
+
+/* Up to 'max' of them, by name; *ret_all gets how many there are.  The
+ * caller gives them to fs_shown_free(). */
+int fs_shown(struct fs *, size_t max, struct fs_shown **ret, size_t *ret_n,
+	     size_t *ret_all);
+void fs_shown_free(struct fs_shown *, size_t n);
+
+/* Have the source of one asked now what it is, however fresh that is.
+ * -EINPROGRESS: the waiter is parked, once, and wakes when the source has
+ * answered, its 'err' telling how; 0: it never moves.  -ENOENT: there is
+ * none of that id. */
+int fs_renew(struct fs *, uint64_t id, struct waiter *);
+
 /* ---- nodes ---- */
 
 /* As git has them: an executable is a file with mode 0755, a gitlink (the
@@ -219,6 +252,10 @@ unsigned fs_rule(struct fs *, const struct where *);
 unsigned fs_rule_below(const struct node *dir, const char *name, size_t len);
 
 void fs_top(struct fs *, struct node *ret);
+
+/* Its path, for people: as much of it as there is room for, NUL terminated.
+ * Returns its length. */
+size_t fs_path(const struct node *, char *ret, size_t room);
 
 uint64_t fs_id(const struct fs *);      /* for the fsid attribute */
 

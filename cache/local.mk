@@ -11,6 +11,7 @@ libcache_a_SOURCES = \
 	cache/pattern.c cache/pattern.h \
 	cache/prefetch.c cache/prefetch.h \
 	cache/readdir.c \
+	cache/shown.c \
 	cache/root.c cache/root.h \
 	cache/state.c cache/state.h \
 	cache/store.c cache/store.h \

@@ -161,6 +161,23 @@ struct history *root_history(struct roots *rs, const struct root *root)
 	return e && e->hist ? history_of(value_ref(&e->hist->v)) : NULL;
 }
 
+size_t roots_list(struct roots *rs, const struct root **ret, size_t room)
+{
+	size_t n = 0;
+
+	LOCK_SCOPE(&rs->lock);
+	for (struct list *l = rs->all.next; l != &rs->all && n < room;
+	     l = l->next)
+		ret[n++] = &container_of(l, struct slot, link)->root;
+	return n;
+}
+
+size_t roots_known(struct roots *rs)
+{
+	LOCK_SCOPE(&rs->lock);
+	return rs->known;
+}
+
 /* NULL: out of memory.  'source' or the two that follow it. */
 static struct slot *add(struct roots *rs, uint64_t id, struct source *source,
 			const char *name, const char *location,

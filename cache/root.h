@@ -104,6 +104,12 @@ const struct root *root_find(struct roots *, uint64_t id);
 /* A new reference to what it showed last, or NULL. */
 struct history *root_history(struct roots *, const struct root *);
 
+/* Some of them, as many as are given room for; they never go away.  Returns
+ * how many were found. */
+size_t roots_list(struct roots *, const struct root **ret, size_t room);
+/* How many there are. */
+size_t roots_known(struct roots *);
+
 /* A ref was resolved: remember its root and the move, durably, and return
  * its history.  'time' is the commit's; without a commit yet, 'commit' has
  * length 0 and 'tree' is the empty tree.  A source that has no place in

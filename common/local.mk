@@ -2,12 +2,14 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
+	common/json.h \
 	common/keyed.c common/keyed.h \
 	common/list.h \
 	common/lock.c common/lock.h \
 	common/log.c common/log.h \
 	common/oid.c common/oid.h \
 	common/pool.c common/pool.h \
+	common/unix.c common/unix.h \
 	common/value.h \
 	common/waiter.h
 common_libs = libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "nfsd/batch.h"
 #include "nfsd/conn.h"
@@ -72,6 +73,8 @@ struct conn {
 	unsigned waiters;       /* out, for calls answered or not */
 	struct input in;
 	struct evbuffer *out;   /* what could not be sent at once */
+	uint64_t since;         /* clock_ms(): connected */
+	uint64_t records;       /* that have been run */
 };
 
 static void conn_free(struct conn *c)
@@ -150,6 +153,7 @@ static int run_records(struct conn *c)
 				     in->len);
 			if (r)
 				return r;
+			c->records++;
 			in->last = false;
 			in->len = 0;
 		} else {
@@ -400,10 +404,31 @@ void conns_adopt(struct conns *cs, int fd, const struct client *client)
 	c->home = cs;
 	c->fd = fd;
 	c->client = *client;
+	c->since = clock_ms();
 	c->adopt.run = run_adopt;
 	list_init(&c->link);
 	list_init(&c->dirty);
 	loop_post(cs->loop, &c->adopt);
+}
+
+void conns_peers(struct conns *cs, void (*each)(void *arg,
+						const struct conn_peer *),
+		 void *arg)
+{
+	uint64_t now = clock_ms();
+
+	for (struct list *l = cs->all.next; l != &cs->all; l = l->next) {
+		const struct conn *c = container_of(l, struct conn, link);
+		const struct conn_peer p = {
+			.fd = c->fd,
+			.calls = c->records,
+			.age_ms = now - c->since,
+			.parked = c->calls,
+		};
+
+		if (!conn_is_closed(c))
+			each(arg, &p);
+	}
 }
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *arg)

@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "nfsd/rpc.h"
 
@@ -44,6 +45,19 @@ int conns_new(struct conns **ret, struct loop *, struct rpc *);
 
 /* Take over a connected socket. */
 void conns_adopt(struct conns *, int fd, const struct client *);
+
+/* Who is at the other end, and what came from there. */
+struct conn_peer {
+	int fd;
+	uint64_t calls;         /* since it connected */
+	uint64_t age_ms;        /* of the connection */
+	unsigned parked;        /* calls */
+};
+
+/* Tell of each that is open. */
+void conns_peers(struct conns *, void (*each)(void *arg,
+					      const struct conn_peer *),
+		 void *arg);
 
 /* Read no more; answer what is under way, for up to CONN_STOP_MS; close;
  * then end the loop. */

@@ -3,23 +3,30 @@ sbin_PROGRAMS += gitnfsd
 
 libnfsd_a_SOURCES = \
 	nfsd/access.c nfsd/access.h \
+	nfsd/admin.c nfsd/admin.h \
 	nfsd/attr.c nfsd/attr.h \
 	nfsd/batch.c nfsd/batch.h \
+	nfsd/census.c nfsd/census.h \
+	nfsd/commands.c \
 	nfsd/config.c nfsd/config.h \
 	nfsd/config_args.c nfsd/config_file.c nfsd/config_read.h \
 	nfsd/config_line.c nfsd/config_line.h \
 	nfsd/config_place.c nfsd/config_place.h \
 	nfsd/config_value.c nfsd/config_value.h \
 	nfsd/conn.c nfsd/conn.h \
+	nfsd/control.c nfsd/control.h \
 	nfsd/fh.c nfsd/fh.h \
 	nfsd/loop.c nfsd/loop.h \
 	nfsd/mount3.c \
 	nfsd/nfs3.c nfsd/nfs3_proc.h \
+	nfsd/nfs3_about.c \
 	nfsd/nfs3_readdir.c \
+	nfsd/refresh.c nfsd/refresh.h \
 	nfsd/report.c nfsd/report.h \
 	nfsd/rpc.c nfsd/rpc.h \
 	nfsd/server.c nfsd/server.h \
 	nfsd/service.h \
+	nfsd/standing.c nfsd/standing.h \
 	nfsd/status.c nfsd/status.h \
 	nfsd/xdr.h
 # What rpcgen makes is not held to our warnings.
@@ -31,7 +38,7 @@ libnfsd_a_DEPENDENCIES = $(libnfsxdr_a_OBJECTS)
 
 gitnfsd_SOURCES = nfsd/main.c
 nfsd_libs = libnfsd.a libcache.a $(backend_libs) $(common_libs) \
-	$(EVENT_LIBS) $(TIRPC_LIBS)
+	$(EVENT_LIBS) $(JSON_LIBS) $(TIRPC_LIBS)
 gitnfsd_LDADD = $(nfsd_libs)
 
 # The protocols, from their descriptions.  rpcgen writes into its output the

@@ -141,6 +141,12 @@ int loop_run(struct loop *l, unsigned index)
 	return 0;
 }
 
+void loop_here(struct loop *l)
+{
+	event_base_dispatch(l->base);
+	run_posted(l);
+}
+
 void loop_post(struct loop *l, struct task *t)
 {
 	LOCK_SCOPE(&l->lock);

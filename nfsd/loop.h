@@ -36,6 +36,9 @@ struct event_base *loop_base(struct loop *);
 /* Start the thread.  'index' goes into its name. */
 int loop_run(struct loop *, unsigned index);
 
+/* Be its thread, until loop_end(). */
+void loop_here(struct loop *);
+
 /* Have 't' run on the loop's thread, in order of posting.  Never fails,
  * never blocks; a batch of posts costs one wake-up. */
 void loop_post(struct loop *, struct task *t);

@@ -23,8 +23,8 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "nfsd/admin.h"
 #include "nfsd/config.h"
-#include "nfsd/report.h"
 #include "nfsd/server.h"
 
 enum {
@@ -273,7 +273,7 @@ static void on_alarm(int sig)
 	_exit(EXIT_SUCCESS);
 }
 
-/* What this thread waits for, and none else gets. */
+/* What admin_run() listens to, and no other thread gets. */
 static sigset_t awaited(void)
 {
 	sigset_t set;
@@ -285,15 +285,11 @@ static sigset_t awaited(void)
 	return set;
 }
 
-static void wait_for_end(struct fs *fs, struct server *server)
+static void wait_for_end(struct admin *admin)
 {
 	const struct itimerval at_most = { .it_value.tv_usec = STOP_MS * 1000 };
-	const sigset_t set = awaited();
-	int sig = 0;
 
-	while (sigwait(&set, &sig) || sig == SIGUSR1)
-		if (sig == SIGUSR1)
-			report(fs, server);
+	admin_run(admin);
 	signal(SIGALRM, on_alarm);
 	setitimer(ITIMER_REAL, &at_most, NULL);
 	notify("STOPPING=1");
@@ -308,6 +304,27 @@ static void announce(const struct server *server, const struct config *c)
 	}
 	fflush(stdout);
 	notify("READY=1");
+}
+
+/* Until the end.  *held: 'fs' is still in use then. */
+static int run(const struct config *c, struct fs *fs, struct server *server,
+	       bool *held, char why[CONFIG_WHY])
+{
+	struct admin admin = {
+		.fs = fs,
+		.server = server,
+		.state_dir = c->state_dir,
+	};
+	int r = admin_start(&admin, why);
+
+	if (!r) {
+		announce(server, c);
+		wait_for_end(&admin);
+		*held = admin_stop(&admin);
+	}
+	*held |= server_stop(server) != 0;
+	log_info("stopped", "sources=%zu", c->sources.n);
+	return r;
 }
 
 static int serve(const struct config *c, char why[CONFIG_WHY])
@@ -325,6 +342,7 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 		.loops = (unsigned)c->loops,
 	};
 	struct server *server;
+	bool held = false;
 	struct fs *fs;
 	int r = fs_new(&fs, &fs_options, why);
 
@@ -333,15 +351,11 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 	r = start_fs(fs, c, why);
 	if (!r)
 		r = server_start(&server, &server_options, fs, why);
-	if (!r) {
-		announce(server, c);
-		wait_for_end(fs, server);
-		/* Whoever still waits for 'fs' keeps it. */
-		if (server_stop(server))
-			fs = NULL;
-		log_info("stopped", "sources=%zu", c->sources.n);
-	}
-	fs_free(fs);
+	if (!r)
+		r = run(c, fs, server, &held, why);
+	/* Whoever still waits for 'fs' keeps it. */
+	if (!held)
+		fs_free(fs);
 	return r;
 }
 
@@ -352,7 +366,7 @@ int main(int argc, char **argv)
 	const sigset_t set = awaited();
 	int r;
 
-	/* Before there are threads: these signals are for wait_for_end(). */
+	/* Before there are threads: these signals are for admin_run(). */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);       /* a full disk is no reason to end */

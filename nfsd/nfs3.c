@@ -518,4 +518,5 @@ const struct program nfs3_program = {
 	.proc = procs,
 	.status = status_of,
 	.admits = admits,
+	.about = nfs3_about,
 };

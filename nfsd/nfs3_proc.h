@@ -36,6 +36,9 @@ static inline struct fh_arg get_fh(struct reader *r)
 	return fh;
 }
 
+/* As struct program says. */
+void nfs3_about(const struct request *, char *ret, size_t room);
+
 int nfs3_readdir(struct request *, struct waiter *);
 int nfs3_readdirplus(struct request *, struct waiter *);
 

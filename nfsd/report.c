@@ -7,13 +7,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cache/fs.h"
-#include "common/cleanup.h"
 #include "common/log.h"
 #include "nfsd/report.h"
-#include "nfsd/server.h"
+#include "nfsd/standing.h"
 
-enum { PARKED_MAX = 100 };      /* lines */
+enum {
+	PARKED_MAX = 100,       /* lines */
+	SHOWN_MAX = 10000,      /* looked at */
+};
 
 /* Each line has a site of its own: these were asked for. */
 #define tell(what, ...) \
@@ -31,40 +32,66 @@ static void report_kind(const char *name, const struct fs_count *c)
 	     c->wasted_bytes, c->waiting, c->waiting_bytes);
 }
 
-static void report_parked(struct server *server)
+static void report_parked(const struct census *c)
 {
-	CLEANUP_FREE struct server_call *call = NULL;
-	size_t n;
-	int r = server_parked(server, &call, &n);
+	tell("parked", "calls=%zu", c->ncall);
+	for (size_t i = 0; i < c->ncall && i < PARKED_MAX; i++) {
+		const struct census_call *call = &c->call[i];
 
-	if (r) {
-		tell("parked", "error=%s", strerror(-r));
-		return;
-	}
-	tell("parked", "calls=%zu", n);
-	for (size_t i = 0; i < n && i < PARKED_MAX; i++)
 		tell("parked call", "proc=%s age_ms=%" PRIu64 " xid=%#" PRIx32
-		     " client=%s", call[i].proc, call[i].age_ms, call[i].xid,
-		     call[i].client);
-	if (n > PARKED_MAX)
-		tell("parked call", "more=%zu", n - PARKED_MAX);
+		     " client=%s path=%s", call->proc, call->age_ms,
+		     call->xid, call->client, call->about);
+	}
+	if (c->ncall > PARKED_MAX)
+		tell("parked call", "more=%zu", c->ncall - PARKED_MAX);
+}
+
+static void report_shown(const struct standing *s)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < s->nshown; i++) {
+		const struct fs_shown *shown = &s->shown[i];
+
+		if (!shown->trouble)
+			continue;
+		bad++;
+		tell("in trouble", "source=%s url=%s error=%s", shown->name,
+		     shown->url, strerror(-shown->trouble));
+	}
+	tell("repositories", "shown=%zu in_trouble=%zu", s->all, bad);
+}
+
+static void report_all(const struct standing *all)
+{
+	const struct fs_stats *s = &all->fs;
+
+	for (int i = 0; i < FS_KINDS; i++)
+		report_kind(fs_kind_name[i], &s->kind[i]);
+	tell("memory", "bytes=%" PRIu64 " budget=%" PRIu64, s->bytes,
+	     s->budget);
+	tell("store", "hits=%" PRIu64 " misses=%" PRIu64 " kept=%" PRIu64
+	     " failed=%" PRIu64 " bad=%" PRIu64 " bytes=%" PRIu64
+	     " budget=%" PRIu64, s->stored.hits, s->stored.misses,
+	     s->stored.kept, s->stored.failed, s->stored.bad,
+	     s->stored.bytes, s->stored.budget);
+	tell("prefetch", "jobs=%" PRIu64 " running=%" PRIu64
+	     " queued=%" PRIu64 " dropped=%" PRIu64 " throttled=%" PRIu64,
+	     s->jobs, s->running, s->queued, s->dropped, s->throttled);
+	report_shown(all);
+	tell("clients", "connected=%zu", all->census.nclient);
+	report_parked(&all->census);
 }
 
 void report(struct fs *fs, struct server *server)
 {
-	struct fs_stats s;
+	struct standing s;
+	int r = standing_take(fs, server, SHOWN_MAX, &s);
 
-	fs_stats(fs, &s);
-	for (int i = 0; i < FS_KINDS; i++)
-		report_kind(fs_kind_name[i], &s.kind[i]);
-	tell("memory", "bytes=%" PRIu64 " budget=%" PRIu64, s.bytes, s.budget);
-	tell("store", "hits=%" PRIu64 " misses=%" PRIu64 " kept=%" PRIu64
-	     " failed=%" PRIu64 " bad=%" PRIu64 " bytes=%" PRIu64
-	     " budget=%" PRIu64, s.stored.hits, s.stored.misses,
-	     s.stored.kept, s.stored.failed, s.stored.bad, s.stored.bytes,
-	     s.stored.budget);
-	tell("prefetch", "jobs=%" PRIu64 " running=%" PRIu64
-	     " queued=%" PRIu64 " dropped=%" PRIu64 " throttled=%" PRIu64,
-	     s.jobs, s.running, s.queued, s.dropped, s.throttled);
-	report_parked(server);
+	if (r) {
+		tell("how things stand", "error=%s", strerror(-r));
+		return;
+	}
+	report_all(&s);
+	standing_free(&s);
 }

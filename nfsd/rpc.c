@@ -364,13 +364,15 @@ void rpc_parked(struct rpc *rpc, void (*each)(void *arg,
 	     l = l->next) {
 		const struct request *rq = container_of(l, struct request,
 							waiting);
-		const struct rpc_parked p = {
+		struct rpc_parked p = {
 			.proc = rq->proc->name,
 			.xid = rq->xid,
 			.age_ms = now - rq->born,
 			.fd = conn_fd(rq->conn),
 		};
 
+		if (rq->program->about)
+			rq->program->about(rq, p.about, sizeof p.about);
 		each(arg, &p);
 	}
 }

@@ -44,6 +44,7 @@ enum {
 	/* What comes before: record mark; accepted, SUCCESS. */
 	RPC_HEAD = 4 + 6 * 4,
 	RPC_REPLY_MAX = RPC_HEAD + RPC_RESULTS_MAX,
+	RPC_ABOUT = 256,
 };
 
 /* A call, as its procedure sees it. */
@@ -108,6 +109,9 @@ struct program {
 	/* May it be, as far as the arguments tell, for this caller?  Asked
 	 * once for each call; NULL: it may. */
 	bool (*admits)(const struct request *);
+	/* What the call is about, for people: a path, as far as it is in
+	 * memory, cut to the room there is.  NULL: nothing to tell. */
+	void (*about)(const struct request *, char *ret, size_t room);
 };
 
 extern const struct program nfs3_program, mount3_program;
@@ -127,6 +131,7 @@ struct rpc_parked {
 	uint32_t xid;
 	uint64_t age_ms;
 	int fd;                 /* of its connection; -1: closed */
+	char about[RPC_ABOUT];  /* a path, or "" */
 };
 
 /* Tell of each call that waits, oldest first. */

@@ -96,7 +96,7 @@ int server_parse_address(const char *text, struct sockaddr_storage *ret,
 	return 0;
 }
 
-static int name_address(const struct sockaddr_storage *addr, socklen_t len,
+int server_name_address(const struct sockaddr_storage *addr, socklen_t len,
 			char ret[SERVER_ADDRESS])
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
@@ -214,7 +214,7 @@ static int open_listener(struct listener *l, struct event_base *base,
 		return -ENOMEM;
 	if (getsockname(l->fd, (struct sockaddr *)&own, &own_len))
 		return -errno;
-	return name_address(&own, own_len, l->address);
+	return server_name_address(&own, own_len, l->address);
 }
 
 static int listen_at(struct server *s, struct listener *l, const char *text,
@@ -391,86 +391,50 @@ int server_start(struct server **ret, const struct server_options *opt,
 	return r;
 }
 
+size_t server_listeners(const struct server *s)
+{
+	return s->nlistener;
+}
+
 const char *server_address(const struct server *s, size_t i)
 {
 	return s->listener[i].address;
 }
 
-/* ---- what waits ---- */
+/* ---- a visit to every loop ---- */
 
-/* Each loop adds its own; the asker waits for all. */
-struct census {
+struct visits {
 	pthread_mutex_t lock;   /* covers the rest */
-	pthread_cond_t complete;
-	size_t loops;           /* that have not yet */
-	struct server_call *call;
-	size_t n, room;
-	int err;
+	pthread_cond_t over;
+	size_t left;
 };
 
 struct visit {
 	struct task task;
 	struct worker *worker;
-	struct census *census;
+	struct visits *all;
+	server_visitor *visitor;
+	void *arg;
 };
-
-static void add_call(void *arg, const struct rpc_parked *p)
-{
-	struct census *c = arg;
-	struct sockaddr_storage addr = { 0 };
-	socklen_t len = sizeof addr;
-
-	LOCK_SCOPE(&c->lock);
-	if (c->n == c->room) {
-		size_t room = c->room ? 2 * c->room : 64;
-		struct server_call *more =
-			realloc(c->call, room * sizeof *more);
-
-		if (!more) {
-			c->err = -ENOMEM;
-			return;
-		}
-		c->call = more;
-		c->room = room;
-	}
-
-	struct server_call *call = &c->call[c->n++];
-
-	*call = (struct server_call){
-		.proc = p->proc,
-		.xid = p->xid,
-		.age_ms = p->age_ms,
-	};
-	if (p->fd < 0 || getpeername(p->fd, (struct sockaddr *)&addr, &len) ||
-	    name_address(&addr, len, call->client))
-		call->client[0] = '\0';
-}
 
 static void run_visit(struct task *t)
 {
 	struct visit *v = container_of(t, struct visit, task);
-	struct census *c = v->census;
+	struct visits *all = v->all;
 
-	rpc_parked(v->worker->rpc, add_call, c);
-	LOCK_SCOPE(&c->lock);
-	if (!--c->loops)
-		pthread_cond_signal(&c->complete);
+	v->visitor(v->arg, v->worker->rpc, v->worker->conns);
+	LOCK_SCOPE(&all->lock);
+	if (!--all->left)
+		pthread_cond_signal(&all->over);
 }
 
-static int older_first(const void *a, const void *b)
-{
-	const struct server_call *x = a, *y = b;
-
-	return x->age_ms > y->age_ms ? -1 : x->age_ms < y->age_ms;
-}
-
-int server_parked(struct server *s, struct server_call **ret, size_t *ret_n)
+int server_visit(struct server *s, server_visitor *visitor, void *arg)
 {
 	CLEANUP_FREE struct visit *visit = calloc(s->nworker, sizeof *visit);
-	struct census c = {
+	struct visits all = {
 		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.complete = PTHREAD_COND_INITIALIZER,
-		.loops = s->nworker,
+		.over = PTHREAD_COND_INITIALIZER,
+		.left = s->nworker,
 	};
 
 	if (!visit)
@@ -479,23 +443,15 @@ int server_parked(struct server *s, struct server_call **ret, size_t *ret_n)
 		visit[i] = (struct visit){
 			.task.run = run_visit,
 			.worker = &s->worker[i],
-			.census = &c,
+			.all = &all,
+			.visitor = visitor,
+			.arg = arg,
 		};
 		loop_post(s->worker[i].loop, &visit[i].task);
 	}
-	{
-		LOCK_SCOPE(&c.lock);
-		while (c.loops)
-			pthread_cond_wait(&c.complete, &c.lock);
-	}
-	if (c.err) {
-		free(c.call);
-		return c.err;
-	}
-	if (c.n)
-		qsort(c.call, c.n, sizeof *c.call, older_first);
-	*ret = c.call;
-	*ret_n = c.n;
+	LOCK_SCOPE(&all.lock);
+	while (all.left)
+		pthread_cond_wait(&all.over, &all.lock);
 	return 0;
 }
 

@@ -24,7 +24,9 @@ enum {
 	SERVER_ADDRESS = NI_MAXHOST + NI_MAXSERV + 4,
 };
 
+struct conns;
 struct fs;
+struct rpc;
 struct rule;
 struct server;
 
@@ -45,23 +47,22 @@ struct server_options {
 int server_parse_address(const char *text, struct sockaddr_storage *ret,
 			 socklen_t *ret_len);
 
+/* The other way round.  -EINVAL */
+int server_name_address(const struct sockaddr_storage *, socklen_t len,
+			char ret[SERVER_ADDRESS]);
+
 /* Serve 'fs', which must stay.  On error one line for a human in 'why'. */
 int server_start(struct server **ret, const struct server_options *,
 		 struct fs *, char why[SERVER_WHY]);
 
+size_t server_listeners(const struct server *);
 /* Where listener 'i' really listens, as "127.0.0.1:2049". */
 const char *server_address(const struct server *, size_t i);
 
-/* A call that waits for its source. */
-struct server_call {
-	const char *proc;
-	uint32_t xid;
-	uint64_t age_ms;        /* since it first had to wait */
-	char client[SERVER_ADDRESS];    /* empty: it is gone */
-};
-
-/* All of them, oldest first; the caller frees *ret. */
-int server_parked(struct server *, struct server_call **ret, size_t *ret_n);
+/* Have every loop's thread call this, and wait until all have.  Two may run
+ * at once.  -ENOMEM: none did. */
+typedef void server_visitor(void *arg, struct rpc *, struct conns *);
+int server_visit(struct server *, server_visitor *, void *arg);
 
 /* Accept and read no more, answer the calls at hand, close, free.  Takes
  * less than a second: -EBUSY if by then 'fs' still holds a waiter of some

@@ -14,6 +14,7 @@
 
 #include "cache/fs.h"
 #include "common/cleanup.h"
+#include "nfsd/census.h"
 #include "nfsd/server.h"
 #include "test/call.h"
 #include "test/fake.h"
@@ -313,20 +314,21 @@ static void ask_for_listing(struct raw *r, const struct fh *fh, uint32_t xid)
 	raw_record(r, &call);
 }
 
-static size_t parked(struct server_call **ret)
+static size_t parked(void)
 {
-	size_t n = 0;
+	struct census c;
+	size_t n;
 
-	ck_assert_int_eq(server_parked(h.server, ret, &n), 0);
+	ck_assert_int_eq(census_take(h.server, &c), 0);
+	n = c.ncall;
+	census_free(&c);
 	return n;
 }
 
 static void wait_parked(size_t n)
 {
 	for (int i = 0; i < PATIENCE; i++) {
-		CLEANUP_FREE struct server_call *call = NULL;
-
-		if (parked(&call) == n)
+		if (parked() == n)
 			return;
 		pause_();
 	}
@@ -336,11 +338,11 @@ static void wait_parked(size_t n)
 START_TEST(parked_calls_are_told_of_oldest_first)
 {
 	enum { CALLS = 6 };
-	CLEANUP_FREE struct server_call *call = NULL, *none = NULL;
 	struct fh dir[CALLS];
 	struct raw r[CALLS];
+	struct census all;
 
-	ck_assert_uint_eq(parked(&none), 0);
+	ck_assert_uint_eq(parked(), 0);
 	for (unsigned i = 0; i < CALLS; i++) {
 		char name[8];
 
@@ -356,21 +358,28 @@ START_TEST(parked_calls_are_told_of_oldest_first)
 		pause_();       /* so that ages, in ms, differ */
 		pause_();
 	}
-	ck_assert_uint_eq(parked(&call), CALLS);
+	ck_assert_int_eq(census_take(h.server, &all), 0);
+	ck_assert_uint_eq(all.ncall, CALLS);
+	/* Each has a connection, and there is that of the test. */
+	ck_assert_uint_eq(all.nclient, CALLS + 1);
 	for (unsigned i = 0; i < CALLS; i++) {
 		struct sockaddr_in own;
 		socklen_t len = sizeof own;
-		char address[32];
+		const struct census_call *call = &all.call[i];
+		char address[32], name[8];
 
+		sprintf(name, "/d%02u", i);
 		ck_assert_int_eq(getsockname(r[i].fd, (struct sockaddr *)&own,
 					     &len), 0);
 		sprintf(address, "127.0.0.1:%u", ntohs(own.sin_port));
-		ck_assert_str_eq(call[i].proc, "READDIR");
-		ck_assert_uint_eq(call[i].xid, 1000 + i);
-		ck_assert_str_eq(call[i].client, address);
+		ck_assert_str_eq(call->proc, "READDIR");
+		ck_assert_uint_eq(call->xid, 1000 + i);
+		ck_assert_str_eq(call->client, address);
+		ck_assert_ptr_nonnull(strstr(call->about, name));
 		if (i)
-			ck_assert_uint_le(call[i].age_ms, call[i - 1].age_ms);
+			ck_assert_uint_le(call->age_ms, call[-1].age_ms);
 	}
+	census_free(&all);
 	for (unsigned i = 0; i < CALLS; i++)
 		fake_release(f, &child[i]);
 	wait_parked(0);

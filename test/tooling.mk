@@ -1,6 +1,7 @@
 # What users meet first: the command line, and the real Linux client.
 dist_check_SCRIPTS += \
 	test/cli.sh \
+	test/control.sh \
 	test/kernel/mount.sh
 
 EXTRA_DIST += \
