@@ -41,6 +41,7 @@ struct peer {
 	struct bufferevent *io;
 	struct control_call *call;      /* under way, or NULL */
 	bool ending;            /* close when all is written */
+	bool deaf;              /* what comes is thrown away */
 };
 
 /* ---- who is connected ---- */
@@ -107,6 +108,8 @@ static void begin(struct peer *p, struct json_object *request)
 			     name ? name : "");
 }
 
+/* Nothing more is heard from it, but it is let finish: who is hung up on in
+ * the middle may not come to read why. */
 static void complain(struct peer *p, const char *why)
 {
 	struct json_object *line = json_object_new_object();
@@ -116,7 +119,7 @@ static void complain(struct peer *p, const char *why)
 	json_text(line, "errno", "EBADMSG");
 	write_line(p, line);
 	json_object_put(line);
-	p->ending = true;
+	p->deaf = true;
 }
 
 /* Run the next request if there is one and none is under way. */
@@ -124,7 +127,9 @@ static void take_requests(struct peer *p)
 {
 	struct evbuffer *in = bufferevent_get_input(p->io);
 
-	while (!p->call && !p->ending) {
+	if (p->deaf)
+		evbuffer_drain(in, evbuffer_get_length(in));
+	while (!p->call && !p->ending && !p->deaf) {
 		CLEANUP_FREE char *line =
 			evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
 		struct json_object *request;
@@ -171,12 +176,13 @@ static void on_event(struct bufferevent *io, short what, void *arg)
 {
 	struct peer *p = arg;
 
-	if (!(what & BEV_EVENT_EOF) || !p->call) {
+	if (!(what & BEV_EVENT_EOF)) {
 		peer_free(p);
 		return;
 	}
 	bufferevent_disable(io, EV_READ);
 	p->ending = true;
+	finish(p);
 }
 
 static void on_connection(evutil_socket_t listener, short what, void *arg)

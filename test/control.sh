@@ -23,8 +23,9 @@ expect() {
 	local wanted=$1 got
 
 	shift
-	got=$(ask "$@") || fail "no answer to $*"
-	[[ $got =~ $wanted ]] || fail "$* was answered $got, not $wanted"
+	got=$(ask "$@") || fail "no answer to ${1:0:80}"
+	[[ $got =~ $wanted ]] ||
+		fail "${1:0:80} was answered $got, not $wanted"
 }
 
 repo=$dir/repo
