@@ -929,6 +929,18 @@ int fetch_again(struct fetcher *f, const struct root_name *name,
 	return flight_renew(f->flights, &key, &hint, w);
 }
 
+int fetch_known_history(struct fetcher *f, uint64_t root,
+			struct history **ret)
+{
+	struct key key = { .scope = root, .kind = KIND_ROOT };
+	struct value *v;
+	int r = flight_peek(f->flights, &key, &v);
+
+	if (!r)
+		*ret = history_of(v);
+	return r;
+}
+
 int fetch_level(struct fetcher *f, struct level *parent,
 		const char *base, uint64_t id, struct waiter *w)
 {
@@ -976,6 +988,22 @@ int fetch_blob(struct fetcher *f, struct source *source,
 	int r = get_object(f, &hint, KIND_BLOB, oid, w, &v);
 
 	*first = hint.first;
+	if (!r)
+		*ret = (struct blob *)v;
+	return r;
+}
+
+int fetch_known_blob(struct fetcher *f, const struct source *source,
+		     const struct oid *oid, struct blob **ret)
+{
+	struct key key = {
+		.scope = source->number,
+		.kind = KIND_BLOB,
+		.oid = *oid,
+	};
+	struct value *v;
+	int r = flight_peek(f->flights, &key, &v);
+
 	if (!r)
 		*ret = (struct blob *)v;
 	return r;

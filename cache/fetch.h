@@ -63,6 +63,8 @@ int fetch_history(struct fetcher *, const struct root_name *,
 		  struct waiter *, struct history **ret);
 /* Have its source asked what it is now.  As flight_renew(). */
 int fetch_again(struct fetcher *, const struct root_name *, struct waiter *);
+/* The same, if it can be told at once and need not be looked at again. */
+int fetch_known_history(struct fetcher *, uint64_t root, struct history **ret);
 /* 0 when the level exists, durably. */
 int fetch_level(struct fetcher *, struct level *parent,
 		const char *base, uint64_t id, struct waiter *);
@@ -71,6 +73,9 @@ int fetch_tree(struct fetcher *, struct source *, const struct oid *,
 /* *first: nobody has asked for it before, that we know of. */
 int fetch_blob(struct fetcher *, struct source *, const struct oid *,
 	       struct waiter *, bool *first, struct blob **ret);
+/* One that is in memory and has been asked for before; else -EINPROGRESS. */
+int fetch_known_blob(struct fetcher *, const struct source *,
+		     const struct oid *, struct blob **ret);
 /* Of the blob that entry 'index' names.  -EIO: it cannot be learnt. */
 int fetch_size(struct fetcher *, struct source *, struct tree *,
 	       uint32_t index, struct waiter *, uint64_t *ret);

@@ -476,6 +476,24 @@ int flight_renew(struct flights *t, const struct key *k, void *hint,
 	return r;
 }
 
+int flight_peek(struct flights *t, const struct key *k, struct value **ret)
+{
+	uint64_t h = hash(k);
+	struct shard *s = shard_of(t, h);
+
+	LOCK_SCOPE(&s->lock);
+	struct flight *f = *slot(t, s, h, k);
+
+	if (!f || f->state != READY || f->want != ASKED ||
+	    (f->expires && f->expires <= clock_ms()))
+		return -EINPROGRESS;
+	s->count[k->kind].hits++;
+	list_del(&f->lru);
+	list_add_tail(&s->lru, &f->lru);
+	*ret = value_ref(f->value);
+	return 0;
+}
+
 bool flight_claim(struct flights *t, const struct key *k)
 {
 	uint64_t h = hash(k);

@@ -94,6 +94,10 @@ int flight_get(struct flights *, const struct key *, void *hint,
 int flight_renew(struct flights *, const struct key *, void *hint,
 		 struct waiter *w);
 
+/* A value that is READY, asked for before and not to be refreshed: 0 and a
+ * new reference.  Else -EINPROGRESS, and flight_get() knows more. */
+int flight_peek(struct flights *, const struct key *, struct value **ret);
+
 /* Begin a flight that nobody asked for: whoever gets true is to fetch it and
  * to call flight_done().  False: it is there, or on its way, or failed a
  * moment ago. */

@@ -31,6 +31,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "common/oid.h"
+
 struct backend;
 struct backend_options;
 struct dir;
@@ -38,6 +40,7 @@ struct fs;
 struct history;
 struct keyed;
 struct level;
+struct source;
 struct tree;
 struct value;
 struct waiter;
@@ -266,6 +269,25 @@ struct fs_space {
 void fs_space(struct fs *, struct fs_space *ret);
 
 int fs_getattr(struct node *, struct waiter *, struct attr *ret);
+
+/* What a node's answers rest on: as long as its root shows what has this
+ * serial, its attributes, the names in it and its content are the same. */
+struct fs_proof {
+	uint64_t root, serial;
+	const struct source *source;
+	struct oid content;     /* of a file; else its length is 0 */
+};
+
+/* False for what is in no root. */
+bool fs_proof(const struct node *, struct fs_proof *ret);
+
+/* The serial of what a root shows now. */
+int fs_serial(struct fs *, uint64_t root, struct waiter *, uint64_t *ret);
+
+/* As fs_read(), of a file's content by its proof, if that is in memory and
+ * has been read before.  Else -EINPROGRESS, whatever the reason. */
+int fs_peek(struct fs *, const struct fs_proof *, uint64_t off, size_t len,
+	    struct slice *ret, bool *eof);
 
 /* -ENOENT, -ENOTDIR, -ENAMETOOLONG (over 255 bytes, or too deep for a
  * handle).  "." and ".." work.  'name' needs no NUL. */

@@ -219,6 +219,50 @@ int fs_getattr(struct node *n, struct waiter *w, struct attr *ret)
 	return -EINVAL;
 }
 
+bool fs_proof(const struct node *n, struct fs_proof *ret)
+{
+	if (!n->hist)
+		return false;
+	*ret = (struct fs_proof){
+		.root = n->hist->root->id,
+		.serial = n->hist->serial,
+		.source = n->hist->root->source,
+	};
+	if (n->kind == NODE_FILE && ret->source &&
+	    (n->tree->entry[n->index].type == FT_FILE ||
+	     n->tree->entry[n->index].type == FT_EXEC))
+		ret->content = tree_oid(n->tree, n->index);
+	return true;
+}
+
+int node_history(struct fs *fs, const struct root *root, struct waiter *w,
+		 struct history **ret)
+{
+	const struct root_name name = {
+		.id = root->id,
+		.source = root->source,
+		.ref = root->ref,
+	};
+
+	return root->source ? fetch_history(fs->fetcher, &name, w, ret) :
+	       -ESTALE;
+}
+
+int fs_serial(struct fs *fs, uint64_t id, struct waiter *w, uint64_t *ret)
+{
+	CLEANUP_HISTORY struct history *h = NULL;
+	const struct root *root;
+	int r = fetch_known_history(fs->fetcher, id, &h);
+
+	if (r) {
+		root = root_find(fs->roots, id);
+		r = root ? node_history(fs, root, w, &h) : -ESTALE;
+	}
+	if (!r)
+		*ret = h->serial;
+	return r;
+}
+
 /* ---- lookup ---- */
 
 static int node_of_root(struct fs *fs, const struct root_name *name, bool pin,
@@ -444,6 +488,18 @@ int fs_readlink(struct node *n, struct waiter *w, struct slice *ret)
 	return r;
 }
 
+/* Takes over 'b'. */
+static void slice_of(struct blob *b, uint64_t off, size_t len,
+		     struct slice *ret, bool *eof)
+{
+	if (off > b->len)
+		off = b->len;
+	if (len > b->len - off)
+		len = b->len - off;
+	*eof = off + len == b->len;
+	*ret = (struct slice){ &b->v, (const char *)b->data + off, len };
+}
+
 int fs_read(struct node *n, uint64_t off, size_t len, struct waiter *w,
 	    struct slice *ret, bool *eof)
 {
@@ -455,13 +511,19 @@ int fs_read(struct node *n, uint64_t off, size_t len, struct waiter *w,
 	if (n->kind == NODE_PIN || n->tree->entry[n->index].type == FT_SYMLINK)
 		return -EINVAL;
 	r = get_blob(n, w, &b);
-	if (r)
-		return r;
-	if (off > b->len)
-		off = b->len;
-	if (len > b->len - off)
-		len = b->len - off;
-	*eof = off + len == b->len;
-	*ret = (struct slice){ &b->v, (const char *)b->data + off, len };
+	if (!r)
+		slice_of(b, off, len, ret, eof);
+	return r;
+}
+
+int fs_peek(struct fs *fs, const struct fs_proof *proof, uint64_t off,
+	    size_t len, struct slice *ret, bool *eof)
+{
+	struct blob *b;
+
+	if (!proof->content.len ||
+	    fetch_known_blob(fs->fetcher, proof->source, &proof->content, &b))
+		return -EINPROGRESS;
+	slice_of(b, off, len, ret, eof);
 	return 0;
 }

@@ -53,6 +53,9 @@ int entry_attr(struct fs *, const struct dir *, const struct history *,
 	       const struct dirstate *state, uint32_t at, struct tree *tree,
 	       uint32_t index, struct waiter *, struct attr *ret);
 
+/* What a root that is known shows.  -ESTALE: it is not served. */
+int node_history(struct fs *, const struct root *, struct waiter *,
+		 struct history **ret);
 int node_lookup_level(struct fs *, struct level *, const char *name,
 		      size_t len, struct waiter *, struct node *ret);
 /* What a source shows, under its own name. */

@@ -252,15 +252,9 @@ int fs_resolve(struct fs *fs, const struct where *where, struct waiter *w,
 		root = d->root;
 	else
 		root = root_find(fs->roots, where->root);
-	if (!root || !root->source)
+	if (!root)
 		return -ESTALE;
-	const struct root_name name = {
-		.id = root->id,
-		.source = root->source,
-		.ref = root->ref,
-	};
-
-	r = fetch_history(fs->fetcher, &name, w, &h);
+	r = node_history(fs, root, w, &h);
 	/* A ref that is no more goes on showing what it held to those who
 	 * are inside. */
 	if (r == -ENOENT)

@@ -231,6 +231,7 @@ static void pump(struct conn *c)
 	int r, sent;
 
 	c->pumping = true;
+	rpc_batch(c->home->rpc);
 	do {
 		r = run_records(c);
 		tidy_input(c);

@@ -22,11 +22,17 @@
 
 #include "nfsd/service.h"
 
-enum { FH_MAX = 64 };
+enum { FH_MIN = 28, FH_MAX = 64 };
 
 struct fh {
 	uint8_t len;
 	uint8_t data[FH_MAX];
+};
+
+/* One among the arguments of a call. */
+struct fh_arg {
+	const uint8_t *data;
+	size_t len;
 };
 
 /* The key that handles are signed with. */

@@ -17,6 +17,7 @@ libnfsd_a_SOURCES = \
 	nfsd/control.c nfsd/control.h \
 	nfsd/fh.c nfsd/fh.h \
 	nfsd/loop.c nfsd/loop.h \
+	nfsd/memo.c nfsd/memo.h \
 	nfsd/mount3.c \
 	nfsd/nfs3.c nfsd/nfs3_proc.h \
 	nfsd/nfs3_about.c \

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "nfsd/attr.h"
 #include "nfsd/fh.h"
+#include "nfsd/memo.h"
 #include "nfsd/nfs3_proc.h"
 #include "nfsd/status.h"
 
@@ -58,12 +59,10 @@ static void put_failure(struct request *rq, int err, struct node *node)
 	put_post_op_attr(&rq->out, &attr);
 }
 
-static void put_attr(struct request *rq, const struct attr *attr)
+static void put_attr(struct request *rq, const struct memo_node *node)
 {
-	fattr3 a = attr_of(rq->service, attr);
-
 	put32(&rq->out, TRUE);
-	put_fattr3(&rq->out, &a);
+	put_bytes(&rq->out, node->attr, sizeof node->attr);
 }
 
 static void put_known_attr(struct request *rq, struct node *node)
@@ -82,26 +81,38 @@ static int null(struct request *rq, struct waiter *w)
 	return 0;
 }
 
-static int getattr(struct request *rq, struct waiter *w)
+/* The attributes of what 'fh' names. */
+static int find(struct request *rq, struct fh_arg fh, struct waiter *w,
+		const struct memo_node **ret)
 {
 	CLEANUP_NODE struct node node = { 0 };
-	struct fh_arg fh = get_fh(&rq->in);
 	struct attr attr;
-	fattr3 a;
+	int r = memo_find(rq->memo, fh, w, ret);
+
+	if (r != -ENODATA)
+		return r;
+	r = fh_to_node(rq, fh, w, &node);
+	if (!r)
+		r = fs_getattr(&node, w, &attr);
+	if (!r)
+		*ret = memo_keep(rq->memo, fh, &node, &attr);
+	return r;
+}
+
+static int getattr(struct request *rq, struct waiter *w)
+{
+	struct fh_arg fh = get_fh(&rq->in);
+	const struct memo_node *found;
 	int r;
 
 	if (rq->in.bad)
 		return -EBADMSG;
-	r = fh_to_node(rq, fh, w, &node);
-	if (!r)
-		r = fs_getattr(&node, w, &attr);
+	r = find(rq, fh, w, &found);
 	if (r == -EINPROGRESS)
 		return r;
 	put32(&rq->out, nfs3_status(rq, r));
-	if (r)
-		return 0;
-	a = attr_of(rq->service, &attr);
-	put_fattr3(&rq->out, &a);
+	if (!r)
+		put_bytes(&rq->out, found->attr, sizeof found->attr);
 	return 0;
 }
 
@@ -116,10 +127,49 @@ static bool may_enter(const struct request *rq, const struct node *dir,
 			    &rq->caller, false);
 }
 
+static int lookup_known(struct request *rq, struct fh_arg fh,
+			const char *name, size_t len, struct waiter *w)
+{
+	const struct memo_node *dir, *found;
+	int r = memo_find(rq->memo, fh, w, &dir);
+
+	if (!r)
+		r = memo_find_name(rq->memo, dir, name, len, &found);
+	if (r)
+		return r;
+	put32(&rq->out, nfs3_status(rq, found ? 0 : -ENOENT));
+	if (found) {
+		put_opaque(&rq->out, found->fh.data, found->fh.len);
+		put_attr(rq, found);
+	}
+	put_attr(rq, dir);
+	return 0;
+}
+
+/* Remember what a name in 'dir' means: the node with that handle or, with
+ * NULL for both, none. */
+static void keep_name(struct request *rq, struct fh_arg dir_fh,
+		      struct node *dir, const char *name, size_t len,
+		      const struct node *node, const struct fh *fh)
+{
+	struct fs_proof proof, of_node;
+	struct attr attr;
+
+	if (!fs_proof(dir, &proof) || fs_getattr(dir, NULL, &attr))
+		return;
+	/* ".." may lead out of the root. */
+	if (node && (!fs_proof(node, &of_node) ||
+		     of_node.serial != proof.serial))
+		return;
+	memo_keep(rq->memo, dir_fh, dir, &attr);
+	memo_keep_name(rq->memo, dir_fh, &proof, name, len, fh);
+}
+
 static int lookup(struct request *rq, struct waiter *w)
 {
 	CLEANUP_NODE struct node dir = { 0 }, node = { 0 };
 	struct fh_arg fh = get_fh(&rq->in);
+	const struct memo_node *known;
 	struct attr attr;
 	struct fh found;
 	const char *name;
@@ -129,11 +179,17 @@ static int lookup(struct request *rq, struct waiter *w)
 	name = (const char *)get_opaque(&rq->in, NFS3_LONGEST, &len);
 	if (rq->in.bad)
 		return -EBADMSG;
+	r = lookup_known(rq, fh, name, len, w);
+	if (r != -ENODATA)
+		return r;
 	r = fh_to_node(rq, fh, w, &dir);
 	if (!r && !may_enter(rq, &dir, name, len))
 		r = -EACCES;
-	if (!r)
+	if (!r) {
 		r = fs_lookup(&dir, name, len, w, &node);
+		if (r == -ENOENT)
+			keep_name(rq, fh, &dir, name, len, NULL, NULL);
+	}
 	if (!r)
 		r = fs_getattr(&node, w, &attr);
 	if (r == -EINPROGRESS)
@@ -143,10 +199,13 @@ static int lookup(struct request *rq, struct waiter *w)
 		return 0;
 	}
 	fh_of(rq->service, &node, &found);
+	known = memo_keep(rq->memo, (struct fh_arg){ found.data, found.len },
+			  &node, &attr);
 	put32(&rq->out, NFS3_OK);
 	put_opaque(&rq->out, found.data, found.len);
-	put_attr(rq, &attr);
+	put_attr(rq, known);
 	put_known_attr(rq, &dir);
+	keep_name(rq, fh, &dir, name, len, &node, &found);
 	return 0;
 }
 
@@ -167,26 +226,23 @@ static uint32_t permitted(enum ftype type)
 
 static int access_(struct request *rq, struct waiter *w)
 {
-	CLEANUP_NODE struct node node = { 0 };
 	struct fh_arg fh = get_fh(&rq->in);
 	uint32_t asked = get32(&rq->in);
-	struct attr attr;
+	const struct memo_node *found;
 	int r;
 
 	if (rq->in.bad)
 		return -EBADMSG;
-	r = fh_to_node(rq, fh, w, &node);
-	if (!r)
-		r = fs_getattr(&node, w, &attr);
+	r = find(rq, fh, w, &found);
 	if (r == -EINPROGRESS)
 		return r;
+	put32(&rq->out, nfs3_status(rq, r));
 	if (r) {
-		put_failure(rq, r, &node);
+		put32(&rq->out, FALSE);
 		return 0;
 	}
-	put32(&rq->out, NFS3_OK);
-	put_attr(rq, &attr);
-	put32(&rq->out, asked & permitted(attr.type));
+	put_attr(rq, found);
+	put32(&rq->out, asked & permitted(found->type));
 	return 0;
 }
 
@@ -219,6 +275,33 @@ static int readlink_(struct request *rq, struct waiter *w)
 	return 0;
 }
 
+static void put_data(struct request *rq, struct slice data, bool eof)
+{
+	put32(&rq->out, (uint32_t)data.len);
+	put32(&rq->out, eof);
+	put32(&rq->out, (uint32_t)data.len);
+	rq->tail = data;
+}
+
+static int read_known(struct request *rq, struct fh_arg fh, uint64_t offset,
+		      uint32_t count, struct waiter *w)
+{
+	const struct memo_node *found;
+	struct slice data;
+	bool eof;
+	int r = memo_find(rq->memo, fh, w, &found);
+
+	if (r)
+		return r;
+	if (fs_peek(rq->service->fs, &found->proof, offset, count, &data,
+		    &eof))
+		return -ENODATA;
+	put32(&rq->out, NFS3_OK);
+	put_attr(rq, found);
+	put_data(rq, data, eof);
+	return 0;
+}
+
 static int read_(struct request *rq, struct waiter *w)
 {
 	CLEANUP_NODE struct node node = { 0 };
@@ -226,6 +309,7 @@ static int read_(struct request *rq, struct waiter *w)
 	uint64_t offset = get64(&rq->in);
 	uint32_t count = get32(&rq->in);
 	struct slice data;
+	struct attr attr;
 	bool eof;
 	int r;
 
@@ -233,6 +317,9 @@ static int read_(struct request *rq, struct waiter *w)
 		return -EBADMSG;
 	if (count > NFS3_IO_MAX)
 		count = NFS3_IO_MAX;
+	r = read_known(rq, fh, offset, count, w);
+	if (r != -ENODATA)
+		return r;
 	r = fh_to_node(rq, fh, w, &node);
 	if (!r)
 		r = fs_read(&node, offset, count, w, &data, &eof);
@@ -243,11 +330,11 @@ static int read_(struct request *rq, struct waiter *w)
 		return 0;
 	}
 	put32(&rq->out, NFS3_OK);
-	put_known_attr(rq, &node);
-	put32(&rq->out, (uint32_t)data.len);
-	put32(&rq->out, eof);
-	put32(&rq->out, (uint32_t)data.len);
-	rq->tail = data;
+	if (fs_getattr(&node, NULL, &attr))
+		put32(&rq->out, FALSE);
+	else
+		put_attr(rq, memo_keep(rq->memo, fh, &node, &attr));
+	put_data(rq, data, eof);
 	return 0;
 }
 

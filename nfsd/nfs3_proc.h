@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "nfsd/nfs3.h"          /* rpcgen */
+#include "nfsd/fh.h"
 #include "nfsd/rpc.h"
 
 enum {
@@ -21,12 +22,6 @@ enum {
 /* The status that says 'err' (0 or negative errno) for this procedure.  One
  * that the operator should hear of is logged. */
 nfsstat3 nfs3_status(const struct request *, int err);
-
-/* A handle among the arguments. */
-struct fh_arg {
-	const uint8_t *data;
-	size_t len;
-};
 
 static inline struct fh_arg get_fh(struct reader *r)
 {

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "nfsd/conn.h"
+#include "nfsd/memo.h"
 #include "nfsd/rpc.h"
 
 enum {
@@ -28,6 +29,7 @@ enum {
 struct rpc {
 	struct loop *loop;
 	const struct service *service;
+	struct memo *memo;
 	unsigned patience_ms;
 	struct event *timer;    /* pending only while calls wait */
 	struct list waiting;    /* not answered, by birth */
@@ -149,6 +151,7 @@ static struct request *request_new(struct rpc *rpc)
 		return NULL;
 	*rq = (struct request){
 		.service = rpc->service,
+		.memo = rpc->memo,
 		.rpc = rpc,
 		.waiter.wake = wake,
 		.again.run = run_again,
@@ -314,6 +317,7 @@ static void run_again(struct task *t)
 	struct value *value = TAKE(rq->waiter.value);
 
 	rq->parked = false;
+	memo_batch(rq->memo);
 	if (rq->answered) {
 		value_unref(value);
 		request_free(rq);
@@ -424,6 +428,11 @@ static const struct program *find_program(uint32_t number)
 	return NULL;
 }
 
+void rpc_batch(struct rpc *rpc)
+{
+	memo_batch(rpc->memo);
+}
+
 int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	     size_t len)
 {
@@ -513,8 +522,9 @@ int rpc_new(struct rpc **ret, struct loop *loop,
 	rpc->service = service;
 	rpc->patience_ms = patience_ms;
 	list_init(&rpc->waiting);
+	rpc->memo = memo_new(service);
 	rpc->timer = evtimer_new(loop_base(loop), on_timer, rpc);
-	if (!rpc->timer) {
+	if (!rpc->memo || !rpc->timer) {
 		rpc_free(rpc);
 		return -ENOMEM;
 	}
@@ -528,6 +538,7 @@ void rpc_free(struct rpc *rpc)
 		return;
 	if (rpc->timer)
 		event_free(rpc->timer);
+	memo_free(rpc->memo);
 	free(rpc->spare);
 	free(rpc);
 }

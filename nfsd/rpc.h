@@ -32,6 +32,7 @@
 #include "nfsd/xdr.h"
 
 struct conn;
+struct memo;
 struct rpc;
 
 enum {
@@ -51,6 +52,7 @@ enum {
 struct request {
 	const struct service *service;
 	struct caller caller;
+	struct memo *memo;
 	struct reader in;       /* the arguments */
 	struct writer out;      /* the results, RPC_RESULTS_MAX of room */
 	struct slice tail;      /* an opaque's bytes, sent after 'out' as they
@@ -121,6 +123,9 @@ int rpc_new(struct rpc **ret, struct loop *, const struct service *,
 	    unsigned patience_ms);
 /* With no call under way.  NULL is allowed. */
 void rpc_free(struct rpc *);
+
+/* The calls that follow came together. */
+void rpc_batch(struct rpc *);
 
 /* Run the call in 'record', whose bytes are the caller's again on return.
  * -EBADMSG: no call can be made out, the connection is of no use. */

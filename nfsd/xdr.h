@@ -143,6 +143,14 @@ static inline void put64(struct writer *w, uint64_t v)
 		store64(p, v);
 }
 
+static inline void put_bytes(struct writer *w, const void *data, size_t len)
+{
+	uint8_t *p = put_room(w, len);
+
+	if (p)
+		memcpy(p, data, len);
+}
+
 static inline void put_opaque(struct writer *w, const void *data, size_t len)
 {
 	uint8_t *p = put_room(w, 4 + len + xdr_pad(len));
