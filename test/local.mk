@@ -6,4 +6,24 @@ EXTRA_DIST += test/bench.sh
 
 bench: test/bench_cache
 	builddir=. $(srcdir)/test/bench.sh $(REPOSITORY)
-.PHONY: bench
+.PHONY: bench bench-cold
+
+# What is elsewhere, beside "git clone".  REPOSITORY=DIR as above; more of it
+# is said in bench_cold.c.
+if HAVE_CHECK
+EXTRA_PROGRAMS += test/bench_cold test/bench_pack
+test_bench_cold_SOURCES = test/bench_cold.c \
+	test/call.c test/call.h \
+	test/crawler.c test/crawler.h \
+	test/delay.c test/delay.h \
+	test/githost.c test/githost.h \
+	test/raw.c test/raw.h
+test_bench_cold_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_bench_cold_LDADD = $(common_libs) $(CHECK_LIBS)
+test_bench_pack_SOURCES = test/bench_pack.c
+test_bench_pack_LDADD = $(backend_libs) $(common_libs)
+EXTRA_DIST += test/crawlrepo.sh
+
+bench-cold: gitnfsd test/bench_cold
+	srcdir=$(srcdir) REPOSITORY=$(REPOSITORY) test/bench_cold
+endif
