@@ -73,6 +73,7 @@ struct job {
 	size_t nwant;
 	enum obj type;          /* of all of them */
 	enum reach reach;       /* fetch of commits and trees */
+	bool ahead;             /* nobody waits for it: others go first */
 	const char *path;       /* a hint for APIs that go by path, or NULL */
 	/* resolve: a branch, a tag or a full or abbreviated commit id, as
 	 * git itself would look it up; NULL: the default branch. */

@@ -278,7 +278,7 @@ END_TEST
 /* More than fit in one request; compressed on their way. */
 START_TEST(many_in_one_job)
 {
-	enum { N = 1500 };
+	enum { N = 4400 };
 	struct backend *b = open_faulty("", "blobs");
 	struct run *r = run_new(b, N);
 
@@ -287,8 +287,8 @@ START_TEST(many_in_one_job)
 	ck_assert_int_eq(run_wait(r), 0);
 	for (int i = 0; i < N; i++)
 		ck_assert(r->came[i]);
-	ck_assert_uint_eq(githost_count("wants=1024 .*encoding=gzip"), 1);
-	ck_assert_uint_eq(githost_count("wants=476 "), 1);
+	ck_assert_uint_eq(githost_count("wants=4096 .*encoding=gzip"), 1);
+	ck_assert_uint_eq(githost_count("wants=304 "), 1);
 	run_free(r);
 	backend_close(b);
 }
@@ -966,7 +966,7 @@ static void make_repositories(void)
 	shell("cd repos && git clone -q r detached 2>&1 && cd detached && "
 	      "git checkout -q --detach HEAD~1");
 	shell("cd repos && git init -q -b main blobs && cd blobs && "
-	      "for i in $(seq 1500); do echo $i >$i; done && "
+	      "for i in $(seq 4400); do echo $i >$i; done && "
 	      "git add . && git commit -q -m blobs && "
 	      "git config uploadpack.allowFilter true");
 	shell("cd repos && git init -q -b main --object-format=sha256 sha256 "

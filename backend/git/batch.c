@@ -281,12 +281,13 @@ static void drop_foreign(struct fetch *f)
 
 static void fetch_all(struct fetch *f)
 {
-	struct oid want[BATCH_WANTS];
+	CLEANUP_FREE struct oid *want = calloc(BATCH_WANTS, sizeof *want);
 	struct batch *b = f->batch;
 	int r;
 
 	do
-		r = origin_caps(b->origin, &b->patience, &f->caps);
+		r = want ? origin_caps(b->origin, &b->patience, &f->caps) :
+			   -ENOMEM;
 	while (r && !(r = origin_pause(b->origin, &b->patience, r,
 				       &f->tries)));
 	if (!r)
@@ -345,9 +346,9 @@ static int stat_once(struct batch *b, const struct caps *caps,
 
 static int stat_all(struct batch *b, struct wants *w)
 {
-	struct oid want[SIZES_MAX];
+	CLEANUP_FREE struct oid *want = calloc(SIZES_MAX, sizeof *want);
 	unsigned tries = 0;
-	int r = 0;
+	int r = want ? 0 : -ENOMEM;
 
 	while (!r && w->left) {
 		struct caps caps;

@@ -14,7 +14,7 @@
 #include "backend/git/origin.h"
 
 enum {
-	BATCH_WANTS = 1024,     /* in one request */
+	BATCH_WANTS = 4096,     /* in one request */
 	BATCH_NAMES = 64,       /* to look up in one request */
 };
 

@@ -31,7 +31,8 @@
 #include "common/list.h"
 
 enum {
-	REQUESTS = 4,           /* at a time, for one repository */
+	REQUESTS = 4,           /* at a time, for one repository; of these */
+	AHEAD = 2,              /* those that nobody waits for */
 	GATHER_MS = 3,          /* to wait for company */
 };
 
@@ -50,7 +51,8 @@ struct git {
 	struct origin *origin;
 	pthread_mutex_t lock;   /* covers the rest */
 	pthread_cond_t news;    /* more is asked, or a thread has ended */
-	struct list queue;      /* struct asked */
+	struct list queue;      /* struct asked, those ahead last */
+	unsigned ahead;         /* requests that nobody waits for */
 	unsigned threads;
 	unsigned looking;       /* of them: not busy with a batch */
 };
@@ -65,7 +67,7 @@ static struct git *to_git(struct backend *b)
 /* What may travel with what. */
 static bool alike(const struct asked *a, const struct asked *b)
 {
-	return a->verb == b->verb &&
+	return a->verb == b->verb && a->job->ahead == b->job->ahead &&
 	       (a->verb != FETCH ||
 		(a->job->type == b->job->type &&
 		 (a->job->type == OBJ_BLOB || a->job->reach == b->job->reach)));
@@ -80,6 +82,13 @@ static size_t weight(const struct asked *a)
 static struct asked *first(struct git *g)
 {
 	return container_of(g->queue.next, struct asked, link);
+}
+
+/* Is there something that may be begun?  Room is left for those who wait. */
+static bool is_ready(struct git *g)
+{
+	return !list_empty(&g->queue) &&
+	       (!first(g)->job->ahead || g->ahead < AHEAD);
 }
 
 /* How many at the front of the queue, and others like them, fill a
@@ -121,10 +130,11 @@ static void take(struct git *g, struct list *ret)
 	list_init(ret);
 	LOCK_SCOPE(&g->lock);
 	do
-		n = list_empty(&g->queue) ? 0 : count(g, &full);
+		n = is_ready(g) ? count(g, &full) : 0;
 	while (n && !full && gathers(first(g)) &&
 	       wait_until(&g->news, &g->lock, first(g)->since + GATHER_MS));
 	g->looking--;
+	g->ahead += n && first(g)->job->ahead;
 	for (struct list *l = g->queue.next, *next; n > 0; l = next) {
 		struct asked *a = container_of(l, struct asked, link);
 
@@ -187,11 +197,12 @@ static void carry_out(struct git *g, struct list *l)
 
 /* ---- threads ---- */
 
-/* Is this thread no longer needed? */
-static bool leave(struct git *g)
+/* Is this thread no longer needed?  It has done something 'ahead', or not. */
+static bool leave(struct git *g, bool ahead)
 {
 	LOCK_SCOPE(&g->lock);
-	if (!list_empty(&g->queue)) {
+	g->ahead -= ahead;
+	if (is_ready(g)) {
 		g->looking++;
 		return false;
 	}
@@ -211,15 +222,19 @@ static void *run(void *arg)
 #else
 	pthread_setname_np(pthread_self(), "git");
 #endif
+	bool ahead;
+
 	do {
 		struct list l;
 
 		take(g, &l);
+		ahead = !list_empty(&l) &&
+			container_of(l.next, struct asked, link)->job->ahead;
 		if (list_empty(&l))
 			continue;
 		help(g);
 		carry_out(g, &l);
-	} while (!leave(g));
+	} while (!leave(g, ahead));
 	return NULL;
 }
 
@@ -248,7 +263,7 @@ static bool more_threads(struct git *g)
 	unsigned max = origin_known(g->origin) ? REQUESTS : 1;
 
 	LOCK_SCOPE(&g->lock);
-	if (list_empty(&g->queue) || g->looking || g->threads >= max)
+	if (!is_ready(g) || g->looking || g->threads >= max)
 		return false;
 	g->threads++;
 	g->looking++;
@@ -284,8 +299,13 @@ static void help(struct git *g)
 
 static void enqueue(struct git *g, struct asked *a)
 {
+	struct list *before = &g->queue;
+
 	LOCK_SCOPE(&g->lock);
-	list_add_tail(&g->queue, &a->link);
+	while (!a->job->ahead && before->prev != &g->queue &&
+	       container_of(before->prev, struct asked, link)->job->ahead)
+		before = before->prev;
+	list_add_tail(before, &a->link);
 	pthread_cond_broadcast(&g->news);
 }
 

@@ -23,18 +23,24 @@ int wants_init(struct wants *ret, struct batch *b)
 	for (size_t j = 0; j < b->jobs; j++)
 		w.n += b->job[j]->nwant;
 	w.want = calloc(w.n + 1, sizeof *w.want);
-	if (!w.want)
+	w.order = calloc(w.n + 1, sizeof *w.order);
+	if (!w.want || !w.order) {
+		wants_clear(&w);
 		return -ENOMEM;
+	}
 	for (size_t j = 0; j < b->jobs; j++) {
 		for (size_t i = 0; i < b->job[j]->nwant; i++) {
-			struct want *want = &w.want[w.left++];
+			struct want *want = &w.want[w.left];
 
+			want->turn = (uint32_t)w.left++;
 			want->oid = b->job[j]->want[i];
 			want->job = b->job[j];
 			want->i = i;
 		}
 	}
 	qsort(w.want, w.n, sizeof *w.want, compare);
+	for (size_t i = 0; i < w.n; i++)
+		w.order[w.want[i].turn] = (uint32_t)i;
 	*ret = w;
 	return 0;
 }
@@ -42,26 +48,12 @@ int wants_init(struct wants *ret, struct batch *b)
 void wants_clear(struct wants *w)
 {
 	free(w->want);
+	free(w->order);
 }
 
 static bool is_left(const struct want *want)
 {
 	return !want->got && !want->err;
-}
-
-size_t wants_pick(struct wants *w, struct oid *ret, size_t max)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->n; i++) {
-		struct want *want = &w->want[i];
-		bool again = n && oid_eq(&want->oid, &ret[n - 1]);
-
-		want->asked = is_left(want) && (again || n < max);
-		if (want->asked && !again)
-			ret[n++] = want->oid;
-	}
-	return n;
 }
 
 static void settle(struct wants *w, struct want *want, int err)
@@ -89,6 +81,25 @@ static void find(struct wants *w, const struct oid *oid)
 	w->first = w->end = low;
 	while (w->end < w->n && oid_eq(&w->want[w->end].oid, oid))
 		w->end++;
+}
+
+size_t wants_pick(struct wants *w, struct oid *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		w->want[i].asked = false;
+	for (size_t i = 0; i < w->n && n < max; i++) {
+		struct want *want = &w->want[w->order[i]];
+
+		if (want->asked || !is_left(want))
+			continue;
+		ret[n++] = want->oid;
+		find(w, &want->oid);
+		for (size_t j = w->first; j < w->end; j++)
+			w->want[j].asked = is_left(&w->want[j]);
+	}
+	return n;
 }
 
 void wants_fail(struct wants *w, const struct oid *oid, int err)

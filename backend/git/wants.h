@@ -25,6 +25,7 @@ struct want {
 	struct oid oid;
 	struct job *job;
 	size_t i;               /* job->want[i] */
+	uint32_t turn;          /* of all, as they were asked for */
 	bool got;               /* it came, or ... */
 	int err;                /* ... never will */
 	bool asked;             /* in the current request */
@@ -35,6 +36,7 @@ struct wants {
 	struct batch *batch;
 	size_t n, left;         /* 'left' are neither got nor failed */
 	struct want *want;      /* by oid */
+	uint32_t *order;        /* their places there, as they were asked for */
 	size_t first, end;      /* those who want the current object */
 	bool extra;             /* nobody does, but the first job takes it */
 };
@@ -42,7 +44,8 @@ struct wants {
 int wants_init(struct wants *ret, struct batch *);
 void wants_clear(struct wants *);
 
-/* Up to 'max' of those left, each once; they are 'asked' then. */
+/* Up to 'max' of those left, in the order in which they were asked for, each
+ * once; they are 'asked' then. */
 size_t wants_pick(struct wants *, struct oid *ret, size_t max);
 
 void wants_fail(struct wants *, const struct oid *, int err);
