@@ -80,21 +80,38 @@ int fetch_known_blob(struct fetcher *, const struct source *,
 int fetch_size(struct fetcher *, struct source *, struct tree *,
 	       uint32_t index, struct waiter *, uint64_t *ret);
 
+/* As fetch_size(), for a listing: of a repository elsewhere only what is
+ * known here is waited for.  -EIO also when it would have to be asked for. */
+int fetch_listed_size(struct fetcher *, struct source *, struct tree *,
+		      uint32_t index, struct waiter *, uint64_t *ret);
+
+struct ahead_news {
+	struct tree *tree;      /* TREE: the first that came, or NULL */
+	uint64_t bytes;         /* of all that came */
+};
+
 /* What to fetch before anybody asks for it. */
 struct ahead {
 	struct source *source;
 	enum kind kind;         /* TREE, BLOB or SIZES */
 	const struct oid *want; /* TREE, BLOB */
 	size_t n;
+	/* TREE: if one of them is not here, ask for all trees below this
+	 * one, which has them all.  NULL: only for them. */
+	const struct oid *above;
 	struct tree *tree;      /* SIZES: of its first part */
-	/* It is over, well or not; on any thread.  TREE: 'got' is the first
-	 * that came, or NULL.  The struct ahead must stay until then. */
-	void (*over)(const struct ahead *, struct tree *got);
+	/* It is over, well or not; on any thread.  The struct ahead must stay
+	 * until then. */
+	void (*over)(const struct ahead *, const struct ahead_news *);
 };
 
 /* Fetch what of it is neither there nor on its way.  As much of that as its
  * backend does not queue is done on this thread.  False: nothing to do, and
  * over() is not called. */
 bool fetch_ahead(struct fetcher *, const struct ahead *);
+
+/* Is an object from elsewhere on this disk? */
+bool fetch_is_kept(struct fetcher *, struct source *, enum obj,
+		   const struct oid *);
 
 #endif

@@ -494,6 +494,27 @@ int flight_peek(struct flights *t, const struct key *k, struct value **ret)
 	return 0;
 }
 
+int flight_join(struct flights *t, const struct key *k, struct waiter *w,
+		struct value **ret)
+{
+	uint64_t h = hash(k);
+	struct shard *s = shard_of(t, h);
+	LOCK_SCOPE(&s->lock);
+	struct flight *f = *slot(t, s, h, k);
+
+	if (!f || f->state == FAILED)
+		return -ENOENT;
+	if (f->state == READY) {
+		*ret = value_ref(f->value);
+		return 0;
+	}
+	if (w) {
+		s->count[k->kind].joined++;
+		list_add_tail(&f->waiters, &w->link);
+	}
+	return -EINPROGRESS;
+}
+
 bool flight_claim(struct flights *t, const struct key *k)
 {
 	uint64_t h = hash(k);

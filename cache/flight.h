@@ -98,6 +98,13 @@ int flight_renew(struct flights *, const struct key *, void *hint,
  * new reference.  Else -EINPROGRESS, and flight_get() knows more. */
 int flight_peek(struct flights *, const struct key *, struct value **ret);
 
+/* Have what is there, or wait for what is on its way, whoever it is for: no
+ * fetch is begun, and nobody is taken to have asked.  Returns 0 and a new
+ * reference; -EINPROGRESS, having parked 'w' unless that is NULL; -ENOENT
+ * when there is nothing, or a failure. */
+int flight_join(struct flights *, const struct key *, struct waiter *w,
+		struct value **ret);
+
 /* Begin a flight that nobody asked for: whoever gets true is to fetch it and
  * to call flight_done().  False: it is there, or on its way, or failed a
  * moment ago. */

@@ -2,6 +2,8 @@ noinst_LIBRARIES += libcache.a
 libcache_a_SOURCES = \
 	cache/composite.c cache/composite.h \
 	cache/dcache.c cache/dcache.h \
+	cache/errand.c cache/errand.h cache/errand_ahead.c \
+	cache/errand_root.c cache/errand_sizes.c \
 	cache/fetch.c cache/fetch.h \
 	cache/flight.c cache/flight.h \
 	cache/fs.c cache/fs.h \

@@ -121,17 +121,21 @@ static void set_times(const struct history *h, uint32_t epoch,
 /* Of entry 'index' of a directory's version 'at'. */
 int entry_attr(struct fs *fs, const struct dir *d, const struct history *h,
 		      const struct dirstate *s, uint32_t at, struct tree *t,
-		      uint32_t index, struct waiter *w, struct attr *ret)
+		      uint32_t index, bool listed, struct waiter *w,
+		      struct attr *ret)
 {
 	struct attr a = { .type = t->entry[index].type, .size = DIR_SIZE };
+	struct source *source = d->root->source;
+	bool here = listed && source_is_far(source);
 	uint32_t epoch;
-	int r = inode_since(&fs->in, d, s, at, t, index, w, &epoch);
+	int r = inode_since(&fs->in, d, s, at, t, index, here ? NULL : w,
+			    &epoch);
 
 	if (r)
-		return r;
+		return here ? -EIO : r;
 	if (a.type != FT_DIR && a.type != FT_GITLINK) {
-		r = fetch_size(fs->fetcher, d->root->source, t, index, w,
-			       &a.size);
+		r = (listed ? fetch_listed_size : fetch_size)
+			(fs->fetcher, source, t, index, w, &a.size);
 		if (r)
 			return r;
 	}
@@ -200,8 +204,8 @@ static int file_attr(const struct node *n, struct waiter *w, struct attr *ret)
 		at++;
 	if (at == s->n)
 		return -ESTALE;
-	return entry_attr(n->fs, n->dir, n->hist, s, at, n->tree, n->index, w,
-			  ret);
+	return entry_attr(n->fs, n->dir, n->hist, s, at, n->tree, n->index,
+			  false, w, ret);
 }
 
 int fs_getattr(struct node *n, struct waiter *w, struct attr *ret)

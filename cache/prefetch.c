@@ -368,12 +368,12 @@ static void run(struct work *w)
 }
 
 /* The sizes of a near tree come with it: listing it will want them. */
-static void over(const struct ahead *a, struct tree *got)
+static void over(const struct ahead *a, const struct ahead_news *news)
 {
 	struct slot *s = container_of(a, struct slot, ahead);
 
-	if (got && !s->far)
-		s->came = tree_ref(got);
+	if (news->tree && !s->far)
+		s->came = tree_ref(news->tree);
 	pool_submit(s->p->pool, &s->work);
 }
 

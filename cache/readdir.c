@@ -170,14 +170,13 @@ static bool entry_where(const struct listing_dir *ld, uint32_t i,
 	return true;
 }
 
-/* Attributes that are near are waited for, which is what the client would
- * do next; those that would cost a round trip are left out. */
+/* Attributes that are known here are waited for, which is what the client
+ * would do next; those that would cost a round trip are left out. */
 static int list_entries(struct listing *l, struct listing_dir *ld,
 			uint64_t cookie)
 {
 	struct node *n = ld->n;
 	struct tree *t = ld->tree;
-	struct waiter *w = source_is_far(n->dir->root->source) ? NULL : ld->w;
 	/* What is listed from an older version may be another file by now:
 	 * the client shall look. */
 	bool plus = l->plus && ld->at == inode_shown(ld->state);
@@ -193,9 +192,9 @@ static int list_entries(struct listing *l, struct listing_dir *ld,
 
 		if (plus) {
 			int r = entry_attr(n->fs, n->dir, n->hist, ld->state,
-					   ld->at, t, i, w, &attr);
+					   ld->at, t, i, true, ld->w, &attr);
 
-			if (r == -EINPROGRESS && w)
+			if (r == -EINPROGRESS)
 				return r;
 			has_attr = !r;
 			has_place = entry_where(ld, i, id, &where);

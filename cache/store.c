@@ -569,6 +569,11 @@ bool store_fetch(struct store *s, const struct oid *oid, enum obj type,
 	return !r;
 }
 
+bool store_has(struct store *s, const struct oid *oid, enum obj type)
+{
+	return is_there(s, oid, type);
+}
+
 bool store_size(struct store *s, const struct oid *oid, uint64_t *ret)
 {
 	struct found f;

@@ -47,6 +47,8 @@ void store_close(struct store *);               /* NULL is allowed */
 /* Give 'job' an object, as a backend would, but for done().  True: it was
  * here and the job took it. */
 bool store_fetch(struct store *, const struct oid *, enum obj, struct job *);
+/* Whether it is here, as far as can be told without reading it. */
+bool store_has(struct store *, const struct oid *, enum obj);
 /* The size of a blob. */
 bool store_size(struct store *, const struct oid *, uint64_t *ret);
 

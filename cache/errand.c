@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "config.h"
+
+#include "cache/errand.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+/* ---- objects coming in ---- */
+
+static int take_start(struct job *job, const struct oid *oid, enum obj type,
+		      uint64_t size)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	return intake_start(&e->in, &e->f->spool, oid, type, size);
+}
+
+static int take_data(struct job *job, const void *data, size_t len)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	job->deadline = clock_ms() + STALL_MS;
+	return intake_data(&e->in, data, len);
+}
+
+/* The mark of a flight of this errand, for that object; or NULL. */
+static bool *flight_of(struct errand *e, const struct oid *oid, enum obj type)
+{
+	if (type != e->job.type || (e->key.kind != KIND_TREE &&
+				    e->key.kind != KIND_BLOB))
+		return NULL;
+	if (!e->ahead)
+		return oid_eq(oid, &e->key.oid) ? &e->landed : NULL;
+	/* They mostly come in the order they were asked for. */
+	for (size_t n = 0; n < e->nwant; n++, e->cursor++) {
+		if (e->cursor >= e->nwant)
+			e->cursor = 0;
+		if (oid_eq(oid, &e->want[e->cursor]))
+			return &e->got[e->cursor];
+	}
+	return NULL;
+}
+
+struct store *errand_store(const struct errand *e)
+{
+	return source_is_far(e->source) ? e->f->opt.store : NULL;
+}
+
+enum obj errand_type(const struct errand *e)
+{
+	return e->key.kind == KIND_TREE ? OBJ_TREE : OBJ_BLOB;
+}
+
+/* After landing: nobody waits for the disk. */
+static void keep(const struct errand *e, const void *data)
+{
+	struct store *s = errand_store(e);
+	int r = s && !e->stored ? store_put(s, &e->in.oid, e->in.type, data,
+					    e->in.size) : 0;
+
+	if (r)
+		log_warning("cannot be kept on disk", "source=%s error=%s",
+			    e->source->name, strerror(-r));
+}
+
+/* Takes over 'v'. */
+static void land(struct errand *e, enum kind kind, struct value *v)
+{
+	bool *landed = flight_of(e, &e->in.oid, e->in.type);
+	struct key key = {
+		.scope = e->source->number,
+		.kind = kind,
+		.oid = e->in.oid,
+	};
+
+	if (!e->stored)
+		source_answered(e->source, 0);
+	if (landed && !*landed) {
+		*landed = true;
+		flight_done(e->f->flights, &key, v, 0, 0);
+	} else {
+		flight_bring(e->f->flights, &key, v, true);
+	}
+}
+
+static int land_blob(struct errand *e)
+{
+	struct blob *b;
+	int r = intake_blob(&e->in, &e->f->spool, &b);
+
+	if (r)
+		return r;
+	land(e, KIND_BLOB, value_ref(&b->v));
+	keep(e, b->data);
+	value_unref(&b->v);
+	return 0;
+}
+
+static int land_tree(struct errand *e)
+{
+	struct tree *t;
+	int r = intake_tree(&e->in, e->f->opt.names, &t);
+
+	if (r)
+		return r;
+	if (t->dropped) {
+		char hex[OID_HEX + 1];
+
+		oid_hex(&t->oid, hex);
+		log_warning("entries left out", "source=%s tree=%s entries=%u",
+			    e->source->name, hex, t->dropped);
+	}
+	if (e->ahead && !e->of)
+		e->of = tree_ref(t);
+	land(e, KIND_TREE, value_ref(&t->v));
+	keep(e, t->raw);
+	tree_unref(t);
+	return 0;
+}
+
+static int land_object(struct errand *e, bool wanted)
+{
+	struct intake *in = &e->in;
+	int r = intake_end(in);
+
+	if (r)
+		return r;
+	e->bytes += e->stored ? 0 : in->size;
+	for (size_t i = 0; e->sizes && i < e->job.nwant; i++)
+		if (oid_eq(&in->oid, &e->want[i]))
+			e->sizes->size[e->entry[i]] = in->size;
+	switch (in->type) {
+	case OBJ_BLOB:
+		return land_blob(e);
+	case OBJ_TREE:
+		return land_tree(e);
+	case OBJ_COMMIT:
+		if (e->key.kind == KIND_ROOT && wanted) {
+			r = intake_commit(in, &e->tree, &e->time);
+			e->landed = !r;
+		}
+		if (!r)
+			keep(e, in->data);
+		return r;
+	default:
+		return 0;
+	}
+}
+
+static int take_end(struct job *job)
+{
+	struct errand *e = container_of(job, struct errand, job);
+	bool wanted = job->nwant && oid_eq(&e->in.oid, &job->want[0]);
+	int r = land_object(e, wanted);
+
+	if (r && wanted)
+		e->err = r;
+	intake_drop(&e->in);
+	return r;
+}
+
+static void take_size(struct job *job, size_t i, uint64_t size)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	if (!e->sizes || i >= job->nwant || !size_is_known(size))
+		return;
+	e->sizes->size[e->entry[i]] = size;
+	e->told = true;
+}
+
+static void take_ref(struct job *job, const struct oid *commit)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	e->commit = *commit;
+	e->landed = true;
+}
+
+static const struct job_ops take_ops = {
+	.start = take_start,
+	.data = take_data,
+	.end = take_end,
+	.size = take_size,
+	.ref_is = take_ref,
+	.done = errand_done,
+};
+
+/* ---- the life of one ---- */
+
+struct errand *errand_new(struct fetcher *f, struct source *source,
+			  const struct key *key)
+{
+	struct errand *e = calloc(1, sizeof *e);
+
+	if (!e)
+		return NULL;
+	e->work.run = errand_run;
+	e->f = f;
+	e->key = *key;
+	e->source = source;
+	e->in = intake_none();
+	LOCK_SCOPE(&f->lock);
+	f->errands++;
+	return e;
+}
+
+void errand_free(struct errand *e)
+{
+	struct fetcher *f = e->f;
+
+	intake_drop(&e->in);
+	if (e->made && !composite_has(e->f->opt.composite, e->source))
+		source_free(e->source);
+	free(e->base);
+	free(e->ref);
+	tree_unref(e->of);
+	if (e->sizes)
+		value_unref(&e->sizes->v);
+	if (e->known)
+		value_unref(&e->known->v);
+	free(e->want);
+	free(e->got);
+	free(e->entry);
+	free(e);
+	flights_trim(f->flights);
+	LOCK_SCOPE(&f->lock);
+	if (!--f->errands)
+		pthread_cond_signal(&f->none);
+}
+
+void errand_complain(const struct errand *e, int err)
+{
+	static const char *const what[] = {
+		[KIND_ROOT] = "ref", [KIND_TREE] = "tree",
+		[KIND_BLOB] = "blob", [KIND_SIZES] = "sizes",
+		[KIND_LEVEL] = "level",
+	};
+	char hex[OID_HEX + 1] = "";
+
+	if (e->key.kind == KIND_ROOT && err == -ENOENT)
+		return;                         /* a name somebody tried */
+	if (e->source)
+		source_answered(e->source, err);
+	if (e->key.kind != KIND_ROOT)
+		oid_hex(&e->key.oid, hex);
+	log_warning("fetch failed", "source=%s %s=%s error=%s",
+		    e->source ? e->source->name : e->base, what[e->key.kind],
+		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",
+		    strerror(-err));
+}
+
+void errand_fail(struct errand *e, int err)
+{
+	if (e->ahead) {
+		errand_ahead_done(e, err);
+		return;
+	}
+	errand_complain(e, err);
+	flight_done(e->f->flights, &e->key, NULL, err,
+		    err == -ENOENT ? ABSENT_TTL : TROUBLE_TTL);
+	errand_free(e);
+}
+
+void errand_done(struct job *job, int err)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	if (!err)
+		err = e->err;
+	if (!err && !e->landed && e->key.kind != KIND_SIZES)
+		err = -ENOENT;
+	if (e->key.kind == KIND_ROOT) {
+		e->err = err;
+		pool_submit(e->f->pool, &e->work);
+	} else if (e->key.kind == KIND_SIZES) {
+		errand_sizes_done(e, err);
+	} else if (e->ahead) {
+		errand_ahead_done(e, err ? err : -ENOENT);
+	} else if (err && !e->landed) {
+		errand_fail(e, err);
+	} else {
+		errand_free(e);
+	}
+}
+
+void errand_job(struct errand *e, const struct oid *want, size_t n,
+		enum obj type)
+{
+	lock_none();
+	e->landed = false;
+	e->err = 0;
+	e->job = (struct job){
+		.ops = &take_ops,
+		.deadline = clock_ms() + STALL_MS,
+		.want = want,
+		.nwant = n,
+		.type = type,
+		.reach = e->ahead ? REACH_WANTED : REACH_NEAR,
+		.ahead = e->ahead,
+		.ref = e->ref ? e->ref : e->source->ref,
+	};
+}
+
+int errand_open(struct errand *e)
+{
+	char why[BACKEND_WHY];
+	int r = 0;
+
+	if (!e->source) {
+		r = composite_make(e->f->opt.composite, e->level, e->base,
+				   &e->source);
+		e->made = !r;
+	}
+	if (r)
+		return r;
+	r = source_open(e->source, why);
+	/* A name somebody tried, or one that is no more. */
+	if (e->key.kind == KIND_ROOT &&
+	    (r == -ENOENT || r == -ENOTDIR || r == -EINVAL))
+		return -ENOENT;
+	if (r)
+		log_warning("cannot be opened", "source=%s error=%s",
+			    e->source->name, why);
+	return r == -ENOENT ? -EIO : r;
+}
+
+bool errand_from_store(struct errand *e, const struct oid *oid, enum obj type)
+{
+	struct store *s = errand_store(e);
+	bool there;
+
+	e->stored = true;
+	there = s && store_fetch(s, oid, type, &e->job);
+	e->stored = false;
+	return there;
+}
+
+void errand_fetch(struct errand *e, const struct oid *oid, enum obj type)
+{
+	struct backend *b = e->source->backend;
+
+	errand_job(e, oid, 1, type);
+	if (errand_from_store(e, oid, type)) {
+		errand_done(&e->job, 0);
+	} else {
+		errand_job(e, oid, 1, type);
+		b->ops->fetch(b, &e->job);
+	}
+}
+
+/* ---- what it is for ---- */
+
+static void run_object(struct errand *e)
+{
+	if (e->ahead) {
+		errand_ahead_run(e);
+	} else if (oid_is_empty_tree(&e->key.oid)) {
+		/* It need not be stored anywhere. */
+		errand_job(e, &e->key.oid, 1, OBJ_TREE);
+		errand_done(&e->job, job_object(&e->job, &e->key.oid, OBJ_TREE,
+						"", 0));
+	} else {
+		errand_fetch(e, &e->key.oid, errand_type(e));
+	}
+}
+
+static void level_value_free(struct value *v)
+{
+	free(v);
+}
+
+/* What lands only says that the level is there. */
+static void run_level(struct errand *e)
+{
+	CLEANUP_FREE char *path = NULL;
+	struct value *v = NULL;
+	struct level *l;
+	int r = composite_level_path(e->level, e->base, &path);
+
+	if (!r)
+		r = roots_add_level(e->f->opt.roots, path, &l);
+	if (!r && !(v = calloc(1, sizeof *v)))
+		r = -ENOMEM;
+	if (r) {
+		errand_fail(e, r);
+		return;
+	}
+	v->refs = 1;
+	v->free = level_value_free;
+	flight_done(e->f->flights, &e->key, v, 0, 0);
+	errand_free(e);
+}
+
+void errand_run(struct work *w)
+{
+	struct errand *e = container_of(w, struct errand, work);
+	int r;
+
+	if (e->key.kind == KIND_ROOT) {
+		errand_root_run(e);
+	} else if (e->key.kind == KIND_LEVEL) {
+		run_level(e);
+	} else if ((r = errand_open(e))) {
+		errand_fail(e, r);
+	} else if (e->key.kind == KIND_SIZES) {
+		errand_sizes_run(e);
+	} else {
+		run_object(e);
+	}
+}

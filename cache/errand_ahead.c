@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "config.h"
+
+#include "cache/errand.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+/* End those of its flights that have not landed.  Who has come to wait asks
+ * again, and the first of them in earnest: so this may fail in silence. */
+static void end_flights(struct errand *e, int err)
+{
+	struct key key = e->key;
+
+	for (size_t i = 0; i < e->nwant; i++) {
+		key.oid = e->want[i];
+		if (!e->got[i])
+			flight_done(e->f->flights, &key, NULL, err, 0);
+	}
+}
+
+void errand_ahead_done(struct errand *e, int err)
+{
+	const struct ahead *a = e->ahead;
+	CLEANUP_TREE struct tree *t = TAKE(e->of);
+	const struct ahead_news news = { .tree = t, .bytes = e->bytes };
+
+	if (e->key.kind != KIND_SIZES)
+		end_flights(e, err);
+	else if (err)
+		flight_done(e->f->flights, &e->key, NULL, err, 0);
+	errand_free(e);
+	a->over(a, &news);
+}
+
+/* Several objects, those first that are in the store.  Where some are not,
+ * one request brings all trees of a walk. */
+void errand_ahead_run(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+	const struct oid *above = e->ahead->above;
+	size_t n = 0;
+
+	errand_job(e, e->want, e->nwant, errand_type(e));
+	for (size_t i = 0; i < e->nwant; i++)
+		errand_from_store(e, &e->want[i], errand_type(e));
+	for (size_t i = 0; i < e->nwant; i++)
+		if (!e->got[i])
+			e->want[n++] = e->want[i];
+	memset(e->got, 0, n * sizeof *e->got);
+	e->nwant = n;
+	errand_job(e, e->want, n, errand_type(e));
+	if (n && above) {
+		e->job.want = above;
+		e->job.nwant = 1;
+		e->job.reach = REACH_TREES;
+	}
+	if (n)
+		b->ops->fetch(b, &e->job);
+	else
+		errand_done(&e->job, 0);
+}
+
+static bool claim_objects(struct errand *e)
+{
+	const struct ahead *a = e->ahead;
+	struct key key = e->key;
+
+	e->want = calloc(a->n, sizeof *e->want);
+	e->got = calloc(a->n, sizeof *e->got);
+	if (!e->want || !e->got)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		key.oid = a->want[i];
+		if (!oid_is_empty_tree(&key.oid) &&
+		    flight_claim(e->f->flights, &key))
+			e->want[e->nwant++] = key.oid;
+	}
+	return e->nwant;
+}
+
+bool fetch_ahead(struct fetcher *f, const struct ahead *a)
+{
+	struct key key = {
+		.scope = a->source->number,
+		.kind = a->kind,
+	};
+
+	if (a->kind == KIND_SIZES)
+		key.oid = a->tree->oid;
+
+	struct errand *e = errand_new(f, a->source, &key);
+	bool any;
+
+	if (!e)
+		return false;
+	e->ahead = a;
+	if (a->kind == KIND_SIZES) {
+		any = flight_claim(f->flights, &key);
+		e->of = tree_ref(a->tree);
+	} else {
+		any = claim_objects(e);
+	}
+	if (any)
+		errand_run(&e->work);
+	else
+		errand_free(e);
+	return any;
+}
+
+bool fetch_is_kept(struct fetcher *f, struct source *source,
+		   enum obj type, const struct oid *oid)
+{
+	return source_is_far(source) && f->opt.store &&
+	       store_has(f->opt.store, oid, type);
+}

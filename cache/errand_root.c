@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "config.h"
+
+#include "cache/errand.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+enum {
+	FAR_TTL = 30000,        /* ms that a ref is believed, elsewhere */
+	JITTER = 10,            /* a 10th of it, more or less */
+};
+
+static void resolve(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+
+	e->step = RESOLVE;
+	errand_job(e, NULL, 0, 0);
+	b->ops->resolve(b, &e->job);
+}
+
+static void fetch_commit(struct errand *e)
+{
+	e->step = COMMIT;
+	errand_fetch(e, &e->commit, OBJ_COMMIT);
+}
+
+/* Who asks for many refs of one host shall not do so all at once. */
+static uint32_t ref_ttl(const struct errand *e)
+{
+	uint32_t ttl = e->source->refresh;
+
+	if (!source_is_far(e->source))
+		return ttl ? ttl : e->f->opt.ref_ttl;
+	if (!ttl)
+		ttl = FAR_TTL;
+	return ttl - ttl / JITTER + randombytes_uniform(2 * ttl / JITTER + 1);
+}
+
+static void land_history(struct errand *e, struct history *h)
+{
+	flight_done(e->f->flights, &e->key, &h->v, 0,
+		    e->pinned ? 0 : ref_ttl(e));
+	errand_free(e);
+}
+
+static void publish(struct errand *e)
+{
+	struct history *h;
+	int r;
+
+	if (!e->commit.len)
+		e->tree = oid_empty_tree(OID_SHA1);
+	r = root_publish(e->f->opt.roots, &e->source, e->ref, &e->commit,
+			 &e->tree, e->time, &h);
+	if (r)
+		errand_fail(e, r);
+	else
+		land_history(e, h);
+}
+
+/* No answer: show what is known, if anything is.  But a ref that is no more
+ * is no name any more. */
+static void give_up(struct errand *e, struct history *known)
+{
+	if (!known || e->err == -ENOENT) {
+		errand_fail(e, e->err);
+		return;
+	}
+	errand_complain(e, e->err);
+	land_history(e, history_ref(known));
+}
+
+/* A root, from job to job: which commit; then, when it is another one than
+ * before, its tree and time; then write that down. */
+void errand_root_run(struct errand *e)
+{
+	struct roots *rs = e->f->opt.roots;
+	const struct root *root = root_find(rs, e->key.scope);
+	CLEANUP_HISTORY struct history *known =
+		root && root->source ? root_history(rs, root) : NULL;
+
+	switch (e->step) {
+	case START:
+		e->pinned = e->ref &&
+			    !oid_parse(e->ref, strlen(e->ref), &e->commit);
+		if (e->pinned && known)
+			land_history(e, TAKE(known));
+		else if ((e->err = errand_open(e)))
+			give_up(e, known);
+		else if (e->pinned)
+			fetch_commit(e);
+		else
+			resolve(e);
+		break;
+	case RESOLVE:
+		if (!e->err)
+			source_asked(e->source);
+		if (e->err)
+			give_up(e, known);
+		else if (!e->commit.len)
+			publish(e);
+		else if (known &&
+			 oid_eq(&history_now(known)->commit, &e->commit))
+			land_history(e, TAKE(known));
+		else
+			fetch_commit(e);
+		break;
+	case COMMIT:
+		if (e->err == -ENOENT && !e->pinned)
+			e->err = -EIO;          /* a ref to nothing */
+		/* A full id may be that of an annotated tag. */
+		if (e->err && e->pinned && !e->peeled) {
+			e->peeled = true;
+			resolve(e);
+		} else if (e->err) {
+			give_up(e, known);
+		} else {
+			publish(e);
+		}
+	}
+}
