@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
+	common/dirs.c common/dirs.h \
 	common/json.h \
 	common/keyed.c common/keyed.h \
 	common/list.h \

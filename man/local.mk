@@ -1,1 +1,1 @@
-dist_man_MANS += man/gitnfsd.8 man/gitnfs.conf.5
+dist_man_MANS += man/gitnfs.1 man/gitnfsd.8 man/gitnfs.conf.5

@@ -12,29 +12,10 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/dirs.h"
 #include "nfsd/config_place.h"
 #include "nfsd/config_read.h"
 #include "nfsd/config_value.h"
-
-/* The directory that an XDG variable names, or its default below HOME; for
- * root, one of the system's. */
-static char *default_dir(const char *system, const char *variable,
-			 const char *below_home)
-{
-	const char *xdg = getenv(variable), *home = getenv("HOME");
-	char *ret = NULL;
-	int n;
-
-	if (!geteuid())
-		return strdup(system);
-	if (xdg && *xdg == '/')
-		n = asprintf(&ret, "%s/gitnfs", xdg);
-	else if (home && *home)
-		n = asprintf(&ret, "%s/%s/gitnfs", home, below_home);
-	else
-		return NULL;
-	return n < 0 ? NULL : ret;
-}
 
 /* What nobody has said. */
 static int set_defaults(struct config *c, char why[CONFIG_WHY])
@@ -47,11 +28,9 @@ static int set_defaults(struct config *c, char why[CONFIG_WHY])
 		return -ENOMEM;
 	config_preset(config_settings, c);
 	if (!c->state_dir)
-		c->state_dir = default_dir("/var/lib/gitnfs",
-					   "XDG_STATE_HOME", ".local/state");
+		c->state_dir = dirs_default(DIRS_STATE);
 	if (!c->cache_dir)
-		c->cache_dir = default_dir("/var/cache/gitnfs",
-					   "XDG_CACHE_HOME", ".cache");
+		c->cache_dir = dirs_default(DIRS_CACHE);
 	if (!c->state_dir || !c->cache_dir)
 		return config_fail(why, -EINVAL, "there is no HOME to keep "
 				   "things in; give --state-dir and "
@@ -62,8 +41,7 @@ static int set_defaults(struct config *c, char why[CONFIG_WHY])
 /* The file that is read when none is named, or NULL. */
 static int usual_file(char **ret, char why[CONFIG_WHY])
 {
-	CLEANUP_FREE char *dir =
-		default_dir("/etc/gitnfs", "XDG_CONFIG_HOME", ".config");
+	CLEANUP_FREE char *dir = dirs_default(DIRS_CONFIG);
 	CLEANUP_FREE char *file = NULL;
 
 	if (dir && asprintf(&file, "%s/gitnfs.conf", dir) < 0) {

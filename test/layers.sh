@@ -6,7 +6,7 @@
 # The layers lean one way: nfsd -> cache/fs.h -> cache -> backend/backend.h
 # <- drivers, and common below all.
 cd "${srcdir:-.}" || exit 99
-for d in common backend cache nfsd; do
+for d in common backend cache nfsd cli; do
 	test -d $d || { echo "no $d here"; exit 99; }
 done
 
@@ -24,10 +24,11 @@ bad=$(
 	includes nfsd | grep '"cache/' | grep -v '"cache/fs\.h"'
 	includes nfsd | grep '"backend/' |
 	    grep -v '^nfsd/main\.c:.*"backend/backend\.h"'
-	includes nfsd | grep '"test/'
+	includes nfsd | grep -E '"(test|cli)/'
+	includes cli | grep -E '"(nfsd|cache|backend|test)/'
 	# By a path from the top only, or nothing above would see it.
-	for d in common backend cache nfsd; do
-		includes $d | grep -vE '"((common|backend|cache|nfsd)/|config\.h)'
+	for d in common backend cache nfsd cli; do
+		includes $d | grep -vE '"((common|backend|cache|nfsd|cli)/|config\.h)'
 	done
 )
 test -z "$bad" || { printf '%s\n' "$bad"; exit 1; }

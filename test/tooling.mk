@@ -2,6 +2,8 @@
 dist_check_SCRIPTS += \
 	test/cli.sh \
 	test/control.sh \
+	test/gitnfs.sh \
+	test/kernel/gitnfs.sh \
 	test/kernel/mount.sh
 
 EXTRA_DIST += \

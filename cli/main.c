@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* gitnfs: the command that people type. */
+#include <git2.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/cleanup.h"
+#include "common/dirs.h"
+
+static const struct {
+	const char *name;
+	cli_command *run;
+	const char *args, *what;        /* NULL: not for people */
+} commands[] = {
+	{ "mount", cli_mount, "[SOURCE...] DIR",
+	  "show repositories there; starts a server" },
+	{ "umount", cli_umount, "DIR", "undo that" },
+	{ "status", cli_status, "[--json] [--watch]", "how things stand" },
+	{ "refresh", cli_refresh, "[PATH]", "look at sources now" },
+	{ "log-level", cli_log_level, "LEVEL", "log more or less, from now on" },
+	{ "stop", cli_stop, "", "stop the server" },
+	{ "attach", cli_attach, NULL, NULL },
+};
+
+static void help(void)
+{
+	puts("usage: gitnfs [-s STATE-DIR] [-c FILE] COMMAND [ARGUMENTS]\n"
+	     "Git repositories as a file system.\n");
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		char head[40];
+
+		if (!commands[i].what)
+			continue;
+		snprintf(head, sizeof head, "%s %s", commands[i].name,
+			 commands[i].args);
+		printf("  %-27s %s\n", head, commands[i].what);
+	}
+	puts("\n"
+	     "  -s, --state-dir DIR         the server that keeps its state there\n"
+	     "  -c, --config FILE           its configuration\n"
+	     "      --version               tell the version, and exit\n"
+	     "      --help                  this text\n"
+	     "\n"
+	     "gitnfs(1) tells more.");
+}
+
+void cli_say(const struct cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "%s: ", cli->name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+int cli_usage(const struct cli *cli, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	cli_say(cli, "%s; see %s --help", text, cli->name);
+	return END_USAGE;
+}
+
+static char *find_self(const char *argv0)
+{
+	char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
+
+	if (len > 0) {
+		path[len] = '\0';
+		return strdup(path);
+	}
+	return strchr(argv0, '/') ? realpath(argv0, NULL) : strdup(argv0);
+}
+
+/* Where the server keeps its state: as we are told, or as the configuration
+ * tells it, or the usual place. */
+static char *find_state_dir(const struct cli *cli)
+{
+	CLEANUP_FREE char *dir = dirs_default(DIRS_CONFIG), *file = NULL;
+	char *found = NULL;
+	git_config *cfg;
+	git_buf buf = { 0 };
+
+	if (cli->config)
+		file = strdup(cli->config);
+	else if (dir && asprintf(&file, "%s/gitnfs.conf", dir) < 0)
+		file = NULL;
+	git_libgit2_init();
+	if (file && !access(file, R_OK) &&
+	    !git_config_open_ondisk(&cfg, file)) {
+		if (!git_config_get_path(&buf, cfg, "state.dir"))
+			found = strdup(buf.ptr);
+		git_buf_dispose(&buf);
+		git_config_free(cfg);
+	}
+	git_libgit2_shutdown();
+	return found ? found : dirs_default(DIRS_STATE);
+}
+
+/* The options before the command; returns where that is, or -1: wrong. */
+static int take_options(struct cli *cli, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		const char *o = argv[i], *equal = strchr(o, '=');
+		size_t len = equal ? (size_t)(equal - o) : strlen(o);
+		bool state = !strcmp(o, "-s") ||
+			     !strncmp(o, "--state-dir", len);
+		bool config = !strcmp(o, "-c") || !strncmp(o, "--config", len);
+		const char *value = equal ? equal + 1 : argv[i + 1];
+		char **to = state ? &cli->state_dir : &cli->config;
+
+		if (len < 4 && o[1] == '-')
+			state = config = false;
+		if (!state && !config)
+			return cli_usage(cli, "wrong option \"%s\"", o), -1;
+		if (!value)
+			return cli_usage(cli, "%s needs a value", o), -1;
+		free(*to);
+		*to = strdup(value);
+		i += !equal;
+	}
+	return i;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (!strcmp(commands[i].name, argv[0]))
+			return commands[i].run(cli, argc, argv);
+	return cli_usage(cli, "there is no command \"%s\"", argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+	const char *slash = strrchr(argv[0], '/');
+	struct cli cli = {
+		.name = slash ? slash + 1 : argv[0],
+		.self = find_self(argv[0]),
+	};
+	int at, status = END_USAGE;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (!strcmp(cli.name, "mount.gitnfs")) {
+		status = cli_helper(&cli, argc, argv);
+		goto out;
+	}
+	cli.name = "gitnfs";
+	if (argc > 1 && (!strcmp(argv[1], "--help") ||
+			 !strcmp(argv[1], "help"))) {
+		help();
+		status = END_WELL;
+		goto out;
+	}
+	if (argc > 1 && !strcmp(argv[1], "--version")) {
+		puts("gitnfs " PACKAGE_VERSION);
+		status = END_WELL;
+		goto out;
+	}
+	at = take_options(&cli, argc, argv);
+	if (at < 0)
+		goto out;
+	if (at == argc) {
+		cli_usage(&cli, "say what to do");
+		goto out;
+	}
+	if (!cli.state_dir)
+		cli.state_dir = find_state_dir(&cli);
+	if (!cli.state_dir) {
+		cli_say(&cli, "there is no HOME to keep things in; give "
+			"--state-dir");
+		goto out;
+	}
+	status = run(&cli, argc - at, argv + at);
+	if (fflush(stdout) && status == END_WELL)
+		status = END_FAILED;
+out:
+	free(cli.self);
+	free(cli.state_dir);
+	free(cli.config);
+	return status;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* mount and umount; and what mount(8) runs for the type "gitnfs". */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/attach.h"
+#include "cli/cli.h"
+#include "cli/mounts.h"
+#include "cli/serve.h"
+#include "cli/talk.h"
+#include "common/cleanup.h"
+
+enum { KNOCK_MS = 2000 };
+
+/* ---- is anybody there? ---- */
+
+static bool knock(unsigned port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof errno;
+	int err = 0;
+
+	if (fd < 0)
+		return false;
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof addr))
+		return true;
+	return errno == EINPROGRESS && poll(&p, 1, KNOCK_MS) > 0 &&
+	       !getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) && !err;
+}
+
+/* Where the running server listens; the caller frees it. */
+static char *address_of_server(const struct cli *cli)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	struct json_object *server, *listen, *first;
+
+	if (talk_once(cli, talk_request("status"), &result))
+		return NULL;
+	server = json_at(result, "server", json_type_object);
+	listen = server ? json_at(server, "listen", json_type_array) : NULL;
+	first = listen ? json_object_array_get_idx(listen, 0) : NULL;
+	if (!first) {
+		cli_say(cli, "the server does not say where it listens");
+		return NULL;
+	}
+	return strdup(json_object_get_string(first));
+}
+
+static unsigned port_of(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+
+	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
+}
+
+/* ---- what to show ---- */
+
+/* Is it a directory of this machine? */
+static bool is_here(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* NAME@REF, spelt as in the file system. */
+static char *with_ref(const char *name, const char *ref)
+{
+	char *text = malloc(strlen(name) + 3 * strlen(ref) + 3), *to = text;
+
+	if (!text)
+		return NULL;
+	to += sprintf(to, "/%s%s", name, *ref ? "@" : "");
+	for (; *ref; ref++)
+		if (*ref == '/' || *ref == '%')
+			to += sprintf(to, "%%%02X", *ref);
+		else
+			*to++ = *ref;
+	*to = '\0';
+	return text;
+}
+
+/* Cut a ref off; "" when there is none. */
+static const char *cut_ref(char *source)
+{
+	char *scheme = strstr(source, "://");
+	char *from = scheme ? strchr(scheme + 3, '/') : source;
+
+	if (!from || is_here(source))
+		return "";
+	for (char *at = source + strlen(source); at-- > from;) {
+		if (*at != '@')
+			continue;
+		*at = '\0';
+		if (scheme || is_here(source))
+			return at + 1;
+		*at = '@';
+	}
+	return "";
+}
+
+/* A SOURCE, as a path in the file system; *added: the server is to be told
+ * of it. */
+static int find_source(const struct cli *cli, const char *text, bool *added,
+		       char **ret_path)
+{
+	CLEANUP_FREE char *source = strdup(text), *url = NULL, *name = NULL;
+	const char *ref;
+	int status;
+
+	if (!source)
+		return END_FAILED;
+	ref = cut_ref(source);
+	if (strstr(source, "://") || (strchr(source, ':') &&
+				      !strchr(source, '/')))
+		url = strdup(source);
+	else if (is_here(source))
+		url = realpath(source, NULL);
+	else if (*text != '/' && *text != '.') {
+		/* Then it is one that the server has a name for. */
+		*ret_path = NULL;
+		return asprintf(ret_path, "/%s", text) < 0 ? END_FAILED :
+							     END_WELL;
+	}
+	if (!url) {
+		cli_say(cli, "%s: there is no such directory here", source);
+		return END_FAILED;
+	}
+	status = serve_add(cli, url, added, &name);
+	if (status)
+		return status;
+	*ret_path = with_ref(name, ref);
+	return *ret_path ? END_WELL : END_FAILED;
+}
+
+/* ---- mount ---- */
+
+struct want {
+	bool pinned;
+	const char *server;     /* ADDRESS:PORT, or NULL: ours */
+	const char *options;    /* for the system */
+};
+
+/* What is there already. */
+static int look_at(const struct cli *cli, const char *dir, const char *path,
+		   const char *address, bool *done)
+{
+	struct mounts all;
+	const struct mounted *m;
+	int status = END_WELL, r = mounts_read(&all);
+	unsigned port;
+
+	if (r) {
+		cli_say(cli, "cannot tell what is mounted: %s", strerror(-r));
+		return END_FAILED;
+	}
+	m = mounts_at(&all, dir);
+	if (m && !mounts_is_ours(m, &port) && !strncmp(m->type, "nfs", 3)) {
+		cli_say(cli, "%s is mounted from %s; unmount it first, or "
+			"choose another directory", dir, m->source);
+		status = END_FAILED;
+	} else if (m && mounts_is_ours(m, &port)) {
+		if (port == port_of(address) &&
+		    !strcmp(mounts_export(m), path)) {
+			cli_say(cli, "%s is mounted already", dir);
+			*done = true;
+		} else if (!knock(port)) {
+			cli_say(cli, "%s was mounted from a server that is "
+				"gone: unmounting it", dir);
+			status = attach_unmount(cli, dir, true);
+		} else {
+			cli_say(cli, "%s shows %s of another server or path; "
+				"\"gitnfs umount %s\" first", dir,
+				mounts_export(m), dir);
+			status = END_FAILED;
+		}
+	}
+	mounts_free(&all);
+	return status;
+}
+
+static int mount_at(const struct cli *cli, const char *dir, const char *path,
+		    const char *address, const struct want *w)
+{
+	bool done = false;
+	int status = look_at(cli, dir, path, address, &done);
+
+	if (status || done)
+		return status;
+	if (mkdir(dir, 0755) && errno != EEXIST) {
+		cli_say(cli, "%s: %s", dir, strerror(errno));
+		return END_FAILED;
+	}
+	return attach_mount(cli, &(struct attach){
+		.address = address,
+		.path = path,
+		.dir = dir,
+		.pinned = w->pinned,
+		.options = w->options,
+	});
+}
+
+/* Have a server run that knows what was added. */
+static int have_server(const struct cli *cli, bool added, char **ret_address)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	int status = END_WELL;
+
+	if (!talk_is_up(cli->state_dir))
+		status = serve_start(cli);
+	else if (added)
+		status = talk_once(cli, talk_request("reload"), &result);
+	if (status)
+		return status;
+	*ret_address = address_of_server(cli);
+	return *ret_address ? END_WELL : END_FAILED;
+}
+
+/* One source is shown itself, several by their names. */
+static int mount_sources(const struct cli *cli, int n, char **source,
+			 const char *dir, const struct want *w)
+{
+	CLEANUP_FREE char *path = NULL, *address = NULL;
+	bool added = false;
+	int status = END_WELL;
+
+	for (int i = 0; !status && i < n; i++) {
+		free(TAKE(path));
+		status = find_source(cli, source[i], &added, &path);
+	}
+	if (!status && w->server)
+		address = strdup(w->server);
+	else if (!status)
+		status = have_server(cli, added, &address);
+	if (!status && !address)
+		status = END_FAILED;
+	return status ? status :
+	       mount_at(cli, dir, n == 1 ? path : "/", address, w);
+}
+
+int cli_mount(struct cli *cli, int argc, char **argv)
+{
+	CLEANUP_FREE char *dir = NULL;
+	bool pinned = false, follow = false;
+	char *server = NULL, *more = NULL;
+	const struct cli_option options[] = {
+		{ "pinned", &pinned, NULL },
+		{ "follow", &follow, NULL },
+		{ "server", NULL, &server },
+		{ "options", NULL, &more },
+		{ NULL, NULL, NULL },
+	};
+	int status = cli_options(cli, options, &argc, argv);
+
+	if (status)
+		return status;
+	if (argc < 2)
+		return cli_usage(cli, "say where to mount");
+	if (pinned && follow)
+		return cli_usage(cli, "--pinned or --follow, not both");
+	dir = mounts_path(argv[argc - 1]);
+	if (!dir) {
+		cli_say(cli, "%s: %s", argv[argc - 1], strerror(errno));
+		return END_FAILED;
+	}
+	const struct want w = { pinned, server, more ? more : "" };
+
+	return mount_sources(cli, argc - 2, argv + 1, dir, &w);
+}
+
+/* ---- umount ---- */
+
+int cli_umount(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = { { NULL, NULL, NULL } };
+	CLEANUP_FREE char *dir = NULL;
+	const struct mounted *m;
+	struct mounts all;
+	unsigned port;
+	int r, status = cli_options(cli, options, &argc, argv);
+
+	if (status)
+		return status;
+	if (argc != 2)
+		return cli_usage(cli, "say which directory to unmount");
+	dir = mounts_path(argv[1]);
+	r = dir ? mounts_read(&all) : -errno;
+	if (r) {
+		cli_say(cli, "%s: %s", argv[1], strerror(-r));
+		return END_FAILED;
+	}
+	m = mounts_at(&all, dir);
+	if (!m) {
+		cli_say(cli, "nothing is mounted at %s", dir);
+		status = END_WELL;
+	} else if (!mounts_is_ours(m, &port)) {
+		cli_say(cli, "%s is mounted from %s, not by gitnfs; see "
+			"umount(8)", dir, m->source);
+		status = END_FAILED;
+	} else {
+		bool dead = !knock(port);
+
+		if (dead)
+			cli_say(cli, "the server of %s is gone", dir);
+		status = attach_unmount(cli, dir, dead);
+	}
+	mounts_free(&all);
+	return status;
+}
+
+/* ---- /sbin/mount.gitnfs SPEC DIR [-sfnv] [-o OPTIONS] ---- */
+
+/* The exit statuses of mount(8). */
+enum { HELPER_USAGE = 1, HELPER_FAILED = 32 };
+
+/* What is for us is taken out of the list; what mount(8) itself has done
+ * or means is dropped; the rest is for the system. */
+static char *helper_options(struct cli *cli, char *list, struct want *w)
+{
+	static const char *const known[] = {
+		"ro", "rw", "noatime", "nosuid", "nodev", "defaults", "auto",
+		"noauto", "user", "nouser", "users", "_netdev", "nofail",
+		"follow",
+	};
+	char *save = NULL, *rest = strdup(""), *more;
+
+	for (char *o = strtok_r(list, ",", &save); o && rest;
+	     o = strtok_r(NULL, ",", &save)) {
+		bool drop = !strncmp(o, "x-", 2);
+
+		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+			drop |= !strcmp(o, known[i]);
+		if (!strcmp(o, "pinned")) {
+			w->pinned = true;
+		} else if (!strncmp(o, "server=", 7)) {
+			w->server = o + 7;
+		} else if (!strncmp(o, "state-dir=", 10)) {
+			free(cli->state_dir);
+			cli->state_dir = strdup(o + 10);
+		} else if (!drop) {
+			if (asprintf(&more, "%s%s%s", rest, *rest ? "," : "",
+				     o) < 0)
+				more = NULL;
+			free(rest);
+			rest = more;
+		}
+	}
+	return rest;
+}
+
+int cli_helper(struct cli *cli, int argc, char **argv)
+{
+	CLEANUP_FREE char *list = strdup(""), *rest = NULL, *dir = NULL;
+	char *spec = argc > 1 ? argv[1] : NULL;
+	struct want w = { 0 };
+	int opt;
+
+	if (argc < 3)
+		goto usage;
+	optind = 3;
+	while ((opt = getopt(argc, argv, "sfnvo:")) != -1) {
+		if (opt == '?')
+			goto usage;
+		if (opt == 'f')
+			return 0;
+		if (opt == 'o') {
+			free(list);
+			list = strdup(optarg);
+		}
+	}
+	rest = list ? helper_options(cli, list, &w) : NULL;
+	w.options = rest;
+	if (!cli->state_dir)
+		cli->state_dir = strdup("/var/lib/gitnfs");
+	dir = mounts_path(argv[2]);
+	if (!rest || !dir || !cli->state_dir) {
+		cli_say(cli, "%s: %s", argv[2], strerror(errno));
+		return HELPER_FAILED;
+	}
+	/* "/" and "none" are the whole. */
+	if (!strcmp(spec, "/") || !strcmp(spec, "none"))
+		return mount_sources(cli, 0, NULL, dir, &w) ? HELPER_FAILED :
+							      0;
+	return mount_sources(cli, 1, &spec, dir, &w) ? HELPER_FAILED : 0;
+usage:
+	fprintf(stderr, "usage: %s SOURCE DIR [-o OPTIONS]\n", cli->name);
+	return HELPER_USAGE;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* Commands that ask one thing. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/talk.h"
+#include "cli/text.h"
+
+static const struct cli_option none[] = { { NULL, NULL, NULL } };
+
+int cli_refresh(struct cli *cli, int argc, char **argv)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	struct json_object *request;
+	int status = cli_options(cli, none, &argc, argv);
+	size_t n;
+
+	if (status)
+		return status;
+	if (argc > 2)
+		return cli_usage(cli, "one path at most");
+	request = talk_request("refresh");
+	if (argc == 2)
+		json_text(request, "path", argv[1]);
+	status = talk_once(cli, request, &result);
+	if (status)
+		return status;
+	n = json_object_array_length(result);
+	if (!n)
+		cli_say(cli, "nobody has asked for %s yet: it will be fresh",
+			argc == 2 ? argv[1] : "anything");
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(result, i);
+		const char *error = json_text_at(o, "error");
+		const char *commit = json_text_at(o, "commit");
+
+		if (error)
+			status = END_TROUBLE;
+		printf("%-40s %.12s %s%s%s\n", json_text_at(o, "name"),
+		       commit ? commit : "", error ? text_look(LOOK_BAD) : "",
+		       error ? error : json_flag_at(o, "moved") ? "moved" :
+								  "as before",
+		       error ? text_look(LOOK_PLAIN) : "");
+	}
+	return status;
+}
+
+int cli_log_level(struct cli *cli, int argc, char **argv)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	struct json_object *request;
+	int status = cli_options(cli, none, &argc, argv);
+
+	if (status)
+		return status;
+	if (argc != 2)
+		return cli_usage(cli, "say how much to log: error, warning, "
+				 "info or debug");
+	request = talk_request("log-level");
+	json_text(request, "level", argv[1]);
+	return talk_once(cli, request, &result);
+}
+
+int cli_stop(struct cli *cli, int argc, char **argv)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	int status = cli_options(cli, none, &argc, argv);
+	pid_t pid;
+
+	if (status)
+		return status;
+	status = talk_once(cli, talk_request("ping"), &result);
+	if (status)
+		return status;
+	pid = (pid_t)json_i64_at(result, "pid");
+	if (pid <= 1 || kill(pid, SIGTERM)) {
+		cli_say(cli, "cannot stop it: %s", strerror(errno));
+		return END_FAILED;
+	}
+	/* It is gone within a second. */
+	for (int i = 0; i < 100 && talk_is_up(cli->state_dir); i++)
+		usleep(20000);
+	return END_WELL;
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 the gitnfs authors
+# gitnfs: git repositories as a read-only file system over NFSv3
+#
+# The command gitnfs, but for mounting, which kernel/gitnfs.sh tries.
+# shellcheck source=test/functions.sh
+. "${srcdir:=$(dirname "$0")/..}/test/functions.sh"
+gitnfs=$PWD/gitnfs
+state=$dir/state
+
+# run EXPECTED-STATUS ARGS...: leaves what it wrote in $dir/stdout, stderr.
+run() {
+	local expected=$1 status=0
+
+	shift
+	timeout "$PATIENCE" "$gitnfs" "$@" </dev/null \
+		>"$dir/stdout" 2>"$dir/stderr" || status=$?
+	[ "$status" -eq "$expected" ] || {
+		cat "$dir/stdout" "$dir/stderr" >&2
+		fail "exit status $status instead of $expected: gitnfs $*"
+	}
+}
+says() {	# stdout or stderr, REGEX
+	grep -qE -e "$2" "$dir/$1" || {
+		cat "$dir/$1" >&2
+		fail "no '$2' on $1"
+	}
+}
+
+# ---- without a server ----
+
+run 0 --help
+says stdout '^  mount '
+[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' \
+	"$dir/stdout")" -le 80 ] || fail '--help is wider than 80 columns'
+run 0 --version
+says stdout '^gitnfs [0-9.]+$'
+run 2
+run 2 nonsense
+says stderr nonsense
+run 2 --nonsense status
+run 2 -s
+run 2 -s "$state" status --nonsense
+run 2 -s "$state" mount
+run 2 -s "$state" mount --pinned --follow "$dir/m"
+for command in status refresh stop 'log-level info'; do
+	# shellcheck disable=SC2086
+	run 3 -s "$state" $command
+	says stderr 'gitnfs mount DIR'
+done
+# The configuration says where it would be.
+printf '[state]\n\tdir = %s/elsewhere\n' "$dir" >"$dir/conf"
+run 3 -c "$dir/conf" status
+says stderr "$dir/elsewhere"
+
+# ---- with one ----
+
+repo=$dir/repo
+git init -q -b main "$repo"
+git -C "$repo" -c user.name=t -c user.email=t@example.org commit -q \
+	--allow-empty -m one
+serve repo="$repo" "gone=http://127.0.0.1:1/x.git"
+run 0 -s "$state" status
+says stdout "^gitnfsd [0-9.]+, up .*, process $server, at $address:$port\$"
+says stdout '^repo +- .*not used yet'
+says stdout '^MEMORY +0 B of 256 MiB'
+says stdout '^CLIENTS 0$'
+says stdout '^WAITING 0$'
+! grep -q $'\033' "$dir/stdout" || fail 'colours, and no terminal'
+[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' \
+	"$dir/stdout")" -le 80 ] || fail 'status is wider than 80 columns'
+run 0 -s "$state" status --json
+perl -MJSON::PP -0777 -ne 'my $s = decode_json($_);
+	die "no repositories\n" unless @{$s->{repositories}} == 2;
+	die "no budget\n" unless $s->{memory}{budget} == 256 << 20;
+	die "no address\n" unless $s->{server}{listen}[0] =~ /:\d+$/;' \
+	"$dir/stdout" || fail 'status --json'
+run 0 -s "$state" refresh
+says stderr 'nobody has asked'
+run 0 -s "$state" log-level debug
+run 1 -s "$state" log-level loud
+says stderr 'error, warning, info'
+# Somebody else's.
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 755 "$dir"
+	if setpriv --reuid=65534 --regid=65534 --clear-groups \
+		test -x "$gitnfs" 2>/dev/null; then
+		real=$gitnfs
+		printf '#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 %s "%s" "$@"\n' \
+			--clear-groups "$real" >"$dir/as-nobody"
+		chmod 755 "$dir/as-nobody" "$state"
+		gitnfs=$dir/as-nobody
+		run 1 -s "$state" status
+		says stderr sudo
+		gitnfs=$real
+	fi
+fi
+run 0 -s "$state" stop
+wait "$server" || fail "stop: exit status $?"
+servers=()
+run 3 -s "$state" status

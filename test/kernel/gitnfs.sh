@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 the gitnfs authors
+# gitnfs: git repositories as a read-only file system over NFSv3
+#
+# "gitnfs mount" and "umount", server and all, in the machine with the real
+# Linux client.  The guest's part is below the exec.
+#
+# shellcheck source=test/functions.sh
+if [ "${1-}" != guest ]; then
+	. "${srcdir:=$(dirname "$0")/../..}/test/functions.sh"
+	kernel=$(cd "$srcdir/test/kernel" && pwd)
+	why=$("$kernel/vm" --check 2>&1) || skip "$why"
+	repo=$dir/repo.git
+	"$srcdir/test/oddrepo.sh" "$repo" bare
+	gitnfs=$PWD/gitnfs
+	self=$kernel/gitnfs.sh
+	export repo gitnfs self
+	# shellcheck disable=SC2016	# it is the guest that expands
+	"$kernel/vm" --no-mount --env repo --env gitnfs --env self -- \
+		'exec bash "$self" guest'
+	exit
+fi
+
+set -eu -o pipefail
+fail() { echo "FAILED: $*" >&2; tail -n 5 /run/state/log >&2 || :; exit 1; }
+gitnfs() { "$gitnfs" -s /run/state "$@"; }
+mounts() { grep -c ' - nfs gitnfs:' /proc/self/mountinfo || :; }
+mkdir /run/m
+
+# Nothing runs, nothing is configured.
+gitnfs mount "$repo" /run/m/repo
+[ -e /run/m/repo/README ] || fail 'the repository is not there'
+[ "$(git -C "$repo" cat-file blob HEAD:README | sha256sum)" = \
+	"$(sha256sum </run/m/repo/README)" ] || fail 'README is another'
+! touch /run/m/repo/x 2>/dev/null || fail 'it can be written'
+gitnfs mount "$repo" /run/m/repo 2>/run/said
+grep -q 'mounted already' /run/said || fail 'not idempotent'
+[ "$(mounts)" -eq 1 ] || fail "$(mounts) mounts"
+
+# A ref, pinned; and all of it.
+oid=$(git -C "$repo" rev-parse HEAD)
+gitnfs mount --pinned "$repo@$oid" /run/m/pinned
+cmp /run/m/repo/README /run/m/pinned/README || fail 'not the same when pinned'
+grep -q 'repo@'"$oid"' .*acdirmin=3600' /proc/self/mountinfo ||
+	fail 'not as --pinned should be'
+gitnfs mount /run/m/all
+[ "$(cd -P /run/m/all/repo@@ && pwd)" = "/run/m/all/repo@$oid" ] ||
+	fail 'no link to the commit'
+for host in github gitlab codeberg; do
+	[ -d "/run/m/all/$host" ] || fail "no $host, though nothing is configured"
+done
+# As mount(8) runs it.
+ln -s "$gitnfs" /run/mount.gitnfs
+/run/mount.gitnfs repo/tree /run/m/helper -o ro,state-dir=/run/state ||
+	[ $? -eq 32 ] || fail 'mount.gitnfs: a wrong exit status'
+/run/mount.gitnfs repo /run/m/helper -o rw,noauto,state-dir=/run/state
+cmp /run/m/repo/README /run/m/helper/README || fail 'mount.gitnfs'
+gitnfs umount /run/m/helper
+
+# The server dies.  What is mounted goes on when there is one again.
+port=$(sed 's/.*://' /run/state/listen)
+kill -KILL "$(pidof gitnfsd)"
+gitnfs mount /run/m/all 2>/run/said
+grep -q 'started a server' /run/said || fail 'no server again'
+grep -q 'mounted already' /run/said || fail 'not as it was before'
+grep -q ":$port\$" /run/state/listen || fail 'not at the same port'
+cmp /run/m/repo/README /run/m/pinned/README || fail 'not there again'
+gitnfs umount /run/m/repo
+
+# It dies again, and for good.
+kill -KILL "$(pidof gitnfsd)"
+start=$SECONDS
+gitnfs umount /run/m/all
+gitnfs umount /run/m/pinned
+[ $((SECONDS - start)) -lt 30 ] || fail 'umount waits for a dead server'
+[ "$(mounts)" -eq 0 ] || fail "$(mounts) mounts are left"
+gitnfs umount /run/m/all 2>/run/said
+grep -q 'nothing is mounted' /run/said || fail 'umount twice'
+
+# What is not ours is left alone.
+mkdir /run/m/other
+mount -t tmpfs tmpfs /run/m/other
+! gitnfs umount /run/m/other 2>/dev/null || fail "unmounted somebody else's"
