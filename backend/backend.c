@@ -100,13 +100,29 @@ static bool is_scheme(const char *url, size_t len)
 	return false;
 }
 
+/* Those that no URL tells from others. */
+static const struct backend_ops *const services[] = {
+	&backend_github, &backend_mesa,
+};
+
+static const struct backend_ops *service_of(const struct backend_options *opt)
+{
+	for (size_t i = 0; i < sizeof services / sizeof *services; i++)
+		if (opt && opt->type && !strcmp(opt->type, services[i]->name))
+			return services[i];
+	return NULL;
+}
+
 int backend_open_with(struct backend **ret, const char *url,
 		      const struct backend_options *opt,
 		      char why[BACKEND_WHY])
 {
 	const char *colon = strstr(url, "://");
 	size_t scheme = colon ? (size_t)(colon - url) : 0;
+	const struct backend_ops *service = service_of(opt);
 
+	if (service)
+		return service->open(ret, url, opt, why);
 	if (scheme == 4 && !memcmp(url, "file", 4))
 		return open_file_url(ret, colon + 3, why);
 	if (!colon && !is_remote_path(url))
@@ -138,6 +154,9 @@ void backend_close(struct backend *b)
 
 /* All that there are are texts. */
 static const size_t texts[] = {
+	offsetof(struct backend_options, type),
+	offsetof(struct backend_options, api_url),
+	offsetof(struct backend_options, git_url),
 	offsetof(struct backend_options, user),
 	offsetof(struct backend_options, token_file),
 	offsetof(struct backend_options, ca_file),

@@ -50,6 +50,16 @@ struct job_ops {
 	/* resolve() only: the commit that the ref points at now.  An oid
 	 * of length 0: the ref is there but has no commit yet. */
 	void (*ref_is)(struct job *, const struct oid *commit);
+	/* More that a backend happens to know.  Each may be NULL: */
+	/* the size of a blob, of whatever job; */
+	void (*size_of)(struct job *, const struct oid *, uint64_t size);
+	/* fetch() of a commit that its source cannot give as git hashes it:
+	 * what it says of it.  Nobody can check that. */
+	void (*commit_is)(struct job *, const struct oid *,
+			  const struct oid *tree, int64_t time);
+	/* list() only: there is a repository of this name.  An errno says:
+	 * no more, please. */
+	int (*name)(struct job *, const char *name);
 	/* The end: 0 or a negative errno.  Exactly once, and last. */
 	void (*done)(struct job *, int err);
 };
@@ -74,7 +84,11 @@ struct job {
 	enum obj type;          /* of all of them */
 	enum reach reach;       /* fetch of commits and trees */
 	bool ahead;             /* nobody waits for it: others go first */
-	const char *path;       /* a hint for APIs that go by path, or NULL */
+	/* Hints for services that go by path: that of want[0], "" for the
+	 * root, or NULL; and some commits, one of which has it there. */
+	const char *path;
+	const struct oid *at;
+	size_t nat;
 	/* resolve: a branch, a tag or a full or abbreviated commit id, as
 	 * git itself would look it up; NULL: the default branch. */
 	const char *ref;
@@ -83,6 +97,9 @@ struct job {
 /* How to reach an origin, and as whom.  What a backend has no use for it
  * ignores.  All may be NULL, and are copied by who keeps them. */
 struct backend_options {
+	const char *type;       /* the backend's name; NULL: by the URL */
+	const char *api_url;    /* of the service, when the URL is not it */
+	const char *git_url;    /* where git's protocol is spoken, too */
 	const char *user;       /* when the URL names none */
 	const char *token_file; /* its first line is a password or token */
 	const char *ca_file;    /* certificates to trust, PEM */
@@ -92,6 +109,7 @@ struct backend_options {
 struct backend_ops {
 	const char *name;       /* as in the configuration: "local" */
 	bool far;               /* a job costs a round trip */
+	bool by_path;           /* it has use for job.path */
 
 	/* On error write one line for a human into 'why': what is wrong and
 	 * what to do about it. */
@@ -107,6 +125,10 @@ struct backend_ops {
 	 * not told is unknown.  NULL, or -ENOTSUP: the cache fetches the
 	 * blobs. */
 	void (*stat)(struct backend *, struct job *);
+	/* The names of the repositories in a place: this was opened with
+	 * the URL that one there would have, had it an empty name.  NULL,
+	 * or -ENOTSUP: nobody can tell. */
+	void (*list)(struct backend *, struct job *);
 	/* Offered an object somebody else fetched.  NULL: not interested. */
 	void (*offer)(struct backend *, const struct oid *, enum obj,
 		      const void *data, size_t len);
@@ -137,6 +159,8 @@ int job_object(struct job *, const struct oid *, enum obj, const void *data,
 	       size_t len);
 
 extern const struct backend_ops backend_git;
+extern const struct backend_ops backend_github;
 extern const struct backend_ops backend_local;
+extern const struct backend_ops backend_mesa;
 
 #endif

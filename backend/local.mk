@@ -31,4 +31,13 @@ libbackend_a_SOURCES += \
 	backend/git/stream.h \
 	backend/git/transport.h \
 	backend/git/wants.c backend/git/wants.h
-backend_libs = libbackend.a $(GIT2_LIBS) $(CURL_LIBS) $(ZLIB_LIBS)
+# Services with an API of their own.
+libbackend_a_SOURCES += \
+	backend/github/commit.c backend/github/commit.h \
+	backend/github/github.c \
+	backend/mesa/mesa.c backend/mesa/words.h \
+	backend/rest/crew.c backend/rest/crew.h \
+	backend/rest/json.c backend/rest/json.h \
+	backend/rest/listing.c backend/rest/listing.h \
+	backend/rest/rest.c backend/rest/rest.h
+backend_libs = libbackend.a $(GIT2_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(ZLIB_LIBS) -lm

@@ -21,7 +21,7 @@
 
 static char dir[64];
 static char source[4096];       /* where the sources are, absolute */
-static int keep_alive = -1;     /* httpd.pl ends when this is closed */
+static int keep_alive[2] = { -1, -1 };  /* scripts end when these are closed */
 static pid_t child[2];          /* fcgiwrap, nginx */
 static int tls_port;
 static long mark;
@@ -112,6 +112,7 @@ void githost_init(const char *name)
 	const char *src = getenv("srcdir"), *tmp = getenv("TMPDIR");
 
 	must(realpath(src ? src : ".", source));
+	setenv("srcdir", source, 1);    /* for scripts, from anywhere */
 	snprintf(dir, sizeof dir, "%.30s/gitnfs-%.10s-XXXXXX",
 		 tmp && *tmp ? tmp : "/tmp", name);
 	must(mkdtemp(dir));
@@ -136,8 +137,9 @@ int githost_exit(int failed)
 			waitpid(child[i], NULL, 0);
 		}
 	}
-	if (keep_alive >= 0)
-		close(keep_alive);
+	for (int i = 0; i < 2; i++)
+		if (keep_alive[i] >= 0)
+			close(keep_alive[i]);
 	if (chdir("/"))
 		return EXIT_FAILURE;
 	shell("rm -rf '%s'", dir);
@@ -184,27 +186,38 @@ static pid_t start(const char *const argv[], int in, const char *out)
 	_exit(127);
 }
 
-int githost_scripted(void)
+/* One of test/'s, which writes its port to a file. */
+static int start_script(const char *name, const char *file, int *alive)
 {
-	char script[sizeof source + 16];
+	char script[sizeof source + 32], out[32];
 	int p[2], port = 0;
 	FILE *f;
 
 	if (!have("perl"))
 		return -1;
-	snprintf(script, sizeof script, "%s/test/httpd.pl", source);
+	snprintf(script, sizeof script, "%s/test/%s", source, name);
+	snprintf(out, sizeof out, "%s.out", name);
 	must(!pipe(p));
 	fcntl(p[1], F_SETFD, FD_CLOEXEC);
-	start((const char *const []){ "perl", script, dir, NULL }, p[0],
-	      "httpd.out");
+	start((const char *const []){ "perl", script, dir, NULL }, p[0], out);
 	close(p[0]);
-	keep_alive = p[1];
-	wait_for("port");
-	f = fopen("port", "r");
+	*alive = p[1];
+	wait_for(file);
+	f = fopen(file, "r");
 	must(f);
 	must(fscanf(f, "%d", &port) == 1);
 	fclose(f);
 	return port;
+}
+
+int githost_scripted(void)
+{
+	return start_script("httpd.pl", "port", &keep_alive[0]);
+}
+
+int githost_forge(void)
+{
+	return start_script("forge.pl", "forge-port", &keep_alive[1]);
 }
 
 static int free_port(void)

@@ -38,6 +38,7 @@ size_t ids_below(const char *repo, const char *revision, const char *type,
 
 /* Start them once; the port.  -1: what it needs is not installed. */
 int githost_scripted(void);
+int githost_forge(void);        /* the APIs of services: test/forge.pl */
 int githost_nginx(void);
 /* That of nginx's TLS. */
 int githost_tls_port(void);

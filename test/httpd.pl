@@ -13,43 +13,15 @@
 #	METHOD PATH authorization=VALUE wants=N filter=F encoding=E
 use strict;
 use warnings;
-use IO::Socket::INET;
-use Fcntl qw(:flock SEEK_SET);
+use FindBin;
+use lib $FindBin::Bin;
+use Host qw(answer count note run);
 
-setpgrp 0, 0;          # we end all of our group
 my $dir = shift or die "usage: httpd.pl DIR\n";
 my $backend = `git --exec-path`;
 chomp $backend;
 $backend .= '/git-http-backend';
-$SIG{CHLD} = 'IGNORE';
-
-my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64,
-	ReuseAddr => 1) or die "cannot listen: $!\n";
-my $port = $listener->sockport;
-open my $f, '>', "$dir/port.new" or die;
-print $f "$port\n";
-close $f;
-rename "$dir/port.new", "$dir/port" or die;
-
-# Add one to a counter that all our processes share; returns what it was.
-sub count {
-	my ($name) = @_;
-	$name =~ s/[^a-z0-9]/_/gi;
-	open my $c, '+>>', "$dir/count-$name" or die;
-	flock $c, LOCK_EX;
-	seek $c, 0, SEEK_SET;
-	my $n = <$c> // 0;
-	truncate $c, 0;
-	print $c $n + 1;
-	close $c;
-	return $n;
-}
-
-sub note {
-	open my $l, '>>', "$dir/log" or die;
-	syswrite $l, join('', @_, "\n");
-	close $l;
-}
+my $port;
 
 sub pkt {
 	return sprintf('%04x', 4 + length $_[0]) . $_[0];
@@ -106,24 +78,9 @@ sub inflated {
 	return $plain;
 }
 
-sub answer {
-	my ($client, $status, $type, $body, @more) = @_;
-	print $client "HTTP/1.1 $status X\r\nContent-Type: $type\r\n",
-		'Content-Length: ' . length($body) . "\r\n",
-		"Connection: close\r\n", map({ "$_\r\n" } @more), "\r\n",
-		$body;
-}
-
 sub serve {
-	my ($client) = @_;
-	my $line = <$client> // return;
-	my ($method, $url) = split ' ', $line;
-	my (%headers, $body);
-	while (defined($line = <$client>) && $line =~ /\S/) {
-		$headers{lc $1} = $2 if $line =~ /^([^:]+):\s*(.*?)\r?\n/;
-	}
-	$body = '';
-	read $client, $body, $headers{'content-length'} // 0;
+	my ($client, $method, $url, $headers, $body) = @_;
+	my %headers = %$headers;
 	my $get = $method eq 'GET';
 	my ($path, $query) = split /\?/, $url, 2;
 	my ($how, $rest) = $path =~ m{^/([^/]*)(/.*)$} or return;
@@ -257,16 +214,4 @@ sub serve {
 	answer($client, $status, $type, $out);
 }
 
-# End with whoever started us.
-if (fork() // die) {
-	my $watch = <STDIN>;
-	kill 'KILL', -getpgrp;
-	exit;
-}
-while (1) {
-	my $client = $listener->accept or next;
-	next if fork;
-	serve($client);
-	close $client;
-	exit;
-}
+run($dir, \&serve, \$port);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,35 @@ static void run_ref_is(struct job *job, const struct oid *commit)
 	r->commit = *commit;
 }
 
+static void run_size_of(struct job *job, const struct oid *oid, uint64_t size)
+{
+	struct run *r = (struct run *)job;
+
+	r->wrong += r->done || !oid->len || size == UINT64_MAX;
+	r->told++;
+}
+
+static void run_commit_is(struct job *job, const struct oid *oid,
+			  const struct oid *tree, int64_t t)
+{
+	struct run *r = (struct run *)job;
+
+	r->wrong += r->done || !oid_eq(oid, &r->want[0]) || !tree->len;
+	r->came[0] = true;
+	r->tree = *tree;
+	r->time = t;
+}
+
+static int run_name(struct job *job, const char *name)
+{
+	struct run *r = (struct run *)job;
+
+	if (r->names == 64)
+		return -EFBIG;
+	snprintf(r->name[r->names++], sizeof r->name[0], "%s", name);
+	return 0;
+}
+
 static void run_done(struct job *job, int err)
 {
 	struct run *r = (struct run *)job;
@@ -92,6 +122,9 @@ static const struct job_ops run_ops = {
 	.end = run_end,
 	.size = run_size,
 	.ref_is = run_ref_is,
+	.size_of = run_size_of,
+	.commit_is = run_commit_is,
+	.name = run_name,
 	.done = run_done,
 };
 
@@ -140,6 +173,12 @@ void run_resolve(struct run *r, const char *ref, unsigned ms)
 	r->job.ref = ref;
 	r->job.deadline = clock_ms() + ms;
 	r->backend->ops->resolve(r->backend, &r->job);
+}
+
+void run_list(struct run *r, unsigned ms)
+{
+	r->job.deadline = clock_ms() + ms;
+	r->backend->ops->list(r->backend, &r->job);
 }
 
 int run_wait(struct run *r)

@@ -32,7 +32,11 @@ struct run {
 	unsigned wrong;         /* calls that must not be */
 	uint64_t bytes;
 	unsigned sizes;
-	struct oid commit;
+	unsigned told;          /* sizes of blobs, whatever was asked for */
+	unsigned names;         /* of repositories */
+	char name[64][32];
+	struct oid commit, tree;        /* the latter: of commit_is() */
+	int64_t time;
 	bool answered, done;
 	int err;
 };
@@ -46,6 +50,7 @@ void run_free(struct run *);
 void run_fetch(struct run *, enum obj, enum reach, unsigned ms);
 void run_stat(struct run *, unsigned ms);
 void run_resolve(struct run *, const char *ref, unsigned ms);
+void run_list(struct run *, unsigned ms);
 /* Wait for the end: its error. */
 int run_wait(struct run *);
 

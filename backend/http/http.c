@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "backend/wait.h"
@@ -27,6 +28,7 @@ enum {
 	HOST_CONNECTIONS = 16,
 	IDLE_CONNECTIONS = 32,
 	POLL_MS = 60000,
+	FIELDS_MAX = 32 << 10,  /* bytes of an answer's head that we keep */
 };
 
 /* What the thread shall do with a request. */
@@ -45,7 +47,8 @@ struct http {
 	bool answered, ended, paused;
 	int err;
 	struct http_head head;
-	char *type, *url;
+	char *type, *url, *fields;
+	size_t fields_len;      /* the thread's, until 'answered' */
 	size_t start, len;      /* of what is in the ring */
 	char ring[RING];
 };
@@ -77,16 +80,42 @@ static void note_head(struct http *x)
 		return;
 	x->type = strdup(type ? type : "");
 	x->url = strdup(url ? url : "");
-	if (!x->type || !x->url)
+	if (!x->fields)
+		x->fields = strdup("");
+	if (!x->type || !x->url || !x->fields)
 		x->err = -ENOMEM;
 	x->head = (struct http_head){
 		.status = status,
 		.type = x->type,
 		.url = x->url,
+		.fields = x->fields,
 		.retry_after = retry_after > 0 ? (uint64_t)retry_after : 0,
 	};
 	x->answered = true;
 	pthread_cond_signal(&x->news);
+}
+
+/* A line of a head; that of a redirection is followed by another. */
+static size_t on_field(char *line, size_t one, size_t len, void *arg)
+{
+	struct http *x = arg;
+	char *more;
+
+	(void)one;
+	if (x->answered)                /* behind the body */
+		return len;
+	if (len > 5 && !memcmp(line, "HTTP/", 5))
+		x->fields_len = 0;
+	if (x->fields_len + len > FIELDS_MAX)
+		return len;
+	more = realloc(x->fields, x->fields_len + len + 1);
+	if (!more)
+		return 0;
+	x->fields = more;
+	memcpy(more + x->fields_len, line, len);
+	x->fields_len += len;
+	more[x->fields_len] = '\0';
+	return len;
 }
 
 static size_t on_data(char *data, size_t one, size_t len, void *arg)
@@ -168,6 +197,7 @@ static void http_free(struct http *x)
 	curl_slist_free_all(x->headers);
 	free(x->type);
 	free(x->url);
+	free(x->fields);
 	pthread_cond_destroy(&x->news);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
@@ -366,6 +396,11 @@ static void set_protocols(CURL *c, bool tls)
 
 static void set_credentials(CURL *c, const struct http_ask *ask)
 {
+	if (ask->bearer) {
+		curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		curl_easy_setopt(c, CURLOPT_XOAUTH2_BEARER, ask->bearer);
+		return;
+	}
 	curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 	if (ask->password) {
 		curl_easy_setopt(c, CURLOPT_USERNAME, ask->user);
@@ -399,6 +434,10 @@ static int set_options(struct http *x, const struct http_ask *ask)
 	curl_easy_setopt(c, CURLOPT_PIPEWAIT, (long)tls);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)PIECE);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_field);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
+	if (ask->packed)
+		curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, (long)ask->redirects);
@@ -453,6 +492,29 @@ int http_head(struct http *x, uint64_t deadline, struct http_head *ret)
 		return x->err ? x->err : -EIO;
 	*ret = x->head;
 	return 0;
+}
+
+const char *http_field(const struct http_head *head, const char *name,
+		       char *value, size_t size)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = head->fields; *line;) {
+		const char *end = line + strcspn(line, "\r\n");
+
+		if (!strncasecmp(line, name, len) && line[len] == ':') {
+			const char *start = line + len + 1;
+
+			start += strspn(start, " \t");
+			if ((size_t)(end - start) >= size)
+				return NULL;
+			memcpy(value, start, (size_t)(end - start));
+			value[end - start] = '\0';
+			return value;
+		}
+		line = end + strspn(end, "\r\n");
+	}
+	return NULL;
 }
 
 /* Sets *resume when the transfer has to be set going again. */

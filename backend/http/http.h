@@ -34,15 +34,19 @@ struct http_ask {
 	const void *body;               /* POST this; NULL: GET */
 	size_t len;
 	const char *user, *password;    /* NULL: those of ~/.netrc, if any */
+	const char *bearer;             /* a token, instead of these */
 	const char *ca_file;            /* PEM; NULL: the system's */
 	bool redirects;                 /* follow them */
+	bool packed;                    /* take what is compressed, too */
 };
 
 struct http_head {
 	long status;
 	uint64_t retry_after;   /* seconds; 0: it does not say */
 	const char *type;       /* its Content-Type, or "" */
-	const char *url;        /* after redirects; both until the close */
+	const char *url;        /* after redirects */
+	const char *fields;     /* "NAME: VALUE\r\n" each; all three until the
+				 * close */
 };
 
 /* Have the thread run.  One down for each successful up. */
@@ -53,6 +57,10 @@ int http_start(const struct http_ask *, struct http **ret);
 
 /* Wait for the head of the answer. */
 int http_head(struct http *, uint64_t deadline, struct http_head *ret);
+
+/* The value of a field, or NULL: not there, or longer than 'size'. */
+const char *http_field(const struct http_head *, const char *name,
+		       char *value, size_t size);
 
 /* Wait for some of the body; 0 at its end. */
 ssize_t http_read(struct http *, void *buf, size_t len, uint64_t deadline);

@@ -1,0 +1,11 @@
+# Services with an API of their own: backend/github/, backend/mesa/.
+EXTRA_DIST += test/Host.pm test/forge.pl
+
+if HAVE_CHECK
+check_PROGRAMS += test/test_github
+test_test_github_SOURCES = test/test_github.c \
+	test/githost.c test/githost.h \
+	test/job.c test/job.h
+test_test_github_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_test_github_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)
+endif
