@@ -10,6 +10,7 @@ gitnfs_SOURCES = \
 	cli/simple.c \
 	cli/status.c \
 	cli/talk.c cli/talk.h \
-	cli/text.c cli/text.h
+	cli/text.c cli/text.h \
+	cli/warm.c
 gitnfs_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
 gitnfs_LDADD = $(common_libs) $(GIT2_LIBS) $(JSON_LIBS)

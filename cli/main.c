@@ -25,6 +25,7 @@ static const struct {
 	  "show repositories there; starts a server" },
 	{ "umount", cli_umount, "DIR", "undo that" },
 	{ "status", cli_status, "[--json] [--watch]", "how things stand" },
+	{ "warm", cli_warm, "PATH", "fetch a repository, or a part of one, now" },
 	{ "refresh", cli_refresh, "[PATH]", "look at sources now" },
 	{ "log-level", cli_log_level, "LEVEL", "log more or less, from now on" },
 	{ "stop", cli_stop, "", "stop the server" },

@@ -117,37 +117,26 @@ static uint64_t u64_at(struct json_object *o, const char *key)
 
 static void put_use(const char *name, struct json_object *o)
 {
-	char bytes[TEXT_SIZE], budget[TEXT_SIZE], ratio[TEXT_SIZE];
+	char bytes[TEXT_SIZE], budget[TEXT_SIZE];
 
 	heading(name);
-	printf(" %9s of %-9s %6s hits", text_bytes(u64_at(o, "bytes"), bytes),
-	       text_bytes(u64_at(o, "budget"), budget),
-	       text_ratio(u64_at(o, "hits"), u64_at(o, "misses"), ratio));
+	printf(" %s of %s", text_bytes(u64_at(o, "bytes"), bytes),
+	       text_bytes(u64_at(o, "budget"), budget));
 }
 
 static void put_memory(struct json_object *memory)
 {
-	static const char *const kinds[] = { "roots", "directories", "trees",
-					     "sizes", "blobs" };
-	uint64_t hits = 0, misses = 0;
+	static const char *const kinds[] = { "directories", "trees", "sizes",
+					     "blobs" };
 	char ratio[TEXT_SIZE];
 
+	put_use("\nMEMORY ", memory);
+	fputs(", hits: ", stdout);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		struct json_object *o =
 			json_at(memory, kinds[i], json_type_object);
 
-		hits += u64_at(o, "hits");
-		misses += u64_at(o, "misses");
-	}
-	json_u64(memory, "hits", hits);
-	json_u64(memory, "misses", misses);
-	put_use("\nMEMORY ", memory);
-	for (size_t i = 1; i < sizeof kinds / sizeof *kinds; i++) {
-		struct json_object *o =
-			json_at(memory, kinds[i], json_type_object);
-
-		printf("%s%s %s", i > 1 ? ", " : ": ",
-		       i == 1 ? "dirs" : kinds[i],
+		printf("%s%s %s", i ? ", " : "", i ? kinds[i] : "dirs",
 		       text_ratio(u64_at(o, "hits"), u64_at(o, "misses"),
 				  ratio));
 	}
@@ -156,10 +145,12 @@ static void put_memory(struct json_object *memory)
 
 static void put_disk(struct json_object *disk)
 {
-	char kept[TEXT_SIZE];
+	char kept[TEXT_SIZE], ratio[TEXT_SIZE];
 
 	put_use("DISK   ", disk);
-	printf(": %s objects written", text_count(u64_at(disk, "kept"), kept));
+	printf(", hits: %s, %s objects written",
+	       text_ratio(u64_at(disk, "hits"), u64_at(disk, "misses"), ratio),
+	       text_count(u64_at(disk, "kept"), kept));
 	if (u64_at(disk, "bad"))
 		printf(", %s%s were bad%s", text_look(LOOK_WARN),
 		       text_count(u64_at(disk, "bad"), kept),

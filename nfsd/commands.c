@@ -16,6 +16,7 @@
 #include "nfsd/control.h"
 #include "nfsd/refresh.h"
 #include "nfsd/standing.h"
+#include "nfsd/warm.h"
 
 enum { SHOWN_MAX = 10000 };
 
@@ -76,15 +77,11 @@ static void set_log_level(struct control_call *call)
 	control_end(call, NULL);
 }
 
-static void refresh(struct control_call *call)
-{
-	refresh_begin(call);
-}
-
 const struct control_command admin_commands[] = {
 	{ "ping", ping },
 	{ "status", status },
-	{ "refresh", refresh },
+	{ "refresh", refresh_begin },
+	{ "warm", warm_begin },
 	{ "log-level", set_log_level },
 	{ NULL, NULL },
 };

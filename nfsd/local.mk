@@ -29,6 +29,7 @@ libnfsd_a_SOURCES = \
 	nfsd/service.h \
 	nfsd/standing.c nfsd/standing.h \
 	nfsd/status.c nfsd/status.h \
+	nfsd/warm.c nfsd/warm.h \
 	nfsd/xdr.h
 # What rpcgen makes is not held to our warnings.
 noinst_LIBRARIES += libnfsxdr.a

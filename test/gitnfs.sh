@@ -64,7 +64,7 @@ serve repo="$repo" "gone=http://127.0.0.1:1/x.git"
 run 0 -s "$state" status
 says stdout "^gitnfsd [0-9.]+, up .*, process $server, at $address:$port\$"
 says stdout '^repo +- .*not used yet'
-says stdout '^MEMORY +0 B of 256 MiB'
+says stdout '^MEMORY  0 B of 256 MiB, hits: dirs -,'
 says stdout '^CLIENTS 0$'
 says stdout '^WAITING 0$'
 ! grep -q $'\033' "$dir/stdout" || fail 'colours, and no terminal'
@@ -79,6 +79,43 @@ perl -MJSON::PP -0777 -ne 'my $s = decode_json($_);
 run 0 -s "$state" refresh
 says stderr 'nobody has asked'
 run 0 -s "$state" log-level debug
+
+# ---- warm, refresh ----
+
+commit() {
+	echo "$1" >"$repo/file"
+	git -C "$repo" add file
+	git -C "$repo" -c user.name=t -c user.email=t@example.org commit \
+		-q -m "$1"
+}
+mkdir "$repo/deep"
+for i in 1 2 3; do echo "$i" >"$repo/deep/$i"; done
+ln -s file "$repo/deep/link"
+git -C "$repo" add .
+commit two
+run 0 -s "$state" warm repo
+says stdout '^5 files in 2 directories, 14 B;'
+run 0 -s "$state" warm /repo@main/deep/
+says stdout '^4 files in 1 directories, 10 B;'
+for wrong in none repo@none repo/none repo/file/none; do
+	run 1 -s "$state" warm "$wrong"
+	says stderr 'there is no /'"$wrong"
+done
+run 1 -s "$state" warm /
+run 1 -s "$state" warm gone
+says stderr 'Connection refused'
+run 2 -s "$state" warm
+run 0 -s "$state" refresh
+says stdout '^repo +[0-9a-f]{12} as before'
+commit three
+run 0 -s "$state" refresh repo/deep
+says stdout "^repo +$(git -C "$repo" rev-parse --short=12 HEAD) moved"
+run 0 -s "$state" status
+says stdout "^repo +$(git -C "$repo" rev-parse --short=10 HEAD) .* local"
+says stdout '^repo@main '
+says stdout '^gone +- +- +- +Connection refused, [0-9]+ s ago$'
+rm -rf "$repo/.git"
+run 4 -s "$state" refresh repo
 run 1 -s "$state" log-level loud
 says stderr 'error, warning, info'
 # Somebody else's.
