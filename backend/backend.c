@@ -171,7 +171,7 @@ static char **text_of(const struct backend_options *o, size_t i)
 int backend_options_copy(const struct backend_options *from,
 			 struct backend_options *ret)
 {
-	struct backend_options to = { .user = NULL };
+	struct backend_options to = { .anonymous = from && from->anonymous };
 
 	for (size_t i = 0; from && i < sizeof texts / sizeof *texts; i++) {
 		const char *text = *text_of(from, i);

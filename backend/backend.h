@@ -103,6 +103,9 @@ struct backend_options {
 	const char *user;       /* when the URL names none */
 	const char *token_file; /* its first line is a password or token */
 	const char *ca_file;    /* certificates to trust, PEM */
+	bool anonymous;         /* everybody sees it: show it only what a
+				 * stranger may, whatever git's helpers
+				 * know */
 	const char *spool_dir;  /* for files without a name; else TMPDIR */
 };
 

@@ -151,6 +151,13 @@ static int parse_network(const char *text, struct network *ret)
 	return 0;
 }
 
+bool rule_is_network(const char *text)
+{
+	struct network ignored;
+
+	return !parse_network(text, &ignored);
+}
+
 int rule_add_network(struct rule *r, const char *text)
 {
 	struct network *more, new;
@@ -166,16 +173,31 @@ int rule_add_network(struct rule *r, const char *text)
 	return 0;
 }
 
-int rule_add_uid(struct rule *r, const char *text)
+static int parse_uids(const char *text, struct uids *ret)
 {
 	const char *end = text + strlen(text), *dash = strchr(text, '-');
+
+	if (parse_number(text, dash ? dash : end, UINT32_MAX, &ret->first))
+		return -EINVAL;
+	ret->last = ret->first;
+	if (!dash)
+		return 0;
+	return parse_number(dash + 1, end, UINT32_MAX, &ret->last) ||
+	       ret->last < ret->first ? -EINVAL : 0;
+}
+
+bool rule_is_uid(const char *text)
+{
+	struct uids ignored;
+
+	return !parse_uids(text, &ignored);
+}
+
+int rule_add_uid(struct rule *r, const char *text)
+{
 	struct uids *more, new;
 
-	if (parse_number(text, dash ? dash : end, UINT32_MAX, &new.first))
-		return -EINVAL;
-	new.last = new.first;
-	if (dash && (parse_number(dash + 1, end, UINT32_MAX, &new.last) ||
-		     new.last < new.first))
+	if (parse_uids(text, &new))
 		return -EINVAL;
 	more = realloc(r->uid, (r->nuid + 1) * sizeof *more);
 	if (!more)

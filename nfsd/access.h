@@ -39,6 +39,9 @@ enum {
 int rule_new(struct rule **ret, const char *section);
 void rule_free(struct rule *);                  /* NULL is allowed */
 
+/* What the next two take. */
+bool rule_is_network(const char *text);
+bool rule_is_uid(const char *text);
 /* One more network, "10.0.0.0/8", or address, "::1"; "any" for all. */
 int rule_add_network(struct rule *, const char *text);
 /* One more uid, "1000", or range of them, "1000-1999". */

@@ -93,5 +93,6 @@ void config_free(struct config *c)
 	config_clear(config_settings, c);
 	config_places_clear(&c->sources);
 	config_places_clear(&c->roots);
+	config_places_clear(&c->listeners);
 	*c = (struct config){ 0 };
 }

@@ -15,6 +15,7 @@
 #ifndef NFSD_CONFIG_H
 #define NFSD_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,13 @@ struct config_list {
 	size_t n;
 };
 
+/* Who may see something, and from where.  See access.h. */
+struct config_access {
+	struct config_list allow, uids;
+	int64_t reserved_port;
+	char *secret_file;
+};
+
 /* What is shown as /name: a repository (a source), or any of a kind below
  * it (a root).  What is NULL has not been said. */
 struct config_place {
@@ -48,6 +56,11 @@ struct config_place {
 	char *ref;              /* source: not its default branch */
 	int64_t refresh;        /* seconds; CONFIG_UNSET */
 	char *user, *token_file, *ca_file;
+	struct config_access access;
+	/* By config_rules_make(): */
+	unsigned rule;          /* its number, from 1; 0: none */
+	bool exposed;           /* to whoever reaches some address, and
+				 * nobody has said that it is meant so */
 };
 
 enum { CONFIG_UNSET = -1 };
@@ -61,6 +74,9 @@ struct config_places {
 struct config {
 	enum config_mode mode;
 	struct config_list listen;
+	char *as_user;          /* to be, once the addresses are taken */
+	struct config_access access;    /* of what listens */
+	struct config_places listeners; /* what some have of their own */
 	char *state_dir, *cache_dir;
 	int64_t memory, disk;   /* bytes */
 	int64_t loops;          /* 0: the default */

@@ -69,6 +69,7 @@ struct section {
 static const struct section sections[] = {
 	{ "source.", IN_SOURCE, offsetof(struct config, sources) },
 	{ "root.", IN_ROOT, offsetof(struct config, roots) },
+	{ "listener.", IN_LISTENER, offsetof(struct config, listeners) },
 };
 
 /* Of SECTION.NAME.KEY, where the name may have dots. */

@@ -253,7 +253,7 @@ static int check_place(const struct merging *m, const struct config_place *p)
 			   m->section, p->name, other);
 }
 
-static int set_where(const struct merging *m, struct config_place *p)
+static int set_line(const struct merging *m, struct config_place *p)
 {
 	CLEANUP_FREE char *key = NULL;
 
@@ -262,10 +262,15 @@ static int set_where(const struct merging *m, struct config_place *p)
 		return config_no_memory(m->why);
 	}
 	p->where = config_line(m->file, key, 0);
-	if (!p->where)
-		return config_no_memory(m->why);
-	if (p->url && *p->url)
-		return 0;
+	return p->where ? 0 : config_no_memory(m->why);
+}
+
+static int set_where(const struct merging *m, struct config_place *p)
+{
+	int r = set_line(m, p);
+
+	if (r || (p->url && *p->url))
+		return r;
 	return config_fail(m->why, -EBADMSG, "%s: %s \"%s\" needs a url",
 			   p->where, m->section, p->name);
 }
@@ -361,6 +366,33 @@ static int merge(const struct merging *m, struct config_places *from,
 	return 0;
 }
 
+/* A listener's section also says that there is one.  Those that the command
+ * line names are all there are, but they may have sections. */
+static int merge_listeners(const struct merging *m, struct config *from)
+{
+	const struct config_setting *listen =
+		config_setting_find(config_settings, "server.listen");
+	struct config_places *ps = &from->listeners;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ps->n; i++) {
+		struct config_place *p = &ps->place[i];
+
+		r = set_line(m, p);
+		if (!r && !listen->check(p->name))
+			r = config_fail(m->why, -EBADMSG, "%s: listener "
+					"\"%s\": %s", p->where, p->name,
+					listen->wanted);
+		if (!r)
+			r = config_set(listen, &(struct config_origin){
+				.why = m->why,
+			}, p->name, from);
+	}
+	m->to->listeners = *ps;
+	*ps = (struct config_places){ 0 };
+	return r;
+}
+
 int config_place_merge(struct config *to, struct config *from,
 		       const char *file, char why[CONFIG_WHY])
 {
@@ -370,5 +402,8 @@ int config_place_merge(struct config *to, struct config *from,
 	int r = merge(&m, &from->roots, &to->roots, merge_root);
 
 	m.section = "source";
-	return r ? r : merge(&m, &from->sources, &to->sources, merge_source);
+	if (!r)
+		r = merge(&m, &from->sources, &to->sources, merge_source);
+	m.section = "listener";
+	return r ? r : merge_listeners(&m, from);
 }

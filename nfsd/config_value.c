@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "nfsd/access.h"
 #include "nfsd/config_line.h"
 #include "nfsd/server.h"
 
@@ -61,6 +62,13 @@ static bool is_something(const char *text)
 	return *text;
 }
 
+static const char allow_wanted[] =
+	"give a network or an address in figures, as in 10.0.0.0/8 or ::1, "
+	"or any";
+static const char uid_wanted[] = "give a uid or a range, as in 1000-1999";
+static const char file_wanted[] = "give the path of a file";
+static const char bool_wanted[] = "give true or false";
+
 #define AT(field) .at = offsetof(struct config, field)
 
 const struct config_setting config_settings[] = {
@@ -68,6 +76,17 @@ const struct config_setting config_settings[] = {
 	  .check = is_address,
 	  .wanted = "give an address and a port in figures, as in "
 		    "127.0.0.1:2049 or [::1]:2049" },
+	{ "server.user", "user", CONFIG_TEXT, AT(as_user),
+	  .check = is_something, .wanted = "give the name of a user" },
+	{ "server.allow", "allow", CONFIG_LIST, AT(access.allow),
+	  .check = rule_is_network, .wanted = allow_wanted },
+	{ "server.uid", NULL, CONFIG_LIST, AT(access.uids),
+	  .check = rule_is_uid, .wanted = uid_wanted },
+	{ "server.reserved-port", NULL, CONFIG_BOOL,
+	  AT(access.reserved_port), .preset = CONFIG_UNSET,
+	  .wanted = bool_wanted },
+	{ "server.secret-file", NULL, CONFIG_PATH, AT(access.secret_file),
+	  .check = is_something, .wanted = file_wanted },
 	{ "server.loops", "loops", CONFIG_NUMBER, AT(loops),
 	  .min = 1, .max = 1024, .wanted = "give a number from 1 to 1024" },
 	{ "server.log-level", "log-level", CONFIG_LEVEL, AT(log_level),
@@ -93,6 +112,7 @@ const struct config_setting config_settings[] = {
 
 #undef AT
 #define AT(field) .at = offsetof(struct config_place, field)
+enum { IN_ALL = IN_SOURCE | IN_ROOT | IN_LISTENER };
 
 const struct config_setting config_place_settings[] = {
 	{ "url", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT, AT(url) },
@@ -104,10 +124,18 @@ const struct config_setting config_place_settings[] = {
 	{ "user", NULL, CONFIG_TEXT, IN_SOURCE | IN_ROOT, AT(user),
 	  .check = is_something, .wanted = "give a name" },
 	{ "token-file", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT,
-	  AT(token_file), .check = is_something,
-	  .wanted = "give the path of a file" },
+	  AT(token_file), .check = is_something, .wanted = file_wanted },
 	{ "ca-file", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT, AT(ca_file),
-	  .check = is_something, .wanted = "give the path of a file" },
+	  .check = is_something, .wanted = file_wanted },
+	{ "allow", NULL, CONFIG_LIST, IN_ALL, AT(access.allow),
+	  .check = rule_is_network, .wanted = allow_wanted },
+	{ "uid", NULL, CONFIG_LIST, IN_ALL, AT(access.uids),
+	  .check = rule_is_uid, .wanted = uid_wanted },
+	{ "reserved-port", NULL, CONFIG_BOOL, IN_ALL,
+	  AT(access.reserved_port), .preset = CONFIG_UNSET,
+	  .wanted = bool_wanted },
+	{ "secret-file", NULL, CONFIG_PATH, IN_ALL, AT(access.secret_file),
+	  .check = is_something, .wanted = file_wanted },
 	{ NULL },
 };
 
@@ -135,7 +163,8 @@ static union field *field(const struct config_setting *s, void *at)
 
 static bool is_number(const struct config_setting *s)
 {
-	return s->kind == CONFIG_NUMBER || s->kind == CONFIG_LEVEL;
+	return s->kind == CONFIG_NUMBER || s->kind == CONFIG_LEVEL ||
+	       s->kind == CONFIG_BOOL;
 }
 
 void config_unset(const struct config_setting table[], void *at)
@@ -166,6 +195,18 @@ static int set_level(const struct config_setting *s,
 	if (log_level_parse(value, &level))
 		return config_wrong(o, value, s->wanted);
 	*ret = level;
+	return 0;
+}
+
+static int set_bool(const struct config_setting *s,
+		    const struct config_origin *o, const char *value,
+		    int64_t *ret)
+{
+	int is;
+
+	if (git_config_parse_bool(&is, value))
+		return config_wrong(o, value, s->wanted);
+	*ret = is;
 	return 0;
 }
 
@@ -232,6 +273,8 @@ int config_set(const struct config_setting *s, const struct config_origin *o,
 		return set_number(s, o, value, &f->number);
 	case CONFIG_LEVEL:
 		return set_level(s, o, value, &f->number);
+	case CONFIG_BOOL:
+		return set_bool(s, o, value, &f->number);
 	case CONFIG_TEXT:
 	case CONFIG_PATH:
 		return set_text(s, o, value, &f->text);

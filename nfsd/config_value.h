@@ -37,12 +37,13 @@ int config_wrong(const struct config_origin *, const char *value,
 enum config_kind {
 	CONFIG_NUMBER,          /* int64_t, perhaps with k, m or g */
 	CONFIG_LEVEL,           /* int64_t, an enum log_level */
+	CONFIG_BOOL,            /* int64_t */
 	CONFIG_TEXT,            /* char * */
 	CONFIG_PATH,            /* char *; in the file, "~/" is understood */
 	CONFIG_LIST,            /* struct config_list */
 };
 
-enum { IN_SOURCE = 1, IN_ROOT = 2 };
+enum { IN_SOURCE = 1, IN_ROOT = 2, IN_LISTENER = 4 };
 
 struct config_setting {
 	const char *key;        /* NULL: the end of a table */

@@ -12,6 +12,7 @@ libnfsd_a_SOURCES = \
 	nfsd/config_args.c nfsd/config_file.c nfsd/config_read.h \
 	nfsd/config_line.c nfsd/config_line.h \
 	nfsd/config_place.c nfsd/config_place.h \
+	nfsd/config_rules.c nfsd/config_rules.h \
 	nfsd/config_value.c nfsd/config_value.h \
 	nfsd/conn.c nfsd/conn.h \
 	nfsd/control.c nfsd/control.h \
@@ -22,6 +23,7 @@ libnfsd_a_SOURCES = \
 	nfsd/nfs3.c nfsd/nfs3_proc.h \
 	nfsd/nfs3_about.c \
 	nfsd/nfs3_readdir.c \
+	nfsd/privilege.c nfsd/privilege.h \
 	nfsd/refresh.c nfsd/refresh.h \
 	nfsd/report.c nfsd/report.h \
 	nfsd/rpc.c nfsd/rpc.h \

@@ -25,6 +25,8 @@
 #include "common/log.h"
 #include "nfsd/admin.h"
 #include "nfsd/config.h"
+#include "nfsd/config_rules.h"
+#include "nfsd/privilege.h"
 #include "nfsd/server.h"
 
 enum {
@@ -121,6 +123,7 @@ static struct backend_options options_of(const struct config *c,
 					 const struct config_place *p)
 {
 	return (struct backend_options){
+		.anonymous = p->exposed,
 		.user = p->user,
 		.token_file = p->token_file,
 		.ca_file = p->ca_file,
@@ -228,6 +231,8 @@ static int do_place(struct fs *fs, const struct config *c,
 	r = root ? add_root(fs, c, p, why) : add_source(fs, c, p, why);
 	if (!r && p->refresh != CONFIG_UNSET)
 		r = fs_refresh(fs, p->name, (uint32_t)p->refresh * MS);
+	if (!r && p->rule)
+		r = fs_restrict(fs, p->name, p->rule);
 	return r;
 }
 
@@ -327,8 +332,18 @@ static int run(const struct config *c, struct fs *fs, struct server *server,
 	return r;
 }
 
-static int serve(const struct config *c, char why[CONFIG_WHY])
+/* With the addresses taken, other rights are not needed. */
+static int give_up_rights(const struct config *c, char why[CONFIG_WHY])
 {
+	const char *dir[] = { c->state_dir, c->cache_dir };
+
+	return c->as_user ? privilege_drop(c->as_user, dir, 2, why) : 0;
+}
+
+static int serve(const struct config *c, const struct config_rules *rules,
+		 char why[CONFIG_WHY])
+{
+	CLEANUP_FREE int *socket = calloc(c->listen.n + 1, sizeof *socket);
 	const struct fs_options fs_options = {
 		.state_dir = c->state_dir,
 		.cache_dir = c->cache_dir,
@@ -339,15 +354,27 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 	const struct server_options server_options = {
 		.listen = (const char *const *)c->listen.item,
 		.nlisten = c->listen.n,
+		.listen_rule = (const struct rule *const *)rules->listen,
+		.rule = (const struct rule *const *)rules->place,
+		.nrule = rules->nplace,
+		.socket = socket,
 		.loops = (unsigned)c->loops,
 	};
 	struct server *server;
 	bool held = false;
 	struct fs *fs;
-	int r = fs_new(&fs, &fs_options, why);
+	int r;
 
+	if (!socket)
+		return -ENOMEM;
+	r = server_bind(server_options.listen, c->listen.n, socket, why);
+	if (!r)
+		r = give_up_rights(c, why);
+	if (!r)
+		r = fs_new(&fs, &fs_options, why);
 	if (r)
 		return r;
+	config_rules_warn(rules, c);
 	r = start_fs(fs, c, why);
 	if (!r)
 		r = server_start(&server, &server_options, fs, why);
@@ -362,6 +389,7 @@ static int serve(const struct config *c, char why[CONFIG_WHY])
 int main(int argc, char **argv)
 {
 	char why[CONFIG_WHY] = "";
+	struct config_rules rules = { 0 };
 	struct config c;
 	const sigset_t set = awaited();
 	int r;
@@ -387,12 +415,18 @@ int main(int argc, char **argv)
 		puts("gitnfsd " PACKAGE_VERSION);
 		break;
 	case CONFIG_CHECK:
-		r = check(&c, why);
+		r = config_rules_make(&c, &rules, why);
+		if (!r)
+			r = check(&c, why);
 		break;
 	case CONFIG_SERVE:
-		r = serve(&c, why);
+		privilege_raise_files();
+		r = config_rules_make(&c, &rules, why);
+		if (!r)
+			r = serve(&c, &rules, why);
 		break;
 	}
+	config_rules_free(&rules);
 	config_free(&c);
 	if (r)
 		say(why);

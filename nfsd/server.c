@@ -188,24 +188,71 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 	accept_batch(arg);
 }
 
-static int open_listener(struct listener *l, struct event_base *base,
-			 const struct sockaddr_storage *addr, socklen_t len)
+/* A socket bound to an address. */
+static int bind_to(const struct sockaddr_storage *addr, socklen_t len,
+		   int *ret)
+{
+	CLEANUP_FD int fd = socket(addr->ss_family, SOCK_STREAM, 0);
+	const int on = 1;
+
+	if (fd < 0)
+		return -errno;
+	evutil_make_socket_nonblocking(fd);
+	evutil_make_socket_closeonexec(fd);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* So that 0.0.0.0 and [::] can be had beside each other. */
+	if (addr->ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	if (bind(fd, (const struct sockaddr *)addr, len))
+		return -errno;
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+static int cannot_listen(const char *text, int err, char why[SERVER_WHY])
+{
+	snprintf(why, SERVER_WHY, "cannot listen at %s: %s; choose another "
+		 "address or port with --listen", text, strerror(-err));
+	return err;
+}
+
+static int bind_one(const char *text, int *ret, char why[SERVER_WHY])
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int r = server_parse_address(text, &addr, &len);
+
+	if (r) {
+		snprintf(why, SERVER_WHY, "\"%s\" is no ADDRESS:PORT in "
+			 "figures, as 127.0.0.1:2049 or [::1]:2049 is", text);
+		return r;
+	}
+	r = bind_to(&addr, len, ret);
+	return r ? cannot_listen(text, r, why) : 0;
+}
+
+int server_bind(const char *const *listen, size_t n, int *ret,
+		char why[SERVER_WHY])
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = bind_one(listen[i], &ret[i], why);
+
+		if (!r)
+			continue;
+		while (i--)
+			close(ret[i]);
+		return r;
+	}
+	return 0;
+}
+
+static int open_listener(struct listener *l, struct event_base *base)
 {
 	struct sockaddr_storage own = { 0 };
 	socklen_t own_len = sizeof own;
-	const int on = 1;
 
-	l->fd = socket(addr->ss_family, SOCK_STREAM, 0);
-	if (l->fd < 0)
-		return -errno;
-	evutil_make_socket_nonblocking(l->fd);
-	evutil_make_socket_closeonexec(l->fd);
-	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	/* So that 0.0.0.0 and [::] can be had beside each other. */
-	if (addr->ss_family == AF_INET6)
-		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-	if (bind(l->fd, (const struct sockaddr *)addr, len) ||
-	    listen(l->fd, BACKLOG))
+	if (listen(l->fd, BACKLOG))
 		return -errno;
 	l->ready = event_new(base, l->fd, EV_READ | EV_PERSIST, on_connection,
 			     l);
@@ -217,24 +264,35 @@ static int open_listener(struct listener *l, struct event_base *base,
 	return server_name_address(&own, own_len, l->address);
 }
 
-static int listen_at(struct server *s, struct listener *l, const char *text,
-		     char why[SERVER_WHY])
+static int open_listeners(struct server *s, const struct server_options *opt,
+			  char why[SERVER_WHY])
 {
-	struct sockaddr_storage addr;
-	socklen_t len;
-	int r = server_parse_address(text, &addr, &len);
+	for (size_t i = 0; i < s->nlistener; i++) {
+		struct listener *l = &s->listener[i];
+		int r;
 
-	if (r) {
-		snprintf(why, SERVER_WHY, "\"%s\" is no ADDRESS:PORT in "
-			 "figures, as 127.0.0.1:2049 or [::1]:2049 is", text);
-		return r;
+		l->server = s;
+		if (opt->listen_rule)
+			l->rule = opt->listen_rule[i];
+		r = open_listener(l, loop_base(s->worker[0].loop));
+		if (r)
+			return cannot_listen(opt->listen[i], r, why);
 	}
-	l->server = s;
-	r = open_listener(l, loop_base(s->worker[0].loop), &addr, len);
-	if (r)
-		snprintf(why, SERVER_WHY, "cannot listen at %s: %s; choose "
-			 "another address or port with --listen", text,
-			 strerror(-r));
+	return 0;
+}
+
+/* The sockets, whoever has bound them. */
+static int take_sockets(struct server *s, const struct server_options *opt,
+			char why[SERVER_WHY])
+{
+	CLEANUP_FREE int *fd = calloc(opt->nlisten + 1, sizeof *fd);
+	int r;
+
+	if (!fd)
+		return -ENOMEM;
+	r = opt->socket ? 0 : server_bind(opt->listen, opt->nlisten, fd, why);
+	for (size_t i = 0; !r && i < opt->nlisten; i++)
+		s->listener[i].fd = opt->socket ? opt->socket[i] : fd[i];
 	return r;
 }
 
@@ -327,14 +385,7 @@ static int start_all(struct server *s, const struct server_options *opt,
 			return r;
 		}
 	}
-	for (size_t i = 0; i < opt->nlisten; i++) {
-		if (opt->listen_rule)
-			s->listener[i].rule = opt->listen_rule[i];
-		r = listen_at(s, &s->listener[i], opt->listen[i], why);
-		if (r)
-			return r;
-	}
-	return 0;
+	return open_listeners(s, opt, why);
 }
 
 int server_start(struct server **ret, const struct server_options *opt,
@@ -369,7 +420,9 @@ int server_start(struct server **ret, const struct server_options *opt,
 		s->nlistener = opt->nlisten;
 	for (size_t i = 0; i < s->nlistener; i++)
 		s->listener[i].fd = -1;
-	r = s->worker && s->listener ? start_all(s, opt, why) : -ENOMEM;
+	r = s->listener ? take_sockets(s, opt, why) : -ENOMEM;
+	if (!r)
+		r = s->worker ? start_all(s, opt, why) : -ENOMEM;
 	while (!r && running < loops) {
 		r = loop_run(s->worker[running].loop, (unsigned)running);
 		if (!r)

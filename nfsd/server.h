@@ -39,6 +39,9 @@ struct server_options {
 	const struct rule *const *listen_rule;
 	const struct rule *const *rule;
 	size_t nrule;
+	/* As server_bind() made them, one each; or NULL.  Taken over, also on
+	 * failure. */
+	int *socket;
 	unsigned loops;         /* 0: one per processor, at most 4 */
 	unsigned jukebox_ms;    /* a call may be parked; 0: the default, 10 s */
 };
@@ -50,6 +53,12 @@ int server_parse_address(const char *text, struct sockaddr_storage *ret,
 /* The other way round.  -EINVAL */
 int server_name_address(const struct sockaddr_storage *, socklen_t len,
 			char ret[SERVER_ADDRESS]);
+
+/* Take the addresses before there is anything to serve: for a program that
+ * may, and later may not.  'ret' has room for all.  On error, which leaves
+ * none open, one line for a human in 'why'. */
+int server_bind(const char *const *listen, size_t n, int *ret,
+		char why[SERVER_WHY]);
 
 /* Serve 'fs', which must stay.  On error one line for a human in 'why'. */
 int server_start(struct server **ret, const struct server_options *,

@@ -419,9 +419,13 @@ static int fill(struct smart *s, const char *url, const struct parts *p,
 		return -ENOMEM;
 	}
 	r = circuit_get(origin, &s->circuit);
-	return r ? r : cred_new(&s->cred, s->scheme, s->host,
-				path + (*path == '/'),
-				user ? user : opt->user, opt->token_file);
+	if (!r)
+		r = cred_new(&s->cred, s->scheme, s->host,
+			     path + (*path == '/'), user ? user : opt->user,
+			     opt->token_file);
+	if (!r && opt->anonymous)
+		cred_be_anonymous(s->cred);
+	return r;
 }
 
 int smart_open(struct transport **ret, const char *url,

@@ -29,6 +29,7 @@ struct cred {
 	pthread_mutex_t lock;   /* covers the rest */
 	struct cred_pair now;
 	bool read;              /* the token file has been */
+	bool anonymous;         /* no helper is asked */
 	bool helper;            /* 'now' is from a helper ... */
 	bool approved;          /* ... that knows that they are good */
 	uint64_t denied_until;  /* clock_ms(): there were none */
@@ -269,7 +270,8 @@ int cred_refused(struct cred *c, const struct cred_pair *used)
 	} else {
 		if (from_helper)
 			tell_helper(c, "reject", used);
-		ask_helper(c, &p);
+		if (!c->anonymous)
+			ask_helper(c, &p);
 	}
 	return keep(c, &p, !c->token_file);
 }
@@ -318,6 +320,11 @@ int cred_new(struct cred **ret, const char *scheme, const char *host,
 	}
 	*ret = c;
 	return 0;
+}
+
+void cred_be_anonymous(struct cred *c)
+{
+	c->anonymous = true;
 }
 
 void cred_free(struct cred *c)

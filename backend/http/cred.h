@@ -31,6 +31,8 @@ struct cred_pair {
 int cred_new(struct cred **ret, const char *scheme, const char *host,
 	     const char *path, const char *user, const char *token_file);
 void cred_free(struct cred *);                  /* NULL is allowed */
+/* Helpers are not to be asked.  Before any other use. */
+void cred_be_anonymous(struct cred *);
 
 int cred_get(struct cred *, struct cred_pair *ret);
 void cred_pair_clear(struct cred_pair *);
