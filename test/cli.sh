@@ -56,7 +56,7 @@ state=(--state-dir "$dir/state" --cache-dir "$dir/cache")
 
 run 0 --help
 for option in --config --listen --state-dir --cache-dir --cache-memory \
-	--cache-disk --prefetch --loops --log-level --check-config --version --help; do
+	--cache-disk --prefetch --loops --allow --user --log-level --check-config --version --help; do
 	grep -q -e "$option" "$dir/stdout" || fail "--help lacks $option"
 done
 [ ! -s "$dir/stderr" ] || fail '--help writes to standard error'
