@@ -97,7 +97,7 @@ cat >"$conf" <<END
 	token-file = $token
 END
 for address in 0.0.0.0:0 '[::]:0'; do
-	does_not_start 'source.private.allow' --listen $address --config "$conf"
+	does_not_start 'source.private.allow' --listen "$address" --config "$conf"
 done
 does_not_start 'with the key of a user' --listen 0.0.0.0:0 ssh://localhost/x
 does_not_start 'with the key of a user' --listen 0.0.0.0:0 x=localhost:x
