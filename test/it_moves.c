@@ -253,6 +253,39 @@ START_TEST(a_file_that_changes_often_has_all_its_versions)
 }
 END_TEST
 
+/* A client that stays where it is, and asks what it has asked before. */
+START_TEST(without_walking_there_again)
+{
+	struct seen dir = see("src/a"), other = see("src/a/other");
+	struct fattr still;
+	struct seen now_;
+
+	for (int i = 0; i < 2; i++) {
+		still = attr_of(&dir.fh);
+		ck_assert(fattr_eq(&still, &dir.attr));
+		ck_assert_uint_eq(call_find(&conn, &dir.fh, "other", &now_.fh,
+					    NULL), N3_OK);
+		ck_assert(fh_eq(&now_.fh, &other.fh));
+		ck_assert_uint_eq(call_find(&conn, &dir.fh, "new", NULL, NULL),
+				  N3_NOENT);
+		holds(other, "other\n");
+	}
+	commit("M 644 inline a/other\ndata 6\nOTHER\n"
+	       "M 644 inline a/new\ndata 4\nnew\n");
+	moved(0);
+	now_ = (struct seen){ dir.fh, attr_of(&dir.fh) };
+	later(dir, now_);
+	ck_assert_uint_eq(call_find(&conn, &dir.fh, "new", NULL, NULL), N3_OK);
+	ck_assert_uint_eq(call_find(&conn, &dir.fh, "other", &now_.fh, NULL),
+			  N3_OK);
+	ck_assert(!fh_eq(&now_.fh, &other.fh));
+	holds(now_, "OTHER\n");
+	still = attr_of(&other.fh);
+	ck_assert(fattr_eq(&still, &other.attr));
+	holds(other, "other\n");
+}
+END_TEST
+
 START_TEST(what_is_unchanged_stays_as_it_was)
 {
 	static const char *const path[] = {
@@ -829,6 +862,7 @@ static void add(TCase *c)
 	tcase_add_loop_test(c, a_changed_file_is_replaced, 0, 2);
 	tcase_add_loop_test(c, a_file_that_changes_often_has_all_its_versions,
 			    0, 2);
+	tcase_add_test(c, without_walking_there_again);
 	tcase_add_loop_test(c, what_is_unchanged_stays_as_it_was, 0, 2);
 	tcase_add_loop_test(c, directories_on_the_way_move_forward, 0, 2);
 	tcase_add_loop_test(c, the_link_to_the_commit_is_replaced, 0, 2);
