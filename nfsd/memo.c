@@ -9,41 +9,48 @@
 
 enum {
 	/* Sets of two, in which the newer pushes out the older. */
-	NODE_SETS = 4096,
-	NAME_SETS = 4096,
+	SETS = 4096,
 	WAYS = 2,
 	ROOTS = 64,
-	NAME_MAX_KEPT = 47,     /* longer names are seldom */
+	LINE = 64,              /* bytes that come into a CPU together */
+	NAME_KEPT = 99,         /* longer names are seldom */
 };
 
-struct name {
+struct memo_name {
 	uint64_t serial;
-	uint8_t dir_len, len;
-	uint8_t fh_len;         /* 0: there is no such name */
-	uint8_t dir[FH_MAX], fh[FH_MAX];
-	char name[NAME_MAX_KEPT];
+	uint64_t dir, node;     /* fileids; no node: 0 */
+	uint32_t at;            /* where the node is remembered, if it is */
+	uint8_t len;
+	char name[NAME_KEPT];
 };
+_Static_assert(sizeof(struct memo_name) == 2 * LINE, "none is wasted");
 
 /* What a root shows, as of a batch. */
 struct shown {
 	uint64_t root, serial, batch;
 };
 
+/* A tag tells without a look at the thing itself whether it may be the one:
+ * most of what a miss or a hit touches is then of use. */
 struct memo {
 	const struct service *service;
 	uint64_t batch;
-	struct memo_node last;          /* what has no proof goes here */
+	unsigned turn;
+	/* What rests on no proof goes here. */
+	_Alignas(LINE) struct memo_node other[WAYS];
 	struct shown shown[ROOTS];
-	struct memo_node node[NODE_SETS][WAYS];
-	struct name name[NAME_SETS][WAYS];
+	uint32_t node_tag[SETS * WAYS], name_tag[SETS * WAYS];
+	_Alignas(LINE) struct memo_node node[SETS * WAYS];
+	_Alignas(LINE) struct memo_name name[SETS * WAYS];
 };
 
 struct memo *memo_new(const struct service *service)
 {
-	struct memo *m = calloc(1, sizeof *m);
+	struct memo *m = aligned_alloc(LINE, sizeof *m);
 
 	if (!m)
 		return NULL;
+	memset(m, 0, sizeof *m);
 	m->service = service;
 	m->batch = 1;
 	return m;
@@ -77,37 +84,45 @@ static int holds(struct memo *m, uint64_t root, uint64_t serial,
 }
 
 /* A handle ends in its code, which is as good as random. */
-static uint64_t fh_mix(const uint8_t *fh, size_t len)
+static uint64_t mix_fh(const uint8_t *fh, size_t len)
 {
-	uint64_t v;
+	uint64_t h;
 
-	memcpy(&v, fh + len - sizeof v, sizeof v);
-	return v;
-}
-
-static struct memo_node *node_set(struct memo *m, const uint8_t *fh,
-				  size_t len)
-{
-	return m->node[fh_mix(fh, len) % NODE_SETS];
+	memcpy(&h, fh + len - sizeof h, sizeof h);
+	return h;
 }
 
 /* Not keyed: names made to collide would slow down who made them, to what
  * it costs to do without. */
-static struct name *name_set(struct memo *m, const uint8_t *dir, size_t len,
-			     const char *name, size_t name_len)
+static uint64_t mix_name(uint64_t dir, const char *name, size_t len)
 {
-	uint64_t h = fh_mix(dir, len), v;
+	uint64_t h = dir ^ len, v;
 
-	for (; name_len >= sizeof v; name_len -= sizeof v) {
+	for (; len >= sizeof v; len -= sizeof v, name += sizeof v) {
 		memcpy(&v, name, sizeof v);
-		name += sizeof v;
 		h = (h ^ v) * 0x9e3779b97f4a7c15u;
 		h ^= h >> 29;
 	}
-	v = name_len;
-	memcpy(&v, name, name_len);
+	v = 0;
+	memcpy(&v, name, len);
 	h = (h ^ v) * 0xd6e8feb86659fd93u;
-	return m->name[(h >> 32) % NAME_SETS];
+	return h ^ h >> 32;
+}
+
+static uint32_t set_of(uint64_t mixed)
+{
+	return (uint32_t)(mixed % SETS) * WAYS;
+}
+
+/* Never 0, which is the tag of what is not there. */
+static uint32_t tag_of(uint64_t mixed)
+{
+	return (uint32_t)(mixed >> 32) | 1;
+}
+
+static bool has_fh(const struct memo_node *n, struct fh_arg fh)
+{
+	return n->fh_len == fh.len && !memcmp(n->fh, fh.data, fh.len);
 }
 
 int memo_find(struct memo *m, struct fh_arg fh, struct waiter *w,
@@ -116,14 +131,16 @@ int memo_find(struct memo *m, struct fh_arg fh, struct waiter *w,
 	if (fh.len < FH_MIN || fh.len > FH_MAX)
 		return -ENODATA;
 
-	const struct memo_node *set = node_set(m, fh.data, fh.len);
+	uint64_t mixed = mix_fh(fh.data, fh.len);
+	uint32_t set = set_of(mixed), tag = tag_of(mixed);
 
-	for (int i = 0; i < WAYS; i++) {
-		if (set[i].fh.len != fh.len ||
-		    memcmp(set[i].fh.data, fh.data, fh.len))
+	for (uint32_t i = set; i < set + WAYS; i++) {
+		const struct memo_node *n = &m->node[i];
+
+		if (m->node_tag[i] != tag || !has_fh(n, fh))
 			continue;
-		*ret = &set[i];
-		return holds(m, set[i].proof.root, set[i].proof.serial, w);
+		*ret = n;
+		return holds(m, n->proof.root, n->proof.serial, w);
 	}
 	return -ENODATA;
 }
@@ -132,23 +149,24 @@ int memo_find_name(struct memo *m, const struct memo_node *dir,
 		   const char *name, size_t len,
 		   const struct memo_node **ret)
 {
-	const struct name *set = name_set(m, dir->fh.data, dir->fh.len,
-					  name, len);
+	uint64_t mixed = mix_name(dir->fileid, name, len);
+	uint32_t set = set_of(mixed), tag = tag_of(mixed);
 
-	for (int i = 0; i < WAYS; i++) {
-		const struct name *e = &set[i];
+	for (uint32_t i = set; i < set + WAYS; i++) {
+		const struct memo_name *e = &m->name[i];
+		const struct memo_node *n = &m->node[e->at];
 
 		/* A name is in its directory's root, which has been looked
 		 * at. */
-		if (e->len != len || e->dir_len != dir->fh.len ||
-		    e->serial != dir->proof.serial ||
-		    memcmp(e->dir, dir->fh.data, e->dir_len) ||
+		if (m->name_tag[i] != tag || e->len != len ||
+		    e->dir != dir->fileid || e->serial != dir->proof.serial ||
 		    memcmp(e->name, name, len))
 			continue;
-		*ret = NULL;
-		return e->fh_len ? memo_find(m, (struct fh_arg)
-					     { e->fh, e->fh_len }, NULL, ret) :
-		       0;
+		if (e->node && (n->fileid != e->node ||
+				n->proof.serial != e->serial))
+			return -ENODATA;
+		*ret = e->node ? n : NULL;
+		return 0;
 	}
 	return -ENODATA;
 }
@@ -157,43 +175,49 @@ const struct memo_node *memo_keep(struct memo *m, struct fh_arg fh,
 				  const struct node *node,
 				  const struct attr *attr)
 {
-	struct writer out = { m->last.attr, m->last.attr + ATTR_SIZE, false };
+	struct memo_node *n = &m->other[m->turn++ % WAYS];
+	struct writer out = { n->attr, n->attr + ATTR_SIZE, false };
 	fattr3 a = attr_of(m->service, attr);
+	uint64_t mixed = mix_fh(fh.data, fh.len);
+	uint32_t set = set_of(mixed);
 
 	put_fattr3(&out, &a);
-	m->last.type = attr->type;
-	if (!fs_proof(node, &m->last.proof))
-		return &m->last;
-	m->last.fh.len = (uint8_t)fh.len;
-	memcpy(m->last.fh.data, fh.data, fh.len);
-
-	struct memo_node *set = node_set(m, fh.data, fh.len);
-
-	if (set[0].fh.len != fh.len ||
-	    memcmp(set[0].fh.data, fh.data, fh.len))
-		set[1] = set[0];
-	set[0] = m->last;
-	return &set[0];
+	n->type = (uint8_t)attr->type;
+	n->fileid = attr->fileid;
+	n->fh_len = (uint8_t)fh.len;
+	memcpy(n->fh, fh.data, fh.len);
+	if (!fs_proof(node, &n->proof)) {
+		n->proof = (struct fs_proof){ 0 };
+		return n;
+	}
+	if (!has_fh(&m->node[set], fh)) {
+		m->node[set + 1] = m->node[set];
+		m->node_tag[set + 1] = m->node_tag[set];
+	}
+	m->node[set] = *n;
+	m->node_tag[set] = tag_of(mixed);
+	return &m->node[set];
 }
 
-void memo_keep_name(struct memo *m, struct fh_arg dir,
-		    const struct fs_proof *proof, const char *name,
-		    size_t len, const struct fh *fh)
+void memo_keep_name(struct memo *m, const struct memo_node *dir,
+		    const char *name, size_t len,
+		    const struct memo_node *found)
 {
-	if (len > NAME_MAX_KEPT)
+	uint64_t mixed = mix_name(dir->fileid, name, len);
+	uint32_t set = set_of(mixed);
+	struct memo_name *e = &m->name[set];
+
+	/* ".." may lead out of the root. */
+	if (!dir->proof.serial || len > NAME_KEPT ||
+	    (found && found->proof.serial != dir->proof.serial))
 		return;
-
-	struct name *set = name_set(m, dir.data, dir.len, name, len);
-
-	set[1] = set[0];
-	set[0] = (struct name){
-		.serial = proof->serial,
-		.dir_len = (uint8_t)dir.len,
-		.len = (uint8_t)len,
-		.fh_len = fh ? fh->len : 0,
-	};
-	memcpy(set[0].dir, dir.data, dir.len);
-	memcpy(set[0].name, name, len);
-	if (fh)
-		memcpy(set[0].fh, fh->data, fh->len);
+	m->name[set + 1] = *e;
+	m->name_tag[set + 1] = m->name_tag[set];
+	e->serial = dir->proof.serial;
+	e->dir = dir->fileid;
+	e->node = found ? found->fileid : 0;
+	e->at = found ? (uint32_t)(found - m->node) : 0;
+	e->len = (uint8_t)len;
+	memcpy(e->name, name, len);
+	m->name_tag[set] = tag_of(mixed);
 }

@@ -26,10 +26,12 @@
 struct memo;
 
 struct memo_node {
-	struct fs_proof proof;
-	enum ftype type;
-	struct fh fh;
+	uint8_t fh[FH_MAX];
+	uint8_t fh_len;
+	uint8_t type;                   /* enum ftype */
 	uint8_t attr[ATTR_SIZE];        /* a fattr3 */
+	uint64_t fileid;
+	struct fs_proof proof;
 };
 
 struct memo *memo_new(const struct service *);
@@ -50,14 +52,14 @@ int memo_find_name(struct memo *, const struct memo_node *dir,
 		   const struct memo_node **ret);
 
 /* 'fh', which has been resolved, is the handle of 'node', which has these
- * attributes.  Returns them as they are sent, good until the next time. */
+ * attributes.  Returns them as they are sent, good until two more are kept. */
 const struct memo_node *memo_keep(struct memo *, struct fh_arg fh,
 				  const struct node *node,
 				  const struct attr *attr);
 
-/* 'name' in 'dir' is the node of handle 'fh', or NULL: does not exist. */
-void memo_keep_name(struct memo *, struct fh_arg dir,
-		    const struct fs_proof *, const char *name, size_t len,
-		    const struct fh *fh);
+/* What 'name' in 'dir' names; NULL: nothing.  Both have just been kept. */
+void memo_keep_name(struct memo *, const struct memo_node *dir,
+		    const char *name, size_t len,
+		    const struct memo_node *found);
 
 #endif

@@ -139,30 +139,23 @@ static int lookup_known(struct request *rq, struct fh_arg fh,
 		return r;
 	put32(&rq->out, nfs3_status(rq, found ? 0 : -ENOENT));
 	if (found) {
-		put_opaque(&rq->out, found->fh.data, found->fh.len);
+		put_opaque(&rq->out, found->fh, found->fh_len);
 		put_attr(rq, found);
 	}
 	put_attr(rq, dir);
 	return 0;
 }
 
-/* Remember what a name in 'dir' means: the node with that handle or, with
- * NULL for both, none. */
+/* Remember what a name in 'dir' names; NULL: nothing. */
 static void keep_name(struct request *rq, struct fh_arg dir_fh,
 		      struct node *dir, const char *name, size_t len,
-		      const struct node *node, const struct fh *fh)
+		      const struct memo_node *found)
 {
-	struct fs_proof proof, of_node;
 	struct attr attr;
 
-	if (!fs_proof(dir, &proof) || fs_getattr(dir, NULL, &attr))
-		return;
-	/* ".." may lead out of the root. */
-	if (node && (!fs_proof(node, &of_node) ||
-		     of_node.serial != proof.serial))
-		return;
-	memo_keep(rq->memo, dir_fh, dir, &attr);
-	memo_keep_name(rq->memo, dir_fh, &proof, name, len, fh);
+	if (!fs_getattr(dir, NULL, &attr))
+		memo_keep_name(rq->memo, memo_keep(rq->memo, dir_fh, dir,
+						   &attr), name, len, found);
 }
 
 static int lookup(struct request *rq, struct waiter *w)
@@ -188,7 +181,7 @@ static int lookup(struct request *rq, struct waiter *w)
 	if (!r) {
 		r = fs_lookup(&dir, name, len, w, &node);
 		if (r == -ENOENT)
-			keep_name(rq, fh, &dir, name, len, NULL, NULL);
+			keep_name(rq, fh, &dir, name, len, NULL);
 	}
 	if (!r)
 		r = fs_getattr(&node, w, &attr);
@@ -205,7 +198,7 @@ static int lookup(struct request *rq, struct waiter *w)
 	put_opaque(&rq->out, found.data, found.len);
 	put_attr(rq, known);
 	put_known_attr(rq, &dir);
-	keep_name(rq, fh, &dir, name, len, &node, &found);
+	keep_name(rq, fh, &dir, name, len, known);
 	return 0;
 }
 
