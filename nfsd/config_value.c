@@ -107,7 +107,7 @@ const struct config_setting config_settings[] = {
 	{ "cache.prefetch", "prefetch", CONFIG_NUMBER, AT(prefetch),
 	  .max = 1024, .preset = 8,
 	  .wanted = "give a number from 0 to 1024" },
-	{ NULL },
+	{ .key = NULL },
 };
 
 #undef AT
@@ -136,7 +136,7 @@ const struct config_setting config_place_settings[] = {
 	  .wanted = bool_wanted },
 	{ "secret-file", NULL, CONFIG_PATH, IN_ALL, AT(access.secret_file),
 	  .check = is_something, .wanted = file_wanted },
-	{ NULL },
+	{ .key = NULL },
 };
 
 const struct config_setting *
