@@ -37,10 +37,13 @@ static uint32_t status_of(const struct proc *proc, int err)
 nfsstat3 nfs3_status(const struct request *rq, int err)
 {
 	nfsstat3 status = nfs_status(number_of(rq->proc), err);
+	char about[RPC_ABOUT];
 
-	if (status == NFS3ERR_IO || status == NFS3ERR_SERVERFAULT)
-		log_warning("call failed", "proc=%s error=%s",
-			    rq->proc->name, strerror(-err));
+	if (status == NFS3ERR_IO || status == NFS3ERR_SERVERFAULT) {
+		nfs3_about(rq, about, sizeof about);
+		log_warning("call failed", "proc=%s path=%s error=%s",
+			    rq->proc->name, about, strerror(-err));
+	}
 	return status;
 }
 

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "test/call.h"
 #include "test/harness.h"
 
@@ -210,6 +212,32 @@ START_TEST(what_is_not_there)
 }
 END_TEST
 
+/* Whoever reads the log can tell which file it was. */
+START_TEST(the_log_tells_the_path)
+{
+	struct fh dir = branch("missing");
+	FILE *log = tmpfile();
+	char text[4096];
+	int real = dup(STDERR_FILENO);
+	size_t len;
+
+	ck_assert_ptr_nonnull(log);
+	dup2(fileno(log), STDERR_FILENO);
+	log_set_level(LOG_WARNING);
+	ck_assert_uint_eq(call_find(&conn, &dir, "no-file", NULL, NULL),
+			  N3_IO);
+	log_set_level(LOG_ERROR);
+	dup2(real, STDERR_FILENO);
+	close(real);
+	rewind(log);
+	len = fread(text, 1, sizeof text - 1, log);
+	text[len] = '\0';
+	fclose(log);
+	ck_assert_ptr_nonnull(strstr(text, "proc=LOOKUP "
+				     "path=/bad@missing/no-file "));
+}
+END_TEST
+
 START_TEST(trees_cut_short)
 {
 	static const int cut[] = { 1, 20, 23, 26, 30 };
@@ -296,6 +324,7 @@ static void add(TCase *c)
 	tcase_add_test(c, modes_that_are_none);
 	tcase_add_test(c, modes_that_are_no_numbers);
 	tcase_add_test(c, what_is_not_there);
+	tcase_add_test(c, the_log_tells_the_path);
 	tcase_add_test(c, trees_cut_short);
 	tcase_add_test(c, odd_links);
 	tcase_add_test(c, two_hundred_deep);

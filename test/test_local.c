@@ -643,6 +643,29 @@ START_TEST(repository_goes_and_comes_back)
 }
 END_TEST
 
+/* A name that is not there is one thing, damage another. */
+START_TEST(refs_to_what_is_not_there)
+{
+	struct backend *b;
+	struct oid got;
+
+	make_repository();
+	shell("cd r/.git/refs/heads && "
+	      "printf '%%040d\\n' 1 >lost && cp lost main");
+	shell("cd r && tag=$(printf 'object %%040d\\ntype commit\\ntag t\\n"
+	      "tagger a <b> 1 +0000\\n\\nt\\n' 1 | "
+	      "git hash-object -t tag -w --stdin --literally) && "
+	      "echo $tag >.git/refs/tags/lost-tag");
+	b = open_backend("r");
+	ck_assert_int_eq(resolve(b, NULL, &got), -EIO);
+	ck_assert_int_eq(resolve(b, "lost", &got), -EIO);
+	ck_assert_int_eq(resolve(b, "lost-tag", &got), -EIO);
+	resolves_not(b, "none");
+	resolves_not(b, "0000000000000000000000000000000000000001");
+	backend_close(b);
+}
+END_TEST
+
 /* ---- what fetch and stat say ---- */
 
 static const struct oid longer = { OID_SHA256, { 0xde, 0xad } };
@@ -1324,6 +1347,7 @@ int main(void)
 	tcase_add_test(c, packs_with_one_index_vanish);
 	tcase_add_test(c, deleted_packs_are_let_go);
 	tcase_add_test(c, repository_goes_and_comes_back);
+	tcase_add_test(c, refs_to_what_is_not_there);
 	tcase_add_test(c, missing_ones_do_not_keep_the_others);
 	tcase_add_test(c, another_type_is_refused);
 	tcase_add_test(c, stat_tells_what_it_finds);

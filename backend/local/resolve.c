@@ -61,15 +61,17 @@ static int tag_target(struct view *v, const struct object *o,
 	return 0;
 }
 
-/* The commit that 'oid' is, or is a tag of. */
-static int peel(struct view *v, struct oid oid, struct oid *ret)
+/* The commit that 'oid' is, or is a tag of.  'absent': the error when there
+ * is no such object: what a ref or a tag names should be there. */
+static int peel(struct view *v, struct oid oid, int absent, struct oid *ret)
 {
 	for (int i = 0; i < TAGS_MAX; i++) {
 		struct object o;
 		int r = view_find(v, &oid, &o);
 
 		if (r)
-			return r;
+			return r == -ENOENT ? absent : r;
+		absent = -EIO;
 		if (o.type == OBJ_TAG)
 			r = tag_target(v, &o, &oid);
 		loose_close(o.loose);
@@ -85,12 +87,13 @@ static int peel(struct view *v, struct oid oid, struct oid *ret)
 	return -EBADMSG;
 }
 
-static int peel_id(struct view *v, const git_oid *id, struct oid *ret)
+static int peel_id(struct view *v, const git_oid *id, int absent,
+		   struct oid *ret)
 {
 	struct oid oid = { .len = OID_SHA1 };
 
 	memcpy(oid.id, id->id, OID_SHA1);
-	return peel(v, oid, ret);
+	return peel(v, oid, absent, ret);
 }
 
 static int peel_ref(struct view *v, const git_reference *ref,
@@ -98,7 +101,7 @@ static int peel_ref(struct view *v, const git_reference *ref,
 {
 	const git_oid *id = git_reference_target(ref);
 
-	return id ? peel_id(v, id, ret) : -ENOENT;
+	return id ? peel_id(v, id, -EIO, ret) : -ENOENT;
 }
 
 int resolve_head(struct view *v, struct oid *ret)
@@ -134,7 +137,7 @@ static int resolve_abbreviated(struct view *v, const char *name,
 	git_odb_free(all);
 	if (r == GIT_EAMBIGUOUS)
 		return -ENOENT;
-	return r ? view_errno(r) : peel_id(v, &id, ret);
+	return r ? view_errno(r) : peel_id(v, &id, -ENOENT, ret);
 }
 
 /* As git looks names up: a full id is that and nothing else, a ref comes
@@ -149,7 +152,7 @@ int resolve_name(struct view *v, const char *name, struct oid *ret)
 	if (!len)       /* which libgit2 takes for HEAD */
 		return -ENOENT;
 	if (!oid_parse(name, len, &oid))
-		return peel(v, oid, ret);
+		return peel(v, oid, -ENOENT, ret);
 	r = git_reference_dwim(&ref, v->repo, name);
 	if (!r)
 		return peel_ref(v, ref, ret);

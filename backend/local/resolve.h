@@ -8,7 +8,7 @@
  *
  * Threads: as for the view.
  * Errors: -ENOENT nothing of that name, or it is no commit; -EBADMSG a
- * malformed tag; -EIO, -ENOMEM.
+ * malformed tag; -EIO, also where a ref names what is not there; -ENOMEM.
  */
 #ifndef BACKEND_LOCAL_RESOLVE_H
 #define BACKEND_LOCAL_RESOLVE_H
