@@ -47,6 +47,9 @@ undisturbed=$(vm "$tar_sum")
 echo "tar, undisturbed: $undisturbed"
 every=$((${undisturbed% *} / (RESTARTS + 1) + 1))
 disturbed=
+mkfifo "$dir/lines"
+vm "$tar_sum" >"$dir/lines" &
+tar=$!
 while IFS= read -r line; do
 	if [ "$line" = 'please restart' ]; then
 		end_server KILL 2>/dev/null || :
@@ -55,8 +58,8 @@ while IFS= read -r line; do
 	else
 		disturbed=$line
 	fi
-done < <(vm "$tar_sum")
-wait $! || fail 'tar has complained'
+done <"$dir/lines"
+wait "$tar" || fail 'tar has complained'
 echo "tar, disturbed:   $disturbed"
 [ "$undisturbed" = "$disturbed" ] || fail 'they differ'
 end_server TERM
