@@ -134,7 +134,10 @@ static int land_object(struct errand *e, bool wanted)
 
 	if (r)
 		return r;
-	e->bytes += e->stored ? 0 : in->size;
+	if (!e->stored) {
+		e->objects++;
+		e->bytes += in->size;
+	}
 	for (size_t i = 0; e->sizes && i < e->job.nwant; i++)
 		if (oid_eq(&in->oid, &e->want[i]))
 			e->sizes->size[e->entry[i]] = in->size;

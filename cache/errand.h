@@ -53,7 +53,8 @@ struct errand {
 	const struct ahead *ahead;      /* or NULL */
 	bool *got;              /* which of them have landed */
 	size_t cursor;          /* near the last of these */
-	uint64_t bytes;         /* that have come */
+	size_t objects;         /* that the source has sent ... */
+	uint64_t bytes;         /* ... and their bytes */
 
 	/* KIND_ROOT */
 	char *ref;

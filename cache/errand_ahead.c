@@ -29,7 +29,11 @@ void errand_ahead_done(struct errand *e, int err)
 {
 	const struct ahead *a = e->ahead;
 	CLEANUP_TREE struct tree *t = TAKE(e->of);
-	const struct ahead_news news = { .tree = t, .bytes = e->bytes };
+	const struct ahead_news news = {
+		.tree = t,
+		.objects = e->objects,
+		.bytes = e->bytes,
+	};
 
 	if (e->key.kind != KIND_SIZES)
 		end_flights(e, err);

@@ -87,7 +87,8 @@ int fetch_listed_size(struct fetcher *, struct source *, struct tree *,
 
 struct ahead_news {
 	struct tree *tree;      /* TREE: the first that came, or NULL */
-	uint64_t bytes;         /* of all that came */
+	size_t objects;         /* that came, from the source ... */
+	uint64_t bytes;         /* ... and how much that was */
 };
 
 /* What to fetch before anybody asks for it. */

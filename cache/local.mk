@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libcache.a
 libcache_a_SOURCES = \
 	cache/composite.c cache/composite.h \
+	cache/crawl.c cache/crawl.h \
 	cache/dcache.c cache/dcache.h \
 	cache/errand.c cache/errand.h cache/errand_ahead.c \
 	cache/errand_root.c cache/errand_sizes.c \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cache/prefetch.h"
+#include "cache/crawl.h"
 #include "backend/backend.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -22,15 +23,17 @@ enum {
 	SIBLINGS = 2,           /* ... or directories */
 	CHUNK_MIN = 8,          /* files */
 	CHUNK_MAX = 256,
-	CHUNK_SHARE = 64,       /* of the memory */
+	CHUNK_SHARE = 64,       /* of the memory; and that of ... */
+	CRAWL_SHARE = 32,       /* ... a crawl's */
 	FAR_BATCH = 256,        /* objects per job that costs a round trip, */
 	FAR_SHARE = 4,          /* of such, as a share of all at a time */
 	WINDOW_MS = 10000,      /* to find out whether it is of use */
 };
 
-/* Part of a directory, to be fetched. */
+/* Part of a directory, to be fetched, or what a crawl wants next. */
 struct task {
 	struct list link;       /* prefetch.queue */
+	struct crawl *crawl;    /* and none of the next, or NULL */
 	struct source *source;
 	struct tree *tree;
 	uint64_t dir;
@@ -39,6 +42,7 @@ struct task {
 	uint32_t next;          /* entry */
 	uint32_t left;          /* how many more */
 	uint64_t bytes;         /* and how much */
+	struct oid above;       /* as in struct ahead, or of length 0 */
 };
 
 /* How a directory is read.  Another one may take its place: then reading it
@@ -64,11 +68,16 @@ struct slot {
 	struct prefetch *p;
 	struct ahead ahead;
 	struct tree *came;      /* its sizes are next, or NULL */
+	struct task *waiting;   /* for trees, or NULL */
+	struct waiter trees;    /* somebody else's */
+	struct oid above;
+	uint64_t crawl;         /* that its objects are for, or 0 */
 	bool far;               /* what it does */
 };
 
 struct prefetch {
 	struct fetcher *fetcher;
+	struct crawls *crawls;
 	struct pool *pool;
 	unsigned jobs;
 	uint64_t chunk_bytes;
@@ -131,10 +140,12 @@ static bool due(struct reader *r, uint32_t from)
 
 /* ---- the queue ---- */
 
-static void task_free(struct task *t)
+static void task_free(struct prefetch *p, struct task *t)
 {
 	if (!t)
 		return;
+	if (t->crawl)
+		crawl_rest(p->crawls, t->crawl);
 	tree_unref(t->tree);
 	free(t);
 }
@@ -195,7 +206,7 @@ static bool enqueue(struct prefetch *p, struct task *t)
 	if (queued)
 		kick(p);
 	else
-		task_free(t);
+		task_free(p, t);
 	return queued;
 }
 
@@ -295,74 +306,135 @@ static struct task *first_task(struct prefetch *p)
 	return NULL;
 }
 
-/* The next objects of the queue, from wherever; a task goes to its other
- * end after each job, so that all get on.  With nothing left to do the slot
- * is idle. */
-static size_t take(struct slot *s, struct oid want[FAR_BATCH])
+/* What the slot is to do next, or NULL: then it is idle, and anybody's. */
+static struct task *take(struct slot *s)
 {
 	struct prefetch *p = s->p;
-	size_t n = 0;
+	struct task *t;
+	LOCK_SCOPE(&p->lock);
 
-	while (!n) {
-		struct task *t;
-		bool more;
-
-		lock_take(&p->lock);
-		p->nfar -= s->far;
-		t = first_task(p);
-		s->far = t && t->far;
-		p->nfar += s->far;
-		if (!t) {
-			list_add_tail(&p->idle, &s->link);
-			if (++p->nidle == p->jobs)
-				pthread_cond_signal(&p->all_idle);
-		}
-		lock_drop(&p->lock);
-		if (!t)
-			return 0;
-		s->ahead.source = t->source;
-		s->ahead.kind = t->kind;
-		n = gather(p, t, t->far ? FAR_BATCH : 1, want);
-		more = t->next < t->tree->n && t->left;
-		lock_take(&p->lock);
-		if (more) {
-			list_add_tail(&p->queue, &t->link);
-			p->queued++;
-		} else {
-			note_progress(p, t);
-		}
-		p->asked += !!n;
-		lock_drop(&p->lock);
-		if (!more)
-			task_free(t);
+	p->nfar -= s->far;
+	t = first_task(p);
+	s->far = t && t->far;
+	p->nfar += s->far;
+	if (!t) {
+		list_add_tail(&p->idle, &s->link);
+		if (++p->nidle == p->jobs)
+			pthread_cond_signal(&p->all_idle);
 	}
-	return n;
+	return t;
 }
 
+/* One job for a part of a directory, which then goes to the other end of the
+ * queue, so that all get on.  False: there is nothing to do. */
+static bool begin_part(struct slot *s, struct task *t)
+{
+	struct oid want[FAR_BATCH];
+	struct prefetch *p = s->p;
+	size_t n = gather(p, t, t->far ? FAR_BATCH : 1, want);
+	bool more = t->next < t->tree->n && t->left;
+
+	s->above = t->above;
+	s->ahead.source = t->source;
+	s->ahead.kind = t->kind;
+	s->ahead.want = want;
+	s->ahead.n = n;
+	s->ahead.above = t->above.len ? &s->above : NULL;
+	lock_take(&p->lock);
+	if (more) {
+		list_add_tail(&p->queue, &t->link);
+		p->queued++;
+	} else {
+		note_progress(p, t);
+	}
+	p->asked += !!n;
+	lock_drop(&p->lock);
+	if (!more)
+		task_free(p, t);
+	kick(p);
+	return n && fetch_ahead(p->fetcher, &s->ahead);
+}
+
+/* Trees that somebody else has asked for: go on when the first is there.
+ * False: it is, or will not be. */
+static bool wait_for_trees(struct slot *s, const struct crawl_chunk *c)
+{
+	struct key key = {
+		.scope = c->source->number,
+		.kind = KIND_TREE,
+		.oid = c->want[0],
+	};
+	struct value *v;
+	int r = flight_join(fetcher_flights(s->p->fetcher), &key, &s->trees,
+			    &v);
+
+	if (!r)
+		value_unref(v);
+	return r == -EINPROGRESS;
+}
+
+/* One job for a crawl, which then is no longer due, unless it waits for
+ * trees.  False: there is nothing to do. */
+static bool begin_crawl(struct slot *s, struct task *t)
+{
+	struct prefetch *p = s->p;
+	struct crawl_chunk c;
+	bool any;
+
+	for (;;) {
+		if (!crawl_next(p->crawls, t->crawl, &c)) {
+			task_free(p, t);
+			return false;
+		}
+		s->above = c.above;
+		s->ahead.source = c.source;
+		s->ahead.kind = c.kind;
+		s->ahead.want = c.want;
+		s->ahead.n = c.n;
+		s->ahead.above = c.above.len ? &s->above : NULL;
+		if (c.kind == KIND_BLOB) {
+			s->crawl = c.crawl;
+			task_free(p, t);
+		} else {
+			s->waiting = t;
+		}
+		lock_take(&p->lock);
+		p->asked++;
+		lock_drop(&p->lock);
+		any = fetch_ahead(p->fetcher, &s->ahead) ||
+		      (c.kind == KIND_TREE && wait_for_trees(s, &c));
+		free(c.want);
+		if (any || c.kind == KIND_BLOB)
+			return any;
+		s->waiting = NULL;
+	}
+}
+
+/* From when a job is begun it may already run again. */
 static void run(struct work *w)
 {
 	struct slot *s = container_of(w, struct slot, work);
-	struct ahead *a = &s->ahead;
-	struct oid want[FAR_BATCH];
+	struct prefetch *p = s->p;
 
 	for (;;) {
 		CLEANUP_TREE struct tree *came = TAKE(s->came);
+		struct task *t = TAKE(s->waiting);
 
+		s->crawl = 0;
 		if (came) {
-			a->kind = KIND_SIZES;
-			a->tree = came;
-		} else {
-			size_t n = take(s, want);
-
-			/* Idle, it is anybody's. */
-			if (!n)
+			s->ahead.kind = KIND_SIZES;
+			s->ahead.tree = came;
+			if (fetch_ahead(p->fetcher, &s->ahead))
 				return;
-			a->want = want;
-			a->n = n;
-			kick(s->p);
+			continue;
 		}
-		/* From then on it may already run again. */
-		if (fetch_ahead(s->p->fetcher, a))
+		if (!t) {
+			t = take(s);
+			if (!t)
+				return;
+			kick(p);
+		}
+		if (t->crawl ? begin_crawl(s, t) : begin_part(s, t))
 			return;
 	}
 }
@@ -374,6 +446,16 @@ static void over(const struct ahead *a, const struct ahead_news *news)
 
 	if (news->tree && !s->far)
 		s->came = tree_ref(news->tree);
+	if (s->crawl)
+		crawl_came(s->p->crawls, s->crawl, news->objects, news->bytes);
+	pool_submit(s->p->pool, &s->work);
+}
+
+static void trees_came(struct waiter *w)
+{
+	struct slot *s = container_of(w, struct slot, trees);
+
+	value_unref(TAKE(w->value));
 	pool_submit(s->p->pool, &s->work);
 }
 
@@ -389,6 +471,26 @@ static void fetch_chunk(struct prefetch *p, const struct dir *d,
 	reader_of(p, d->id)->pending = false;
 }
 
+/* The child directories of one that a client lists, all at once or, where he
+ * walks a repository elsewhere, with all trees that it has below. */
+static void fetch_children(struct prefetch *p, const struct dir *d,
+			   struct tree *tree)
+{
+	struct oid above = { .len = 0 };
+	bool walk = source_is_far(d->root->source) &&
+		    crawl_list(p->crawls, d, tree, &above);
+	struct task *t;
+
+	if (atomic_load_explicit(&tree->listed, memory_order_relaxed) ||
+	    atomic_exchange_explicit(&tree->listed, true,
+				     memory_order_relaxed))
+		return;
+	t = task_new(d, tree, KIND_TREE, 0, CHILDREN_MAX, 0);
+	if (t && walk)
+		t->above = above;
+	enqueue(p, t);
+}
+
 void prefetch_listed(struct prefetch *p, const struct dir *d,
 		     struct tree *tree)
 {
@@ -397,10 +499,9 @@ void prefetch_listed(struct prefetch *p, const struct dir *d,
 
 	if (!p)
 		return;
-	if (!atomic_load_explicit(&tree->listed, memory_order_relaxed) &&
-	    !atomic_exchange_explicit(&tree->listed, true,
-				      memory_order_relaxed))
-		enqueue(p, task_new(d, tree, KIND_TREE, 0, CHILDREN_MAX, 0));
+	fetch_children(p, d, tree);
+	if (source_is_far(d->root->source))
+		return;
 	lock_take(&p->lock);
 	if (d->parent && reader_of(p, d->parent->id)->children >= SIBLINGS) {
 		struct reader *r;
@@ -417,7 +518,23 @@ void prefetch_listed(struct prefetch *p, const struct dir *d,
 		fetch_chunk(p, d, tree, &as);
 }
 
-void prefetch_read(struct prefetch *p, const struct dir *d, struct tree *tree,
+/* Elsewhere. */
+static void read_far(struct prefetch *p, struct dir *d, struct tree *tree,
+		     uint32_t index)
+{
+	struct crawl *c = crawl_read(p->crawls, d, tree, index);
+	struct task *t = c ? calloc(1, sizeof *t) : NULL;
+
+	if (c && !t)
+		crawl_rest(p->crawls, c);
+	if (!t)
+		return;
+	t->crawl = c;
+	t->far = true;
+	enqueue(p, t);
+}
+
+void prefetch_read(struct prefetch *p, struct dir *d, struct tree *tree,
 		   uint32_t index, bool there)
 {
 	struct reader as;
@@ -425,6 +542,10 @@ void prefetch_read(struct prefetch *p, const struct dir *d, struct tree *tree,
 
 	if (!p)
 		return;
+	if (source_is_far(d->root->source)) {
+		read_far(p, d, tree, index);
+		return;
+	}
 	lock_take(&p->lock);
 	struct reader *r = reader_of(p, d->id);
 
@@ -479,10 +600,13 @@ int prefetch_new(struct prefetch **ret, struct fetcher *fetcher, unsigned jobs,
 			p->slot[i].p = p;
 			p->slot[i].work.run = run;
 			p->slot[i].ahead.over = over;
+			p->slot[i].trees.wake = trees_came;
 			list_add_tail(&p->idle, &p->slot[i].link);
 		}
-		r = pool_start(&p->pool, "prefetch",
-			       jobs < THREADS ? jobs : THREADS);
+		r = crawls_new(&p->crawls, fetcher, memory / CRAWL_SHARE);
+		if (!r)
+			r = pool_start(&p->pool, "prefetch",
+				       jobs < THREADS ? jobs : THREADS);
 	}
 	if (r)
 		prefetch_free(p);
@@ -504,7 +628,8 @@ void prefetch_free(struct prefetch *p)
 	lock_drop(&p->lock);
 	pool_stop(p->pool);
 	while ((l = list_pop(&p->queue)))
-		task_free(container_of(l, struct task, link));
+		task_free(p, container_of(l, struct task, link));
+	crawls_free(p->crawls);
 	pthread_cond_destroy(&p->all_idle);
 	pthread_mutex_destroy(&p->lock);
 	free(p);

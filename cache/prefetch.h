@@ -44,7 +44,7 @@ void prefetch_listed(struct prefetch *, const struct dir *, struct tree *tree);
 
 /* A client reads the file at 'index', and is the first to; whether it was
  * there. */
-void prefetch_read(struct prefetch *, const struct dir *, struct tree *tree,
+void prefetch_read(struct prefetch *, struct dir *, struct tree *tree,
 		   uint32_t index, bool there);
 
 void prefetch_count(struct prefetch *, struct fs_stats *);

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "config.h"
+
+#include "cache/crawl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+
+enum {
+	CRAWLS = 16,            /* at a time */
+	TRAILS = 64,            /* sets of ... */
+	WAYS = 4,               /* ... directories remembered */
+	READS = 2,              /* files of a directory, before it is crawled */
+	BELOW = 2,              /* children with files read, before it is */
+	LISTED = 4,             /* children listed, before all trees are */
+	FIRST = 16,             /* objects in the first chunk, ... */
+	GROWTH = 4,             /* ... and so many times more in the next */
+	SCAN = 1 << 14,         /* entries looked at for a chunk */
+	DEPTH_MAX = 256,
+	AGAIN_MS = 10000,       /* before all trees are asked for again */
+};
+
+/* What has been done in a directory.  Another one may take its place. */
+struct trail {
+	uint64_t dir;
+	uint64_t seen;          /* the last time, in looks */
+	struct oid tree;        /* that it was listed from, or length 0 */
+	uint32_t reads;         /* files */
+	uint32_t below;         /* children with any */
+	uint32_t listed;        /* children that were */
+	uint64_t walked;        /* clock_ms() when all trees were asked for */
+	bool touched;           /* counted where it is a child */
+};
+
+/* A directory on the way to where a crawl is. */
+struct step {
+	struct tree *tree;      /* NULL: not known */
+	uint32_t file, dir;     /* the next entries to look at: files first */
+};
+
+struct crawl {
+	uint64_t serial;
+	uint64_t seen;          /* in looks */
+	bool due;               /* somebody's */
+
+	/* What follows is that somebody's. */
+	const struct root *root;
+	struct dir *start;      /* where it begins, until it has */
+	struct step step[DEPTH_MAX];
+	unsigned depth;         /* step[depth] is the last */
+	struct oid *want;       /* of the chunk that is not complete, ... */
+	size_t n;
+	uint32_t next;          /* ... which is this one ... */
+	struct oid next_began;  /* ... and begins here */
+	uint32_t next_from;
+	struct oid tried;       /* a tree that was asked for */
+	struct oid below;       /* one all below which were */
+
+	/* The rest again is under the lock. */
+	unsigned floor;         /* no higher than this step, ... */
+	bool shallow;           /* ... and not below it either */
+	size_t size;            /* of a chunk, in objects */
+	uint32_t chunk;         /* the last, and where it began: */
+	struct oid began;       /* tree */
+	uint32_t from;          /* entry */
+	uint64_t came, bytes;   /* of all chunks */
+};
+
+struct crawls {
+	struct fetcher *fetcher;
+	size_t bytes;           /* in a chunk */
+	pthread_mutex_t lock;   /* covers the rest */
+	uint64_t looks, serials;
+	uint32_t chunks;
+	struct trail trail[TRAILS][WAYS];
+	struct crawl *crawl[CRAWLS];
+};
+
+/* ---- trails; the lock is held ---- */
+
+/* Good until the next call. */
+static struct trail *trail_of(struct crawls *cs, uint64_t dir)
+{
+	struct trail *set = cs->trail[dir % TRAILS], *t = set;
+
+	for (int i = 0; i < WAYS && t->dir != dir; i++)
+		if (set[i].dir == dir || set[i].seen < t->seen)
+			t = &set[i];
+	if (t->dir != dir)
+		*t = (struct trail){ .dir = dir };
+	t->seen = ++cs->looks;
+	return t;
+}
+
+/* Something below each is read. */
+static void touch(struct crawls *cs, const struct dir *d)
+{
+	for (; d->parent; d = d->parent) {
+		if (trail_of(cs, d->id)->touched)
+			return;
+		trail_of(cs, d->id)->touched = true;
+		trail_of(cs, d->parent->id)->below++;
+	}
+}
+
+/* Is file after file in it, or below it, being read? */
+static bool is_read(struct crawls *cs, const struct dir *d)
+{
+	const struct trail *t = trail_of(cs, d->id);
+
+	return t->reads >= READS || t->below >= BELOW;
+}
+
+/* The highest directory of those that are read, 'd' itself or above; NULL:
+ * not even that. */
+static const struct dir *top_of(struct crawls *cs, const struct dir *d)
+{
+	const struct dir *top = is_read(cs, d) ? d : NULL;
+
+	for (d = d->parent; d && is_read(cs, d); d = d->parent)
+		top = d;
+	return top;
+}
+
+bool crawl_list(struct crawls *cs, const struct dir *d,
+		const struct tree *tree, struct oid *above)
+{
+	const struct dir *top = NULL;
+	LOCK_SCOPE(&cs->lock);
+	struct trail *t = trail_of(cs, d->id);
+	bool first = !t->tree.len;
+
+	t->tree = tree->oid;
+	if (first && d->parent)
+		trail_of(cs, d->parent->id)->listed++;
+	for (d = d->parent; d; d = d->parent) {
+		t = trail_of(cs, d->id);
+		if (t->listed >= LISTED && t->tree.len)
+			top = d;
+	}
+	if (!top)
+		return false;
+	/* Where there is no room for them all, not again and again. */
+	t = trail_of(cs, top->id);
+	if (t->walked && clock_ms() - t->walked < AGAIN_MS)
+		return false;
+	t->walked = clock_ms();
+	*above = t->tree;
+	return true;
+}
+
+/* ---- crawls; the lock is held ---- */
+
+static void crawl_free(struct crawl *c)
+{
+	if (!c)
+		return;
+	for (unsigned i = 0; i < DEPTH_MAX; i++)
+		tree_unref(c->step[i].tree);
+	dir_unrefp(&c->start);
+	free(c->want);
+	free(c);
+}
+
+/* That of the last chunk with files of this tree. */
+static struct crawl *crawl_of(struct crawls *cs, const struct dir *d,
+			      const struct tree *tree)
+{
+	uint32_t chunk = atomic_load_explicit(&tree->chunk,
+					      memory_order_relaxed);
+
+	for (int i = 0; chunk && i < CRAWLS; i++) {
+		struct crawl *c = cs->crawl[i];
+
+		if (c && c->chunk == chunk && c->root == d->root)
+			return c;
+	}
+	return NULL;
+}
+
+/* In place of the one that nobody has followed for longest. */
+static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
+			       struct tree *tree, uint32_t index)
+{
+	struct crawl **place = NULL, *c = calloc(1, sizeof *c);
+
+	for (int i = 0; i < CRAWLS; i++) {
+		struct crawl **p = &cs->crawl[i];
+
+		if (*p && (*p)->due)
+			continue;
+		if (!place || !*p || (*place && (*p)->seen < (*place)->seen))
+			place = p;
+		if (!*place)
+			break;
+	}
+	if (!c || !place || d->depth >= DEPTH_MAX) {
+		free(c);
+		return NULL;
+	}
+	crawl_free(*place);
+	*place = c;
+	c->serial = ++cs->serials;
+	c->root = d->root;
+	c->start = dir_ref(d);
+	c->depth = c->floor = d->depth;
+	c->shallow = true;
+	c->step[d->depth] = (struct step){ .tree = tree_ref(tree),
+					   .file = index + 1 };
+	c->size = FIRST / GROWTH;
+	return c;
+}
+
+/* As many as may be so many bytes, going by those that came. */
+static size_t size_of(const struct crawls *cs, const struct crawl *c)
+{
+	size_t size = c->size * GROWTH, most = CRAWL_OBJECTS;
+
+	if (c->came)
+		most = cs->bytes / (c->bytes / c->came + 1);
+	if (most < 1)
+		most = 1;
+	if (most > CRAWL_OBJECTS)
+		most = CRAWL_OBJECTS;
+	return size < most ? size : most;
+}
+
+struct crawl *crawl_read(struct crawls *cs, struct dir *d, struct tree *tree,
+			 uint32_t index)
+{
+	const struct dir *top;
+	struct crawl *c;
+	LOCK_SCOPE(&cs->lock);
+	struct trail *t = trail_of(cs, d->id);
+
+	t->reads++;
+	/* One file of a directory that nobody lists is no more than that. */
+	if (t->tree.len || t->reads >= READS)
+		touch(cs, d);
+	else
+		return NULL;
+	top = top_of(cs, d);
+	c = crawl_of(cs, d, tree);
+	if (c) {
+		c->seen = cs->looks;
+		if (c->due || (oid_eq(&c->began, &tree->oid) &&
+			       index < c->from))
+			return NULL;
+	} else if (top && !atomic_load_explicit(&tree->chunk,
+						memory_order_relaxed)) {
+		c = crawl_new(cs, d, tree, index);
+	}
+	if (!c)
+		return NULL;
+	if (top && (top->depth < c->floor ||
+		    (top != d && top->depth == c->floor))) {
+		c->floor = top->depth;
+		c->shallow = top == d &&
+			     trail_of(cs, d->id)->below < BELOW;
+	}
+	c->size = size_of(cs, c);
+	c->seen = cs->looks;
+	c->due = true;
+	return c;
+}
+
+/* ---- moving; the crawl is the caller's ---- */
+
+/* From memory. */
+static bool has_tree(struct crawls *cs, struct source *s,
+		     const struct oid *oid, struct tree **ret)
+{
+	struct key key = {
+		.scope = s->number,
+		.kind = KIND_TREE,
+		.oid = *oid,
+	};
+	struct value *v;
+
+	if (flight_join(fetcher_flights(cs->fetcher), &key, NULL, &v))
+		return false;
+	*ret = tree_of(v);
+	return true;
+}
+
+/* Which tree it shows, if it is known. */
+static bool shown_tree(struct dir *d, struct oid *ret)
+{
+	LOCK_SCOPE(&d->lock);
+	if (!d->state)
+		return false;
+	*ret = d->state->version[inode_shown(d->state)].tree;
+	return ret->len;
+}
+
+/* The directories above where it starts, as far as they are in memory. */
+static void begin(struct crawls *cs, struct crawl *c)
+{
+	struct dir *start = TAKE(c->start);
+
+	for (struct dir *d = start; d->parent; d = d->parent) {
+		struct step *s = &c->step[d->depth - 1];
+		struct oid oid;
+		uint32_t i;
+
+		if (!shown_tree(d->parent, &oid) ||
+		    !has_tree(cs, c->root->source, &oid, &s->tree))
+			break;
+		if (tree_find(s->tree, d->hash, d->name, d->len, &i)) {
+			tree_unref(TAKE(s->tree));
+			break;
+		}
+		s->dir = i + 1;
+	}
+	dir_unrefp(&start);
+}
+
+static bool is_file(const struct tree *t, uint32_t i)
+{
+	return t->entry[i].type != FT_DIR && t->entry[i].type != FT_GITLINK;
+}
+
+/* Take the files of the directory where it is.  False: enough for now. */
+static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
+		       unsigned *scan)
+{
+	struct step *s = &c->step[c->depth];
+	struct tree *t = s->tree;
+
+	for (; s->file < t->n; s->file++) {
+		struct oid oid;
+
+		if (!is_file(t, s->file))
+			continue;
+		if (c->n == max || !*scan)
+			return false;
+		--*scan;
+		if (!c->next_began.len) {
+			c->next_began = t->oid;
+			c->next_from = s->file;
+		}
+		atomic_store_explicit(&t->chunk, c->next,
+				      memory_order_relaxed);
+		oid = tree_oid(t, s->file);
+		if (!fetch_is_kept(cs->fetcher, c->root->source, OBJ_BLOB,
+				   &oid))
+			c->want[c->n++] = oid;
+	}
+	return true;
+}
+
+/* The trees of this directory's children that are not in memory, from the
+ * next one on. */
+static size_t missing_trees(struct crawls *cs, const struct crawl *c,
+			    struct oid *ret)
+{
+	const struct step *s = &c->step[c->depth];
+	size_t n = 0;
+
+	for (uint32_t i = s->dir; i < s->tree->n && n < CRAWL_TREES; i++) {
+		CLEANUP_TREE struct tree *t = NULL;
+		struct oid oid;
+
+		if (s->tree->entry[i].type != FT_DIR)
+			continue;
+		oid = tree_oid(s->tree, i);
+		if (!has_tree(cs, c->root->source, &oid, &t))
+			ret[n++] = oid;
+	}
+	return n;
+}
+
+/* Into the next child, or back up.  False: its tree is missing. */
+static bool move(struct crawls *cs, struct crawl *c)
+{
+	struct step *s = &c->step[c->depth];
+	struct oid oid;
+
+	while (s->dir < s->tree->n && s->tree->entry[s->dir].type != FT_DIR)
+		s->dir++;
+	if (s->dir == s->tree->n || c->depth + 1 == DEPTH_MAX) {
+		tree_unref(TAKE(s->tree));
+		c->depth--;
+		return true;
+	}
+	oid = tree_oid(s->tree, s->dir);
+	s[1] = (struct step){ .tree = NULL };
+	if (!has_tree(cs, c->root->source, &oid, &s[1].tree)) {
+		bool tried = oid_eq(&oid, &c->tried);
+
+		s->dir += tried;        /* who goes there will see why */
+		return tried;
+	}
+	s->dir++;
+	c->depth++;
+	return true;
+}
+
+/* Is it at the end of what it may go through? */
+static bool is_over(const struct crawl *c, unsigned floor, bool shallow)
+{
+	const struct step *s = &c->step[c->depth];
+	uint32_t dir = s->dir;
+
+	if (!s->tree || c->depth < floor)
+		return true;
+	if (c->depth > floor || s->file < s->tree->n)
+		return false;
+	while (!shallow && dir < s->tree->n &&
+	       s->tree->entry[dir].type != FT_DIR)
+		dir++;
+	return shallow || dir == s->tree->n;
+}
+
+/* What is to be asked for before it can go on. */
+static bool ask_trees(struct crawls *cs, struct crawl *c, unsigned floor,
+		      struct crawl_chunk *ret)
+{
+	const struct tree *top = c->step[floor].tree;
+	struct crawl_chunk chunk = {
+		.source = c->root->source,
+		.kind = KIND_TREE,
+		.want = calloc(CRAWL_TREES, sizeof *chunk.want),
+	};
+
+	if (!chunk.want)
+		return false;
+	chunk.n = missing_trees(cs, c, chunk.want);
+	c->tried = tree_oid(c->step[c->depth].tree, c->step[c->depth].dir);
+	/* Once: where there is no room for them all they would be fetched
+	 * again and again. */
+	if (top && !oid_eq(&top->oid, &c->below))
+		c->below = chunk.above = top->oid;
+	*ret = chunk;
+	return chunk.n;
+}
+
+/* Go on until enough is gathered.  False: trees are missing. */
+static bool gather(struct crawls *cs, struct crawl *c, unsigned floor,
+		   bool shallow, size_t max)
+{
+	unsigned scan = SCAN;
+
+	while (c->step[c->depth].tree && take_files(cs, c, max, &scan) &&
+	       !is_over(c, floor, shallow) && scan) {
+		if (!move(cs, c))
+			return false;
+		scan--;
+	}
+	return true;
+}
+
+bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
+{
+	lock_take(&cs->lock);
+	unsigned floor = c->floor;
+	bool shallow = c->shallow;
+	size_t max = c->size;
+
+	if (!c->want)
+		c->next = ++cs->chunks;
+	lock_drop(&cs->lock);
+	if (!c->want) {
+		c->want = calloc(CRAWL_OBJECTS, sizeof *c->want);
+		c->n = 0;
+		c->next_began.len = 0;
+	}
+	if (!c->want)
+		return false;
+	if (c->start)
+		begin(cs, c);
+	if (!gather(cs, c, floor, shallow, max))
+		return ask_trees(cs, c, floor, ret);
+	lock_take(&cs->lock);
+	if (c->next_began.len) {
+		c->chunk = c->next;
+		c->began = c->next_began;
+		c->from = c->next_from;
+	}
+	lock_drop(&cs->lock);
+	*ret = (struct crawl_chunk){
+		.source = c->root->source,
+		.kind = KIND_BLOB,
+		.want = TAKE(c->want),
+		.n = c->n,
+		.crawl = c->serial,
+	};
+	if (ret->n)
+		return true;
+	free(ret->want);
+	return false;
+}
+
+void crawl_rest(struct crawls *cs, struct crawl *c)
+{
+	LOCK_SCOPE(&cs->lock);
+	c->due = false;
+}
+
+void crawl_came(struct crawls *cs, uint64_t crawl, size_t n, uint64_t bytes)
+{
+	LOCK_SCOPE(&cs->lock);
+	for (int i = 0; i < CRAWLS; i++) {
+		struct crawl *c = cs->crawl[i];
+
+		if (c && c->serial == crawl) {
+			c->came += n;
+			c->bytes += bytes;
+		}
+	}
+}
+
+/* ---- all of them ---- */
+
+int crawls_new(struct crawls **ret, struct fetcher *fetcher, size_t bytes)
+{
+	struct crawls *cs = calloc(1, sizeof *cs);
+
+	if (!cs)
+		return -ENOMEM;
+	cs->fetcher = fetcher;
+	cs->bytes = bytes;
+	pthread_mutex_init(&cs->lock, NULL);
+	*ret = cs;
+	return 0;
+}
+
+void crawls_free(struct crawls *cs)
+{
+	if (!cs)
+		return;
+	for (int i = 0; i < CRAWLS; i++)
+		crawl_free(cs->crawl[i]);
+	pthread_mutex_destroy(&cs->lock);
+	free(cs);
+}
