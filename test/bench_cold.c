@@ -15,6 +15,8 @@
  *   ROUND_TRIPS  in ms, default "0 20 50"
  *   RUNS         of each, default 3: medians are shown
  *   READERS      files read at a time, when all are; default 4
+ *   SIZES        0: the host does not tell sizes without contents, as most
+ *                do not; default 1
  *   GITNFSD      default ./gitnfsd; OPTIONS: more arguments, one word
  *   JSON         a file to write the same numbers to
  */
@@ -38,7 +40,7 @@ enum { RUNS_MAX = 15, TRIPS_MAX = 8, LINE = 4096 };
 
 static struct {
 	char *repository, *gitnfsd, *options, *json, *subtree, *file, *id;
-	unsigned runs, readers, files, sub_files;
+	unsigned runs, readers, sizes, files, sub_files;
 	unsigned trips, trip[TRIPS_MAX];
 } set;
 
@@ -63,7 +65,8 @@ static void server_start(int host_port)
 	char url[128], line[256], *colon;
 	int p[2];
 
-	snprintf(url, sizeof url, "r=http://127.0.0.1:%d/git/r", host_port);
+	snprintf(url, sizeof url, "r=http://127.0.0.1:%d/%s/r", host_port,
+		 set.sizes ? "git" : "nosizes");
 	ck_assert(!pipe(p));
 	server.pid = fork();
 	ck_assert_int_ge(server.pid, 0);
@@ -178,7 +181,7 @@ static struct took ours(struct delay *d, void (*work)(void), bool warm)
 	work();
 	t.seconds = now() - start;
 	t.cpu = server_stop();
-	shell("rm -f off"); if (getenv("KEEP")) shell("cp log \"$KEEP\"");
+	shell("rm -f off");
 	t.requests = githost_count(".");
 	t.mib = (double)(delay_count(d).down - before.down) / (1 << 20);
 	return t;
@@ -368,6 +371,7 @@ static void read_settings(void)
 	set.json = setting("JSON", "");
 	set.runs = number_of(setting("RUNS", "3"));
 	set.readers = number_of(setting("READERS", "4"));
+	set.sizes = number_of(setting("SIZES", "1"));
 	assert(set.runs >= 1 && set.runs <= RUNS_MAX);
 	while ((word = strsep(&at, " ")) && set.trips < TRIPS_MAX)
 		if (*word)
@@ -386,11 +390,13 @@ static void print_settings(void)
 	printf("%s\n%s at %s, options \"%s\"\n%s, git http-backend and nginx "
 	       "on loopback\n"
 	       "%u files, %u of them in %s; one: %s\n"
-	       "medians of %u, %u readers when all is read\n\n"
+	       "medians of %u, %u readers when all is read, object-info "
+	       "%s\n\n"
 	       "round   work                          gitnfs   req.      MiB"
 	       "     CPU  |        git   req.      MiB     CPU  | ratio\n",
 	       machine, version, set.id, set.options, git_version, set.files,
-	       set.sub_files, set.subtree, set.file, set.runs, set.readers);
+	       set.sub_files, set.subtree, set.file, set.runs, set.readers,
+	       set.sizes ? "on" : "off");
 	if (*set.json) {
 		json = fopen(set.json, "w");
 		ck_assert(json);
@@ -398,9 +404,10 @@ static void print_settings(void)
 			"  \"commit\": \"%s\",\n  \"options\": \"%s\",\n"
 			"  \"git\": \"%s\",\n  \"files\": %u,\n"
 			"  \"subtree_files\": %u,\n  \"runs\": %u,\n"
-			"  \"readers\": %u,\n  \"results\": [", machine,
-			version, set.id, set.options, git_version, set.files,
-			set.sub_files, set.runs, set.readers);
+			"  \"readers\": %u,\n  \"object_info\": %s,\n"
+			"  \"results\": [", machine, version, set.id,
+			set.options, git_version, set.files, set.sub_files,
+			set.runs, set.readers, set.sizes ? "true" : "false");
 	}
 	free(machine);
 	free(version);
