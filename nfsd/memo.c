@@ -35,9 +35,8 @@ struct shown {
 struct memo {
 	const struct service *service;
 	uint64_t batch;
-	unsigned turn;
 	/* What rests on no proof goes here. */
-	_Alignas(LINE) struct memo_node other[WAYS];
+	_Alignas(LINE) struct memo_node other;
 	struct shown shown[ROOTS];
 	uint32_t node_tag[SETS * WAYS], name_tag[SETS * WAYS];
 	_Alignas(LINE) struct memo_node node[SETS * WAYS];
@@ -125,24 +124,29 @@ static bool has_fh(const struct memo_node *n, struct fh_arg fh)
 	return n->fh_len == fh.len && !memcmp(n->fh, fh.data, fh.len);
 }
 
-int memo_find(struct memo *m, struct fh_arg fh, struct waiter *w,
-	      const struct memo_node **ret)
+static const struct memo_node *recall(const struct memo *m, struct fh_arg fh)
 {
 	if (fh.len < FH_MIN || fh.len > FH_MAX)
-		return -ENODATA;
+		return NULL;
 
 	uint64_t mixed = mix_fh(fh.data, fh.len);
 	uint32_t set = set_of(mixed), tag = tag_of(mixed);
 
-	for (uint32_t i = set; i < set + WAYS; i++) {
-		const struct memo_node *n = &m->node[i];
+	for (uint32_t i = set; i < set + WAYS; i++)
+		if (m->node_tag[i] == tag && has_fh(&m->node[i], fh))
+			return &m->node[i];
+	return NULL;
+}
 
-		if (m->node_tag[i] != tag || !has_fh(n, fh))
-			continue;
-		*ret = n;
-		return holds(m, n->proof.root, n->proof.serial, w);
-	}
-	return -ENODATA;
+int memo_find(struct memo *m, struct fh_arg fh, struct waiter *w,
+	      const struct memo_node **ret)
+{
+	const struct memo_node *n = recall(m, fh);
+
+	if (!n)
+		return -ENODATA;
+	*ret = n;
+	return holds(m, n->proof.root, n->proof.serial, w);
 }
 
 int memo_find_name(struct memo *m, const struct memo_node *dir,
@@ -175,7 +179,7 @@ const struct memo_node *memo_keep(struct memo *m, struct fh_arg fh,
 				  const struct node *node,
 				  const struct attr *attr)
 {
-	struct memo_node *n = &m->other[m->turn++ % WAYS];
+	struct memo_node *n = &m->other;
 	struct writer out = { n->attr, n->attr + ATTR_SIZE, false };
 	fattr3 a = attr_of(m->service, attr);
 	uint64_t mixed = mix_fh(fh.data, fh.len);
@@ -199,18 +203,21 @@ const struct memo_node *memo_keep(struct memo *m, struct fh_arg fh,
 	return &m->node[set];
 }
 
-void memo_keep_name(struct memo *m, const struct memo_node *dir,
-		    const char *name, size_t len,
-		    const struct memo_node *found)
+void memo_keep_name(struct memo *m, struct fh_arg dir_fh, const char *name,
+		    size_t len, struct fh_arg found_fh)
 {
+	const struct memo_node *dir = recall(m, dir_fh);
+	const struct memo_node *found = recall(m, found_fh);
+
+	/* ".." may lead out of the root. */
+	if (!dir || !found != !found_fh.len || len > NAME_KEPT ||
+	    (found && found->proof.serial != dir->proof.serial))
+		return;
+
 	uint64_t mixed = mix_name(dir->fileid, name, len);
 	uint32_t set = set_of(mixed);
 	struct memo_name *e = &m->name[set];
 
-	/* ".." may lead out of the root. */
-	if (!dir->proof.serial || len > NAME_KEPT ||
-	    (found && found->proof.serial != dir->proof.serial))
-		return;
 	m->name[set + 1] = *e;
 	m->name_tag[set + 1] = m->name_tag[set];
 	e->serial = dir->proof.serial;

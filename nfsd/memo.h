@@ -52,14 +52,15 @@ int memo_find_name(struct memo *, const struct memo_node *dir,
 		   const struct memo_node **ret);
 
 /* 'fh', which has been resolved, is the handle of 'node', which has these
- * attributes.  Returns them as they are sent, good until two more are kept. */
+ * attributes.  Returns them as they are sent, good until something else is
+ * kept. */
 const struct memo_node *memo_keep(struct memo *, struct fh_arg fh,
 				  const struct node *node,
 				  const struct attr *attr);
 
-/* What 'name' in 'dir' names; NULL: nothing.  Both have just been kept. */
-void memo_keep_name(struct memo *, const struct memo_node *dir,
-		    const char *name, size_t len,
-		    const struct memo_node *found);
+/* What 'name' in 'dir' names, by the handles under which both have been
+ * kept; 'found' with length 0: nothing. */
+void memo_keep_name(struct memo *, struct fh_arg dir, const char *name,
+		    size_t len, struct fh_arg found);
 
 #endif

@@ -149,22 +149,23 @@ static int lookup_known(struct request *rq, struct fh_arg fh,
 	return 0;
 }
 
-/* Remember what a name in 'dir' names; NULL: nothing. */
+/* Remember what a name in 'dir' names; a handle of length 0: nothing. */
 static void keep_name(struct request *rq, struct fh_arg dir_fh,
 		      struct node *dir, const char *name, size_t len,
-		      const struct memo_node *found)
+		      struct fh_arg found)
 {
 	struct attr attr;
 
-	if (!fs_getattr(dir, NULL, &attr))
-		memo_keep_name(rq->memo, memo_keep(rq->memo, dir_fh, dir,
-						   &attr), name, len, found);
+	if (fs_getattr(dir, NULL, &attr))
+		return;
+	memo_keep(rq->memo, dir_fh, dir, &attr);
+	memo_keep_name(rq->memo, dir_fh, name, len, found);
 }
 
 static int lookup(struct request *rq, struct waiter *w)
 {
 	CLEANUP_NODE struct node dir = { 0 }, node = { 0 };
-	struct fh_arg fh = get_fh(&rq->in);
+	struct fh_arg fh = get_fh(&rq->in), found_fh;
 	const struct memo_node *known;
 	struct attr attr;
 	struct fh found;
@@ -184,7 +185,8 @@ static int lookup(struct request *rq, struct waiter *w)
 	if (!r) {
 		r = fs_lookup(&dir, name, len, w, &node);
 		if (r == -ENOENT)
-			keep_name(rq, fh, &dir, name, len, NULL);
+			keep_name(rq, fh, &dir, name, len,
+				  (struct fh_arg){ 0 });
 	}
 	if (!r)
 		r = fs_getattr(&node, w, &attr);
@@ -195,13 +197,13 @@ static int lookup(struct request *rq, struct waiter *w)
 		return 0;
 	}
 	fh_of(rq->service, &node, &found);
-	known = memo_keep(rq->memo, (struct fh_arg){ found.data, found.len },
-			  &node, &attr);
+	found_fh = (struct fh_arg){ found.data, found.len };
+	known = memo_keep(rq->memo, found_fh, &node, &attr);
 	put32(&rq->out, NFS3_OK);
 	put_opaque(&rq->out, found.data, found.len);
 	put_attr(rq, known);
 	put_known_attr(rq, &dir);
-	keep_name(rq, fh, &dir, name, len, known);
+	keep_name(rq, fh, &dir, name, len, found_fh);
 	return 0;
 }
 

@@ -22,6 +22,7 @@ check_PROGRAMS += \
 	test/it_held \
 	test/it_hostile \
 	test/it_levels \
+	test/it_memo \
 	test/it_moves \
 	test/it_nfs3 \
 	test/it_oracle \
@@ -47,6 +48,9 @@ test_it_hostile_LDADD = $(it_libs)
 test_it_levels_SOURCES = test/it_levels.c
 test_it_levels_CFLAGS = $(it_cflags)
 test_it_levels_LDADD = $(it_libs)
+test_it_memo_SOURCES = test/it_memo.c
+test_it_memo_CFLAGS = $(it_cflags)
+test_it_memo_LDADD = $(it_libs)
 test_it_moves_SOURCES = test/it_moves.c
 test_it_moves_CFLAGS = $(it_cflags)
 test_it_moves_LDADD = $(it_libs)
