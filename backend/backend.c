@@ -4,7 +4,6 @@
  */
 #include "backend/backend.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,32 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-
-/* Undo %XX, as git does in URLs.  False when one of them is no byte that a
- * path can have. */
-static bool percent_decode(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		char digits[3] = "";
-		char c = *s;
-
-		if (c == '%') {
-			if (!isxdigit((unsigned char)s[1]) ||
-			    !isxdigit((unsigned char)s[2]))
-				return false;
-			memcpy(digits, s + 1, 2);
-			c = (char)strtoul(digits, NULL, 16);
-			if (!c)
-				return false;
-			s += 2;
-		}
-		*out++ = c;
-	}
-	*out = '\0';
-	return true;
-}
+#include "common/url.h"
 
 /* What libgit2 does not support, git may. */
 static int open_path(struct backend **ret, const char *path,
@@ -75,7 +49,7 @@ static int open_file_url(struct backend **ret, const char *rest,
 		snprintf(why, BACKEND_WHY, "out of memory");
 		return -ENOMEM;
 	}
-	if (!percent_decode(path)) {
+	if (!url_decode(path)) {
 		snprintf(why, BACKEND_WHY, "'%%' in a file URL starts two "
 			 "hexadecimal digits: write %%25 for itself");
 		return -EINVAL;
@@ -152,7 +126,7 @@ void backend_close(struct backend *b)
 	}
 }
 
-/* All that there are are texts. */
+/* All texts there are. */
 static const size_t texts[] = {
 	offsetof(struct backend_options, type),
 	offsetof(struct backend_options, api_url),
@@ -161,6 +135,7 @@ static const size_t texts[] = {
 	offsetof(struct backend_options, token_file),
 	offsetof(struct backend_options, ca_file),
 	offsetof(struct backend_options, spool_dir),
+	offsetof(struct backend_options, allow_address),
 };
 
 static char **text_of(const struct backend_options *o, size_t i)
@@ -171,7 +146,10 @@ static char **text_of(const struct backend_options *o, size_t i)
 int backend_options_copy(const struct backend_options *from,
 			 struct backend_options *ret)
 {
-	struct backend_options to = { .anonymous = from && from->anonymous };
+	struct backend_options to = {
+		.anonymous = from && from->anonymous,
+		.named_by = from ? from->named_by : NAMED_BY_SOURCE,
+	};
 
 	for (size_t i = 0; from && i < sizeof texts / sizeof *texts; i++) {
 		const char *text = *text_of(from, i);

@@ -94,8 +94,15 @@ struct job {
 	const char *ref;
 };
 
+/* Who wrote the host of a URL: so much it is trusted. */
+enum named_by {
+	NAMED_BY_SOURCE,        /* whoever configured this very repository */
+	NAMED_BY_PATTERN,       /* whoever configured many at that host */
+	NAMED_BY_ANYBODY,       /* whoever asks */
+};
+
 /* How to reach an origin, and as whom.  What a backend has no use for it
- * ignores.  All may be NULL, and are copied by who keeps them. */
+ * ignores.  All texts may be NULL, and are copied by who keeps them. */
 struct backend_options {
 	const char *type;       /* the backend's name; NULL: by the URL */
 	const char *api_url;    /* of the service, when the URL is not it */
@@ -107,6 +114,10 @@ struct backend_options {
 				 * stranger may, whatever git's helpers
 				 * know */
 	const char *spool_dir;  /* for files without a name; else TMPDIR */
+	/* Networks that may be asked though they are not public, or though
+	 * they are this machine's: "10.0.0.0/8 ::1". */
+	const char *allow_address;
+	enum named_by named_by;
 };
 
 struct backend_ops {
@@ -132,6 +143,10 @@ struct backend_ops {
 	 * the URL that one there would have, had it an empty name.  NULL,
 	 * or -ENOTSUP: nobody can tell. */
 	void (*list)(struct backend *, struct job *);
+	/* After a job ended with 'err': one line for a human, what was wrong
+	 * and what to do about it, or "" when that is not known.  NULL: it
+	 * never is. */
+	void (*why)(struct backend *, int err, char why[BACKEND_WHY]);
 	/* Offered an object somebody else fetched.  NULL: not interested. */
 	void (*offer)(struct backend *, const struct oid *, enum obj,
 		      const void *data, size_t len);

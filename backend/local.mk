@@ -15,9 +15,11 @@ libbackend_a_SOURCES += \
 	backend/local/view.c backend/local/view.h
 # What all that speak HTTP share.
 libbackend_a_SOURCES += \
+	backend/http/address.c backend/http/address.h \
 	backend/http/circuit.c backend/http/circuit.h \
 	backend/http/cred.c backend/http/cred.h \
-	backend/http/http.c backend/http/http.h
+	backend/http/http.c backend/http/http.h \
+	backend/http/route.c backend/http/route.h
 # Repositories elsewhere, by git's own protocol.
 libbackend_a_SOURCES += \
 	backend/git/batch.c backend/git/batch.h \

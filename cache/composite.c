@@ -29,6 +29,7 @@ enum {
 struct pattern {
 	char *url;
 	struct backend_options options;
+	char **allow, **deny;   /* as of struct fs_pattern */
 	unsigned parts;         /* placeholders: levels and the repository */
 	uint32_t refresh;       /* of the sources that it makes */
 	unsigned rule;          /* of those and of its levels */
@@ -95,6 +96,36 @@ static bool legal(const char *name, size_t len)
 		if (strlen(probes[i]) == len && !memcmp(probes[i], name, len))
 			return false;
 	return true;
+}
+
+/* A name in a level. */
+struct place {
+	const struct level *level;
+	const char *base;
+};
+
+/* What the pattern's placeholder 'n' stands for there. */
+static const char *part(void *arg, unsigned n)
+{
+	const struct place *p = arg;
+	const struct level *l = p->level;
+
+	if (n == l->depth)
+		return p->base;
+	while (l->depth > n + 1)
+		l = l->parent;
+	return l->name;
+}
+
+/* May there be a level or a repository of that name? */
+static bool possible(const struct level *l, const char *name)
+{
+	struct place place = { l, name };
+
+	return l->pattern && legal(name, strlen(name)) &&
+	       pattern_permits((const char *const *)l->pattern->allow,
+			       (const char *const *)l->pattern->deny,
+			       part, &place, l->depth + 1);
 }
 
 /* May a source or level be configured so? */
@@ -223,13 +254,41 @@ static uint64_t id_of(const struct composite *c, const char *path)
 	return !*path ? TOP_ID : id > TOP_ID ? id : id + 2;
 }
 
+static void free_list(char **list)
+{
+	for (char **item = list; item && *item; item++)
+		free(*item);
+	free(list);
+}
+
 static void forget_pattern(struct pattern *p)
 {
 	if (!p)
 		return;
 	backend_options_clear(&p->options);
+	free_list(p->allow);
+	free_list(p->deny);
 	free(p->url);
 	free(p);
+}
+
+static int copy_list(const char *const *from, char ***ret)
+{
+	size_t n = 0;
+	char **to;
+
+	while (from && from[n])
+		n++;
+	to = calloc(n + 1, sizeof *to);
+	for (size_t i = 0; to && i < n; i++) {
+		to[i] = strdup(from[i]);
+		if (!to[i]) {
+			free_list(to);
+			return -ENOMEM;
+		}
+	}
+	*ret = to;
+	return to ? 0 : -ENOMEM;
 }
 
 static int copy_pattern(const struct fs_pattern *from, struct pattern **ret)
@@ -240,7 +299,9 @@ static int copy_pattern(const struct fs_pattern *from, struct pattern **ret)
 		return -ENOMEM;
 	p->parts = pattern_parts(from->url);
 	p->url = strdup(from->url);
-	if (!p->url || backend_options_copy(from->options, &p->options)) {
+	if (!p->url || backend_options_copy(from->options, &p->options) ||
+	    copy_list(from->allow, &p->allow) ||
+	    copy_list(from->deny, &p->deny)) {
 		forget_pattern(p);
 		return -ENOMEM;
 	}
@@ -493,7 +554,7 @@ static int make_levels(struct composite *c, const char *path, bool configured,
 		if (child)
 			l = child->level;
 		else if (configured ? l->pattern || !valid(name, strlen(name)) :
-			 !holds_levels(l) || !legal(name, strlen(name)))
+			 !holds_levels(l) || !possible(l, name))
 			return -EINVAL;
 		else
 			r = new_level(c, l, name, &l);
@@ -686,30 +747,20 @@ void source_asked(struct source *s)
 	source_answered(s, 0);
 }
 
+void source_why(struct source *s, int err, char why[BACKEND_WHY])
+{
+	struct backend *b = atomic_load(&s->backend);
+
+	*why = '\0';
+	if (b && b->ops->why)
+		b->ops->why(b, err, why);
+}
+
 bool source_is_far(struct source *s)
 {
 	struct backend *b = atomic_load(&s->backend);
 
 	return !b || b->ops->far;
-}
-
-/* A name in a level. */
-struct place {
-	const struct level *level;
-	const char *base;
-};
-
-/* What the pattern's placeholder 'n' stands for there. */
-static const char *part(void *arg, unsigned n)
-{
-	const struct place *p = arg;
-	const struct level *l = p->level;
-
-	if (n == l->depth)
-		return p->base;
-	while (l->depth > n + 1)
-		l = l->parent;
-	return l->name;
 }
 
 int composite_expand(const struct level *l, const char *base, char **path,
@@ -820,7 +871,7 @@ static int stands_for(const struct level *l, const char *base,
 	int r;
 
 	*ret = false;
-	if (!l->pattern || holds_levels(l) || !legal(base, strlen(base)))
+	if (holds_levels(l) || !possible(l, base))
 		return 0;
 	r = composite_expand(l, base, &path, &url);
 	*ret = !r && !strcmp(url, location);
@@ -879,7 +930,6 @@ static int parse_child(struct composite *c, struct level *l,
 		       struct composite_name *ret)
 {
 	struct child *child = find(c, l, ret->base);
-	bool possible = l->pattern && legal(ret->base, strlen(ret->base));
 
 	if (child && child->level) {
 		ret->what = COMPOSITE_LEVEL;
@@ -891,7 +941,7 @@ static int parse_child(struct composite *c, struct level *l,
 		ret->source = child->source;
 		return 0;
 	}
-	if (!possible)
+	if (!possible(l, ret->base))
 		return -ENOENT;
 	if (holds_levels(l)) {
 		CLEANUP_FREE char *path = NULL;

@@ -95,6 +95,8 @@ int source_open(struct source *, char why[BACKEND_WHY]);
 void source_answered(struct source *, int err);
 /* It has told what a ref is. */
 void source_asked(struct source *);
+/* Why one of its jobs ended with 'err', or "". */
+void source_why(struct source *, int err, char why[BACKEND_WHY]);
 /* Would asking it cost a round trip? */
 bool source_is_far(struct source *);
 

@@ -248,7 +248,7 @@ void errand_complain(const struct errand *e, int err)
 		[KIND_BLOB] = "blob", [KIND_SIZES] = "sizes",
 		[KIND_LEVEL] = "level",
 	};
-	char hex[OID_HEX + 1] = "";
+	char hex[OID_HEX + 1] = "", why[BACKEND_WHY] = "";
 
 	if (e->key.kind == KIND_ROOT && err == -ENOENT)
 		return;                         /* a name somebody tried */
@@ -256,10 +256,12 @@ void errand_complain(const struct errand *e, int err)
 		source_answered(e->source, err);
 	if (e->key.kind != KIND_ROOT)
 		oid_hex(&e->key.oid, hex);
-	log_warning("fetch failed", "source=%s %s=%s error=%s",
+	if (e->source)
+		source_why(e->source, err, why);
+	log_warning("fetch failed", "source=%s %s=%s error=%s%s%s",
 		    e->source ? e->source->name : e->base, what[e->key.kind],
 		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",
-		    strerror(-err));
+		    strerror(-err), *why ? " why=" : "", why);
 }
 
 void errand_fail(struct errand *e, int err)

@@ -154,8 +154,11 @@ int fs_add_pattern(struct fs *fs, const char *name,
 		opt = *p->options;
 	if (!opt.spool_dir)
 		opt.spool_dir = fs->cache_dir;
+	opt.named_by = pattern_any_host(p->url) ? NAMED_BY_ANYBODY :
+						  NAMED_BY_PATTERN;
 	r = composite_add_pattern(fs->composite, name, &(struct fs_pattern){
 		.url = p->url, .options = &opt,
+		.allow = p->allow, .deny = p->deny,
 	});
 	say_why(r, name, why);
 	return r;

@@ -82,6 +82,8 @@ struct fs_pattern {
 	const char *url;        /* a path or URL with a {placeholder} for each
 				 * level of names and, last, the repository's */
 	const struct backend_options *options;  /* for each; or NULL */
+	/* Which names there may be, see pattern.h.  NULL at the end. */
+	const char *const *allow, *const *deny;
 };
 
 /* Show them below /NAME.  All is copied.  -EEXIST, -EINVAL, and what

@@ -3,14 +3,19 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "cache/pattern.h"
 #include "common/cleanup.h"
+#include "common/url.h"
+
+enum { RULE_WORD_MAX = 256 };
 
 /* The end of the placeholder that starts at 's', or NULL. */
 static const char *placeholder_end(const char *s)
@@ -49,12 +54,23 @@ unsigned pattern_parts(const char *url)
 	return n <= PATTERN_PARTS_MAX ? n : 0;
 }
 
-int pattern_expand(const char *url, const char *(*part)(void *arg, unsigned n),
-		   void *arg, char **ret)
+/* A name; in a URL, encoded.  False: out of memory. */
+static bool put_part(const char *name, bool is_url, FILE *out)
+{
+	CLEANUP_FREE char *text = is_url ? url_encode(name, strlen(name)) :
+					   strdup(name);
+
+	if (text)
+		fputs(text, out);
+	return text;
+}
+
+int pattern_expand(const char *url, pattern_part *part, void *arg, char **ret)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
+	bool is_url = strstr(url, "://"), failed = false;
 	const char *end;
 
 	if (!out)
@@ -65,10 +81,11 @@ int pattern_expand(const char *url, const char *(*part)(void *arg, unsigned n),
 			fputc(*p, out);
 			continue;
 		}
-		fputs(part(arg, placeholder_number(url, p)), out);
+		failed |= !put_part(part(arg, placeholder_number(url, p)),
+				    is_url, out);
 		p = end - 1;
 	}
-	if (fclose(out))
+	if (fclose(out) || failed)
 		return -ENOMEM;
 	*ret = TAKE(text);
 	return 0;
@@ -93,6 +110,107 @@ static int check_directory(const char *url, char why[BACKEND_WHY])
 	return -ENOTDIR;
 }
 
+bool pattern_any_host(const char *url)
+{
+	const char *host = strstr(url, "://"), *end;
+
+	if (*url == '/' || !strncmp(url, "file://", 7))
+		return false;
+	host = host ? host + 3 : url;
+	/* git's HOST:PATH, or a relative path, ends where that does. */
+	end = host + strcspn(host, host == url ? "/:" : "/?#");
+	if (host == url && *end != ':')
+		return false;
+	return memchr(host, '{', (size_t)(end - host));
+}
+
+/* Whoever may ask for a name would choose who gets what we know. */
+static int check_host(const char *url, const struct backend_options *opt,
+		      char why[BACKEND_WHY])
+{
+	if (!pattern_any_host(url))
+		return 0;
+	if (strncmp(url, "https://", 8) && strncmp(url, "http://", 7)) {
+		snprintf(why, BACKEND_WHY, "where the host is a placeholder "
+			 "only https:// is possible: ssh would show your keys "
+			 "to whatever host is named");
+		return -EINVAL;
+	}
+	if (opt && (opt->token_file || opt->user)) {
+		snprintf(why, BACKEND_WHY, "where the host is a placeholder a "
+			 "token would go to whatever host is named: write the "
+			 "host out, or do without token-file and user");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* ---- which names ---- */
+
+/* How far a rule, "OWNER" or "OWNER/REPOSITORY", goes with the first 'n'
+ * parts of a name. */
+enum match { MATCH_NOT, MATCH_SO_FAR, MATCH_WHOLE };
+
+static enum match match(const char *rule, pattern_part *part, void *arg,
+			unsigned n, int flags)
+{
+	for (unsigned i = 0; *rule; i++) {
+		size_t len = strcspn(rule, "/");
+		char word[RULE_WORD_MAX];
+
+		if (i == n)
+			return MATCH_SO_FAR;
+		snprintf(word, sizeof word, "%.*s", (int)len, rule);
+		if (len >= sizeof word || fnmatch(word, part(arg, i), flags))
+			return MATCH_NOT;
+		rule += len + (rule[len] == '/');
+	}
+	return MATCH_WHOLE;
+}
+
+/* A name without ".git", which hosts take for the same. */
+struct bare {
+	pattern_part *part;
+	void *arg;
+	unsigned last;
+	char name[RULE_WORD_MAX];
+};
+
+static const char *bare_part(void *arg, unsigned n)
+{
+	struct bare *b = arg;
+	const char *name = b->part(b->arg, n);
+	size_t len = strlen(name);
+
+	if (n != b->last || len <= 4 || strcasecmp(name + len - 4, ".git"))
+		return name;
+	snprintf(b->name, sizeof b->name, "%.*s", (int)len - 4, name);
+	return b->name;
+}
+
+static bool denied(const char *rule, pattern_part *part, void *arg, unsigned n)
+{
+	struct bare b = { .part = part, .arg = arg, .last = n - 1 };
+
+	/* To many hosts all spellings of a name are the same. */
+	return match(rule, part, arg, n, FNM_CASEFOLD) == MATCH_WHOLE ||
+	       match(rule, bare_part, &b, n, FNM_CASEFOLD) == MATCH_WHOLE;
+}
+
+bool pattern_permits(const char *const allow[], const char *const deny[],
+		     pattern_part *part, void *arg, unsigned n)
+{
+	bool ok = !allow || !*allow;
+
+	for (; allow && *allow && !ok; allow++)
+		ok = match(*allow, part, arg, n, 0) != MATCH_NOT;
+	for (; ok && deny && *deny; deny++)
+		ok = !denied(*deny, part, arg, n);
+	return ok;
+}
+
+/* ---- checking ---- */
+
 static const char *any_name(void *arg, unsigned n)
 {
 	(void)arg, (void)n;
@@ -113,7 +231,9 @@ int pattern_check(const char *url, const struct backend_options *opt,
 			 url, PATTERN_PARTS_MAX);
 		return -EINVAL;
 	}
-	r = pattern_expand(url, any_name, NULL, &one);
+	r = check_host(url, opt, why);
+	if (!r)
+		r = pattern_expand(url, any_name, NULL, &one);
 	if (r)
 		return r;
 	r = backend_open_with(&b, one, opt, why);

@@ -14,6 +14,8 @@
 #ifndef CACHE_PATTERN_H
 #define CACHE_PATTERN_H
 
+#include <stdbool.h>
+
 #include "backend/backend.h"
 
 enum { PATTERN_PARTS_MAX = 16 };
@@ -21,9 +23,23 @@ enum { PATTERN_PARTS_MAX = 16 };
 /* How many different placeholders, or 0 when it is no pattern. */
 unsigned pattern_parts(const char *url);
 
-/* Put part(arg, n) in place of the n-th different placeholder, from 0. */
-int pattern_expand(const char *url, const char *(*part)(void *arg, unsigned n),
-		   void *arg, char **ret);
+/* A name's n-th part, from 0: what the n-th different placeholder stands
+ * for. */
+typedef const char *pattern_part(void *arg, unsigned n);
+
+/* Put a name in place of the placeholders; in a URL, encoded. */
+int pattern_expand(const char *url, pattern_part *, void *arg, char **ret);
+
+/* Is the host whatever the name says? */
+bool pattern_any_host(const char *url);
+
+/* May there be a name with these first 'n' parts?  A rule is a shell
+ * pattern for each of a name's first parts, "OWNER/REPO*"; what begins so is
+ * allowed or denied.  Without rules that allow, all is allowed; what is
+ * denied is so in whatever case, and with ".git" behind it.  Both end in
+ * NULL, or are NULL. */
+bool pattern_permits(const char *const allow[], const char *const deny[],
+		     pattern_part *, void *arg, unsigned n);
 
 /* Could repositories be opened by such URLs?  -EPROTONOSUPPORT, -ENOTDIR.
  * On error one line for a human in 'why'. */

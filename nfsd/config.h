@@ -56,6 +56,8 @@ struct config_place {
 	char *ref;              /* source: not its default branch */
 	int64_t refresh;        /* seconds; CONFIG_UNSET */
 	char *user, *token_file, *ca_file;
+	char *allow_address;    /* networks, with blanks between */
+	struct config_list allow, deny; /* root: of the names below */
 	struct config_access access;
 	/* By config_rules_make(): */
 	unsigned rule;          /* its number, from 1; 0: none */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/url.h"
 #include "nfsd/config_line.h"
 
 /* ---- lists of them ---- */
@@ -164,6 +165,7 @@ int config_place_parse(struct config *c, const char *arg,
 		       char why[CONFIG_WHY])
 {
 	const char *equal = strchr(arg, '='), *slash = strchr(arg, '/');
+	CLEANUP_FREE char *shown = url_redact(arg);
 	struct config_place s = { 0 };
 	const char *url = arg, *ref;
 	int r;
@@ -181,15 +183,15 @@ int config_place_parse(struct config *c, const char *arg,
 	if (s.location && !s.name)
 		s.name = default_name(&s);
 
-	if (!s.location || (ref && !s.ref))
+	if (!s.location || (ref && !s.ref) || !shown)
 		r = config_no_memory(why);
 	else if (!*s.url || (s.ref && !*s.ref))
 		r = config_fail(why, -EINVAL, "source \"%s\": give "
 				"[NAME=]PATH or [NAME=]URL, optionally "
-				"followed by @REF", arg);
+				"followed by @REF", shown);
 	else if (!s.name || !*s.name)
 		r = config_fail(why, -EINVAL, "source \"%s\": nothing to name "
-				"it by; give NAME=PATH", arg);
+				"it by; give NAME=PATH", shown);
 	else
 		return append(&c->sources, &s) ? 0 : config_no_memory(why);
 	clear(&s);

@@ -4,6 +4,8 @@
  */
 #include "nfsd/config_value.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <git2.h>
 #include <stdarg.h>
@@ -13,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
+#include "common/url.h"
 #include "nfsd/access.h"
 #include "nfsd/config_line.h"
 #include "nfsd/server.h"
@@ -37,14 +40,16 @@ int config_no_memory(char why[CONFIG_WHY])
 int config_wrong(const struct config_origin *o, const char *value,
 		 const char *wanted)
 {
-	CLEANUP_FREE char *where = NULL;
+	CLEANUP_FREE char *where = NULL, *shown = url_redact(value);
 
+	if (!shown)
+		return config_no_memory(o->why);
 	if (!o->file)
 		return config_fail(o->why, -EINVAL, "%s \"%s\": %s", o->key,
-				   value, wanted);
+				   shown, wanted);
 	where = config_line(o->file, o->key, o->nth);
 	return config_fail(o->why, -EBADMSG, "%s: %s = \"%s\": %s",
-			   where ? where : o->file, o->key, value, wanted);
+			   where ? where : o->file, o->key, shown, wanted);
 }
 
 /* ---- what there is ---- */
@@ -68,6 +73,15 @@ static const char allow_wanted[] =
 static const char uid_wanted[] = "give a uid or a range, as in 1000-1999";
 static const char file_wanted[] = "give the path of a file";
 static const char bool_wanted[] = "give true or false";
+
+/* A word for each of a name's first parts. */
+static bool is_names(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && *text != '/' && text[len - 1] != '/' &&
+	       !strstr(text, "//") && !strpbrk(text, " \t");
+}
 
 #define AT(field) .at = offsetof(struct config, field)
 
@@ -136,6 +150,17 @@ const struct config_setting config_place_settings[] = {
 	  .wanted = bool_wanted },
 	{ "secret-file", NULL, CONFIG_PATH, IN_ALL, AT(access.secret_file),
 	  .check = is_something, .wanted = file_wanted },
+	{ "allow-address", NULL, CONFIG_WORDS, IN_SOURCE | IN_ROOT,
+	  AT(allow_address), .check = rule_is_network,
+	  .wanted = allow_wanted },
+	{ "allow-repository", NULL, CONFIG_LIST, IN_ROOT, AT(allow),
+	  .check = is_names,
+	  .wanted = "give patterns for the names below the root, as in "
+		    "torvalds/lin*" },
+	{ "deny-repository", NULL, CONFIG_LIST, IN_ROOT, AT(deny),
+	  .check = is_names,
+	  .wanted = "give patterns for the names below the root, as in "
+		    "*/secret*" },
 	{ .key = NULL },
 };
 
@@ -261,6 +286,19 @@ static int add_text(const struct config_origin *o, const char *value,
 	return 0;
 }
 
+static int add_word(const struct config_origin *o, const char *value,
+		    char **words)
+{
+	char *more;
+
+	if (asprintf(&more, "%s%s%s", *words ? *words : "", *words ? " " : "",
+		     value) < 0)
+		return config_no_memory(o->why);
+	free(*words);
+	*words = more;
+	return 0;
+}
+
 int config_set(const struct config_setting *s, const struct config_origin *o,
 	       const char *value, void *at)
 {
@@ -278,6 +316,8 @@ int config_set(const struct config_setting *s, const struct config_origin *o,
 	case CONFIG_TEXT:
 	case CONFIG_PATH:
 		return set_text(s, o, value, &f->text);
+	case CONFIG_WORDS:
+		return add_word(o, value, &f->text);
 	case CONFIG_LIST:
 		return add_text(o, value, &f->list);
 	}

@@ -40,6 +40,7 @@ enum config_kind {
 	CONFIG_BOOL,            /* int64_t */
 	CONFIG_TEXT,            /* char * */
 	CONFIG_PATH,            /* char *; in the file, "~/" is understood */
+	CONFIG_WORDS,           /* char *, with blanks between */
 	CONFIG_LIST,            /* struct config_list */
 };
 
@@ -53,7 +54,7 @@ struct config_setting {
 	size_t at;              /* offset in struct config or config_place */
 	int64_t min, max;       /* NUMBER */
 	int64_t preset;         /* what nobody has said */
-	bool (*check)(const char *);    /* TEXT, PATH and LIST; or NULL */
+	bool (*check)(const char *);    /* of what is no number; or NULL */
 	const char *wanted;     /* what it may be, for a human */
 };
 

@@ -127,6 +127,7 @@ static struct backend_options options_of(const struct config *c,
 		.user = p->user,
 		.token_file = p->token_file,
 		.ca_file = p->ca_file,
+		.allow_address = p->allow_address,
 		.spool_dir = c->cache_dir,
 	};
 }
@@ -145,7 +146,8 @@ static int blame(const struct config_place *p, int err, char why[CONFIG_WHY])
 }
 
 static int open_source(const struct config *c, const struct config_place *s,
-		       struct backend **ret, char why[CONFIG_WHY])
+		       bool ask_far, struct backend **ret,
+		       char why[CONFIG_WHY])
 {
 	const struct backend_options opt = options_of(c, s);
 	struct backend *b;
@@ -154,8 +156,9 @@ static int open_source(const struct config *c, const struct config_place *s,
 	if (r)
 		return r;
 	/* A source that cannot be reached now may be later; a ref that is
-	 * not there is a mistake. */
-	if (s->ref && find_ref(b, s->ref) == -ENOENT) {
+	 * not there is a mistake.  But serving need not wait for others. */
+	if (s->ref && (ask_far || !b->ops->far) &&
+	    find_ref(b, s->ref) == -ENOENT) {
 		backend_close(b);
 		snprintf(why, CONFIG_WHY, "%s has no branch, tag or commit "
 			 "\"%s\"; \"git -C %s branch -a\" lists the branches",
@@ -183,40 +186,36 @@ static int check_source(const struct config *c, const struct config_place *s,
 			char why[CONFIG_WHY])
 {
 	struct backend *b;
-	int r = open_source(c, s, &b, why);
+	int r = open_source(c, s, true, &b, why);
 
 	if (!r)
 		backend_close(b);
 	return r;
 }
 
-static int check_root(const struct config *c, const struct config_place *root,
-		      char why[CONFIG_WHY])
+/* Check a root, or add it. */
+static int do_root(struct fs *fs, const struct config *c,
+		   const struct config_place *root, char why[CONFIG_WHY])
 {
 	const struct backend_options opt = options_of(c, root);
+	const struct fs_pattern p = {
+		.url = root->url,
+		.options = &opt,
+		.allow = (const char *const *)root->allow.item,
+		.deny = (const char *const *)root->deny.item,
+	};
 
-	return fs_check_pattern(&(struct fs_pattern){
-		.url = root->url, .options = &opt,
-	}, why);
+	return fs ? fs_add_pattern(fs, root->name, &p, why) :
+		    fs_check_pattern(&p, why);
 }
 
 static int add_source(struct fs *fs, const struct config *c,
 		      const struct config_place *s, char why[CONFIG_WHY])
 {
 	struct backend *b;
-	int r = open_source(c, s, &b, why);
+	int r = open_source(c, s, false, &b, why);
 
 	return r ? r : fs_add(fs, s->name, s->location, s->ref, b, why);
-}
-
-static int add_root(struct fs *fs, const struct config *c,
-		    const struct config_place *root, char why[CONFIG_WHY])
-{
-	const struct backend_options opt = options_of(c, root);
-
-	return fs_add_pattern(fs, root->name, &(struct fs_pattern){
-		.url = root->url, .options = &opt,
-	}, why);
 }
 
 /* Check a place, or add it to a file system. */
@@ -226,10 +225,9 @@ static int do_place(struct fs *fs, const struct config *c,
 {
 	int r;
 
-	if (!fs)
-		return root ? check_root(c, p, why) : check_source(c, p, why);
-	r = root ? add_root(fs, c, p, why) : add_source(fs, c, p, why);
-	if (!r && p->refresh != CONFIG_UNSET)
+	r = root ? do_root(fs, c, p, why) :
+	    fs ? add_source(fs, c, p, why) : check_source(c, p, why);
+	if (fs && !r && p->refresh != CONFIG_UNSET)
 		r = fs_refresh(fs, p->name, (uint32_t)p->refresh * MS);
 	if (!r && p->rule)
 		r = fs_restrict(fs, p->name, p->rule);

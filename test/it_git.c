@@ -215,6 +215,29 @@ START_TEST(not_trusted)
 }
 END_TEST
 
+/* A connection that somebody else has made may be where we may not go. */
+START_TEST(not_by_a_connection_of_others)
+{
+	const struct backend_options pattern = {
+		.named_by = NAMED_BY_PATTERN,
+	};
+	struct backend *b, *ruled;
+	char start[64];
+	struct oid oid;
+
+	snprintf(start, sizeof start, "http://gitnfs.localhost%s",
+		 strrchr(plain, ':'));
+	b = open_at(start, "git/r", NULL);
+	ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+	ruled = open_at(start, "git/r", &pattern);
+	ck_assert_int_eq(resolve(ruled, NULL, &oid), -EPERM);
+	all_is_logged();
+	ck_assert_uint_eq(githost_count("^(GET|POST) /git/r"), 0);
+	backend_close(ruled);
+	backend_close(b);
+}
+END_TEST
+
 /* A branch is pushed to while others read. */
 START_TEST(moves)
 {
@@ -283,6 +306,7 @@ int main(void)
 	tcase_add_test(tc, private);
 	tcase_add_test(tc, over_tls);
 	tcase_add_test(tc, not_trusted);
+	tcase_add_test(tc, not_by_a_connection_of_others);
 	tcase_add_test(tc, moves);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

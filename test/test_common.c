@@ -4,6 +4,7 @@
  */
 /* The small things everything else stands on. */
 #include <check.h>
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,9 +20,87 @@
 #include "common/log.h"
 #include "common/oid.h"
 #include "common/pool.h"
+#include "common/url.h"
 #include "common/value.h"
 
 /* ---- list ---- */
+
+START_TEST(names_in_urls)
+{
+	static const char plain[] = "abzABZ019-._~";
+	char all[255], *text = url_encode(plain, strlen(plain));
+
+	ck_assert_str_eq(text, plain);
+	free(text);
+	for (int i = 0; i < 255; i++)
+		all[i] = (char)(i + 1);
+	/* All there are, alone and together. */
+	for (int i = 0; i < 255; i++) {
+		text = url_encode(all + i, 1);
+		for (char *c = text; *c; c++)
+			ck_assert(*c == '%' || strchr(plain, *c) ||
+				  isalnum((unsigned char)*c));
+		ck_assert(url_decode(text));
+		ck_assert(text[0] == all[i] && !text[1]);
+		free(text);
+	}
+	text = url_encode(all, sizeof all);
+	ck_assert_ptr_null(strpbrk(text, " /?#&=+:@\"<>\\^`{|}'()*,;[]!$"));
+	ck_assert(url_decode(text));
+	ck_assert_uint_eq(strlen(text), sizeof all);
+	ck_assert_mem_eq(text, all, sizeof all);
+	free(text);
+	text = url_encode("a\0b", 3);
+	ck_assert_str_eq(text, "a%00b");
+	ck_assert(!url_decode(text));
+	free(text);
+	text = url_encode("", 0);
+	ck_assert_str_eq(text, "");
+	free(text);
+}
+END_TEST
+
+START_TEST(wrong_names_in_urls)
+{
+	static const char *const bad[] = {
+		"%", "%4", "a%4g", "%g4", "%%41", "%00", "%-1", "% 1",
+	};
+	char text[16];
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		strcpy(text, bad[i]);
+		ck_assert_msg(!url_decode(text), "%s", bad[i]);
+	}
+	strcpy(text, "%2fa+%2F%7e");
+	ck_assert(url_decode(text));
+	ck_assert_str_eq(text, "/a+/~");
+}
+END_TEST
+
+START_TEST(urls_to_be_shown)
+{
+	static const struct {
+		const char *url, *shown;
+	} all[] = {
+		{ "https://me:secret@h/x", "https://me:***@h/x" },
+		{ "https://me:s@h/x", "https://me:***@h/x" },
+		{ "https://me:@h", "https://me:***@h" },
+		{ "https://:s:e@c:r@h:1/x", "https://:***@h:1/x" },
+		{ "https://me@h:1/x:y@z", "https://me@h:1/x:y@z" },
+		{ "https://h:1/x", "https://h:1/x" },
+		{ "me@h:x", "me@h:x" }, { "", "" }, { "://", "://" },
+		{ "a https://b:c@d/ https://e:f@g", "a https://b:***@d/ "
+		  "https://e:***@g" },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		char *shown = url_redact(all[i].url);
+
+		ck_assert_str_eq(shown, all[i].shown);
+		free(shown);
+	}
+}
+END_TEST
 
 START_TEST(list_keeps_order)
 {
@@ -481,6 +560,9 @@ int main(void)
 	tcase_add_test(c, log_line_is_one_line);
 	tcase_add_test(c, log_line_is_bounded);
 	tcase_add_test(c, log_levels);
+	tcase_add_test(c, names_in_urls);
+	tcase_add_test(c, wrong_names_in_urls);
+	tcase_add_test(c, urls_to_be_shown);
 	tcase_add_test(c, log_rate_is_limited_per_site);
 #ifdef LOCK_CHECK
 	tcase_add_loop_test_raise_signal(c, locks_are_leaves, SIGABRT, 0, 2);

@@ -189,6 +189,92 @@ static struct level *into(struct level *l, const char *name)
 	return made;
 }
 
+static int permits(const char *const *allow, const char *const *deny,
+		   const char *owner, const char *repo)
+{
+	struct composite_name cn;
+	int r;
+
+	c = composite_new(&ids);
+	top = composite_top(c);
+	r = composite_add_pattern(c, "hub", &(struct fs_pattern){
+		.url = "https://h/{owner}/{repo}", .allow = allow,
+		.deny = deny,
+	});
+	ck_assert_int_eq(r, 0);
+	if (parse(into(top, "hub"), owner, &cn))
+		r = 0;
+	else if (!repo)
+		r = 1;
+	else
+		r = parse(into(into(top, "hub"), owner), repo, &cn) == 0;
+	composite_free(c);
+	return r;
+}
+
+START_TEST(names_that_may_be)
+{
+	static const char *const some[] = { "torvalds", "git*/g?t", NULL };
+	static const char *const none[] = { "evil", "*/secret*", NULL };
+	static const char *const all[] = { NULL };
+
+	composite_free(c);
+	ck_assert(permits(NULL, NULL, "anybody", "any"));
+	ck_assert(permits(all, all, "anybody", "any"));
+	/* What is allowed, and nothing else. */
+	ck_assert(permits(some, NULL, "torvalds", "linux"));
+	ck_assert(permits(some, NULL, "gitster", "git"));
+	ck_assert(!permits(some, NULL, "gitster", "linux"));
+	ck_assert(!permits(some, NULL, "gitster", "git.git"));
+	ck_assert(!permits(some, NULL, "torvald", NULL));
+	ck_assert(!permits(some, NULL, "Torvalds", NULL));
+	ck_assert(!permits(some, NULL, "others", NULL));
+	ck_assert(permits(some, NULL, "github", NULL));
+	/* What is denied, however it is written. */
+	ck_assert(permits(NULL, none, "good", "repo"));
+	ck_assert(!permits(NULL, none, "evil", NULL));
+	ck_assert(!permits(NULL, none, "EVIL", NULL));
+	ck_assert(permits(NULL, none, "evil2", "x"));
+	ck_assert(!permits(NULL, none, "good", "secret"));
+	ck_assert(!permits(NULL, none, "good", "Secret2"));
+	ck_assert(!permits(NULL, none, "good", "secret.git"));
+	ck_assert(!permits(NULL, none, "good", "secret@main"));
+	ck_assert(permits(NULL, none, "secret", "repo"));
+	ck_assert(!permits(some, none, "torvalds", "secrets"));
+	c = composite_new(&ids);
+}
+END_TEST
+
+START_TEST(whose_host_it_is)
+{
+	static const struct {
+		const char *url;
+		bool any;
+	} all[] = {
+		{ "https://h/{o}/{r}", false }, { "https://{h}/{r}", true },
+		{ "https://{h}.example.org/{r}", true }, { "{h}:{r}", true },
+		{ "https://h:{p}/{r}", true }, { "https://{u}@h/{r}", true },
+		{ "h:{r}", false }, { "me@{h}:{r}", true },
+		{ "ssh://{h}/{r}", true }, { "/{r}", false },
+		{ "file:///{r}", false }, { "a/{r}", false },
+		{ "{r}", false }, { "https://h?{r}", false },
+	};
+	static const struct backend_options token = { .token_file = "t" };
+	char why[BACKEND_WHY];
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		ck_assert_msg(pattern_any_host(all[i].url) == all[i].any, "%s",
+			      all[i].url);
+	/* Then nothing tells who we are. */
+	ck_assert_int_eq(pattern_check("https://{h}/{r}", NULL, why), 0);
+	ck_assert_int_eq(pattern_check("https://{h}/{r}", &token, why),
+			 -EINVAL);
+	ck_assert_int_eq(pattern_check("ssh://{h}/{r}", NULL, why), -EINVAL);
+	ck_assert_int_eq(pattern_check("{h}:{r}", NULL, why), -EINVAL);
+	ck_assert_int_eq(pattern_check("https://h/{r}", &token, why), 0);
+}
+END_TEST
+
 START_TEST(any_owner_any_repository)
 {
 	struct source *s, *same, *twin;
@@ -444,6 +530,8 @@ int main(void)
 	tcase_add_test(t, impossible_names);
 	tcase_add_test(t, configured_levels);
 	tcase_add_test(t, any_owner_any_repository);
+	tcase_add_test(t, names_that_may_be);
+	tcase_add_test(t, whose_host_it_is);
 	tcase_add_test(t, what_no_owner_is_called);
 	tcase_add_test(t, patterns);
 	tcase_add_test(t, patterns_are_checked);

@@ -535,6 +535,16 @@ START_TEST(a_wrong_line_is_named)
 		  "conf:3: source.x.token-file" },
 		{ "[source \"x\"]\n\turl = work\n\ttype = git\n",
 		  "conf:3: source.x.type" },
+		{ "[source \"x\"]\n\turl = w\n\tallow-address = here\n",
+		  "conf:3: source.x.allow-address" },
+		{ "[source \"x\"]\n\turl = w\n\tallow-address = ::1/129\n",
+		  "conf:3: source.x.allow-address" },
+		{ "[source \"x\"]\n\turl = w\n\tallow-address = 1.2.3.4/33\n",
+		  "conf:3: source.x.allow-address" },
+		{ "[root \"x\"]\n\turl = /{x}\n\tdeny-repository = /a\n",
+		  "conf:3: root.x.deny-repository" },
+		{ "[root \"x\"]\n\turl = https://me:secret@h/x\n",
+		  "\"https://me:***@h/x\"" },
 	};
 
 	write_file("more", "[source \"y\"]\n\tnonsense = work\n");
@@ -554,14 +564,25 @@ START_TEST(how_to_reach_them)
 	ck_assert_msg(!load_file("[source \"x\"]\n\turl = https://h/x\n"
 				 "\tuser = me\n\ttoken-file = ~/token\n"
 				 "\tca-file = /ca.pem\n"
+				 "\tallow-address = 10.0.0.0/8\n"
+				 "\tallow-address = ::1\n"
 				 "[root \"r\"]\n\turl = https://h/{x}\n"
-				 "\ttoken-file = t\n"), "%s", why);
+				 "\ttoken-file = t\n"
+				 "\tallow-repository = a*\n"
+				 "\tallow-repository = b/c\n"
+				 "\tdeny-repository = */x\n"), "%s", why);
 	ck_assert_str_eq(c.sources.place[0].user, "me");
 	ck_assert_str_eq(c.sources.place[0].token_file, token);
 	ck_assert_str_eq(c.sources.place[0].ca_file, "/ca.pem");
 	ck_assert_str_eq(c.roots.place[0].token_file, "t");
 	ck_assert_ptr_null(c.roots.place[0].user);
 	ck_assert_ptr_null(c.roots.place[0].ca_file);
+	ck_assert_str_eq(c.sources.place[0].allow_address, "10.0.0.0/8 ::1");
+	ck_assert_ptr_null(c.roots.place[0].allow_address);
+	ck_assert_uint_eq(c.roots.place[0].allow.n, 2);
+	ck_assert_str_eq(c.roots.place[0].allow.item[1], "b/c");
+	ck_assert_ptr_null(c.roots.place[0].allow.item[2]);
+	ck_assert_str_eq(c.roots.place[0].deny.item[0], "*/x");
 }
 END_TEST
 

@@ -42,6 +42,16 @@ static struct backend *open_faulty(const char *fault, const char *repo)
 	return open_with("127.0.0.1", fault, repo, NULL);
 }
 
+/* What is said about it when asked why. */
+static void because(struct backend *b, int err, const char *text)
+{
+	char why[BACKEND_WHY];
+
+	b->ops->why(b, err, why);
+	ck_assert_msg(strstr(why, text) != NULL, "\"%s\" lacks \"%s\"", why,
+		      text);
+}
+
 START_TEST(urls)
 {
 	static const struct {
@@ -55,6 +65,14 @@ START_TEST(urls)
 		{ "https://h/x y", "%20" },
 		{ "https://h/x\r\ny", "%20" },
 		{ "https://h/\x7f", "%20" },
+		{ "ssh://me:secret@h/x", "keys" }, { "ssh://h", "HOST" },
+		{ "ssh://-oProxyCommand=x/x", "HOST" },
+		{ "ssh://-x@h/x", "HOST" }, { "-x@h:x", "HOST" },
+		{ "h:-x", "HOST" }, { "ssh://[::1/x", "HOST" },
+		{ "ssh://[::1]x/x", "HOST" }, { "ssh://h:1x/x", "port" },
+		{ "ssh://h:/x", "port" }, { "ssh:///x", "HOST" },
+		{ "ssh://me@/x", "HOST" }, { "h:", "HOST" },
+		{ "h:x\ny", "control" },
 	};
 	char why[BACKEND_WHY];
 	struct backend *b;
@@ -644,9 +662,9 @@ START_TEST(circuits)
 	uint64_t open = 0;
 
 	clock_freeze();
-	ck_assert_int_eq(circuit_get("https://a", &c), 0);
-	ck_assert_int_eq(circuit_get("https://a", &same), 0);
-	ck_assert_int_eq(circuit_get("https://b", &other), 0);
+	ck_assert_int_eq(circuit_get("https://a", "", &c), 0);
+	ck_assert_int_eq(circuit_get("https://a", "", &same), 0);
+	ck_assert_int_eq(circuit_get("https://b", "", &other), 0);
 	ck_assert_ptr_eq(c, same);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(circuit_enter(c), 0);
@@ -773,11 +791,44 @@ START_TEST(ssh)
 	/* One program serves one command after the other. */
 	shell("test $(wc -l <ssh.log) -lt 40");
 
+	/* As git finds it. */
+	shell(">ssh.log");
+	snprintf(url, sizeof url, "ssh://me@[::1]:22%s/repos/r", here);
+	b = open_url(url);
+	ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+	backend_close(b);
+	b = open_url("me@[fe80::1%eth0]:repos/r");
+	ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+	backend_close(b);
+	b = open_url("[host:99]:repos/r");
+	ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+	backend_close(b);
+	shell("grep -q '|-p|22|me@::1|git-upload-pack ./' ssh.log && "
+	      "grep -q '=GIT_PROTOCOL|me@fe80::1%%eth0|' ssh.log && "
+	      "grep -q '|-p|99|host|' ssh.log && >ssh.log");
+	setenv("GIT_SSH_COMMAND", "ssh -i 'a key'", 1);
+	b = open_url("ssh://host:7/~/repos/r");
+	ck_assert_int_eq(resolve(b, NULL, &oid), -ENOENT);
+	backend_close(b);
+	b = open_url("host:repos/r");
+	ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+	backend_close(b);
+	unsetenv("GIT_SSH_COMMAND");
+	shell("grep -q '^-i|a key|-o|.*|-p|7|host|git-upload-pack .~/' "
+	      "ssh.log && >ssh.log && cp bin/ssh bin/plink");
+	setenv("GIT_SSH", "plink", 1);
+	b = open_url("ssh://host:7/~/repos/r");
+	ck_assert_int_eq(resolve(b, NULL, &oid), -ENOENT);
+	backend_close(b);
+	unsetenv("GIT_SSH");
+	shell("grep -q '^-batch|-P|7|host|' ssh.log");
+
 	b = open_url("host:repos/absent");
 	ck_assert_int_eq(resolve(b, NULL, &oid), -ENOENT);
 	backend_close(b);
 	b = open_url("down:repos/r");
 	ck_assert_int_eq(resolve(b, NULL, &oid), -EHOSTUNREACH);
+	because(b, -EHOSTUNREACH, "ssh -o BatchMode=yes down");
 	backend_close(b);
 }
 END_TEST
@@ -867,6 +918,7 @@ START_TEST(never_to_another_host)
 {
 	static const struct backend_options opt = {
 		.user = "me", .token_file = "token",
+		.allow_address = "127.0.0.1 ::1",
 	};
 	struct oid commit = id_of("r", "main");
 	struct backend *b;

@@ -346,6 +346,11 @@ static void git_stat(struct backend *b, struct job *job)
 	ask(to_git(b), job, STAT);
 }
 
+static void git_why(struct backend *b, int err, char why[BACKEND_WHY])
+{
+	origin_why(to_git(b)->origin, err, why);
+}
+
 /* A job may be done a moment before its thread is. */
 static void wait_for_threads(struct git *g)
 {
@@ -425,6 +430,7 @@ const struct backend_ops backend_git = {
 	.resolve = git_resolve,
 	.fetch = git_fetch,
 	.stat = git_stat,
+	.why = git_why,
 };
 
 /* The same, for what a program on this machine reads. */
@@ -435,4 +441,5 @@ static const struct backend_ops on_this_disk = {
 	.resolve = git_resolve,
 	.fetch = git_fetch,
 	.stat = git_stat,
+	.why = git_why,
 };

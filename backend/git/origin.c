@@ -5,6 +5,7 @@
 #include "backend/git/origin.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -77,6 +78,21 @@ static void note(struct origin *o, const struct caps *caps)
 	o->known = true;
 }
 
+void origin_blame(struct origin *o, int err, const char *why)
+{
+	if (!*why)
+		return;
+	LOCK_SCOPE(&o->lock);
+	o->err = err;
+	snprintf(o->why, sizeof o->why, "%s", why);
+}
+
+void origin_why(struct origin *o, int err, char why[BACKEND_WHY])
+{
+	LOCK_SCOPE(&o->lock);
+	snprintf(why, BACKEND_WHY, "%s", o->err == err ? o->why : "");
+}
+
 int origin_caps(struct origin *o, struct patience *p, struct caps *ret)
 {
 	struct request *q;
@@ -89,6 +105,11 @@ int origin_caps(struct origin *o, struct patience *p, struct caps *ret)
 		return r;
 	r = protocol_read_caps(&q->pkts, ret);
 	request_end(q, !r);
+	if (r == -EPROTONOSUPPORT)
+		origin_blame(o, r, "the host does not speak version 2 of "
+			     "git's protocol (git 2.18 and later do), or a "
+			     "proxy before it takes the header Git-Protocol "
+			     "away");
 	if (!r)
 		note(o, ret);
 	return r;
@@ -134,6 +155,7 @@ int request_start(struct origin *o, const struct pkt_buf *message,
 		  struct patience *p, struct request **ret)
 {
 	struct transport *t = o->transport;
+	char why[BACKEND_WHY] = "";
 	struct request *q;
 	int r;
 
@@ -148,8 +170,10 @@ int request_start(struct origin *o, const struct pkt_buf *message,
 	pkt_reader_init(&q->pkts, &q->stream);
 	r = t->ops->ask(t, message ? message->data : NULL,
 			message ? message->len : 0,
-			min(p->until(p), clock_ms() + SILENCE_MS), &q->reply);
+			min(p->until(p), clock_ms() + SILENCE_MS), &q->reply,
+			why);
 	if (r) {
+		origin_blame(o, r, why);
 		free(q);
 		return r;
 	}

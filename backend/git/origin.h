@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/backend.h"
 #include "backend/git/pkt.h"
 #include "backend/git/protocol.h"
 #include "backend/git/stream.h"
@@ -34,6 +35,8 @@ struct origin {
 	/* Does it give trees and blobs by their names? */
 	enum { BY_ID_UNKNOWN, BY_ID_YES, BY_ID_NO } by_id;
 	struct oid tip;         /* a commit that it gave us, or of length 0 */
+	int err;                /* what went wrong last, or 0; and why */
+	char why[BACKEND_WHY];
 };
 
 /* Takes over the transport, also on failure. */
@@ -49,6 +52,10 @@ struct patience {
 /* Has a request been made to it before? */
 bool origin_known(struct origin *);
 int origin_caps(struct origin *, struct patience *, struct caps *ret);
+/* Note why something went wrong, if it is known; and what was noted, if it
+ * was the same error. */
+void origin_blame(struct origin *, int err, const char *why);
+void origin_why(struct origin *, int err, char why[BACKEND_WHY]);
 /* It is not as it said: look again. */
 void origin_forget(struct origin *);
 

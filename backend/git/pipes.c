@@ -31,7 +31,9 @@ struct channel {
 	struct reply base;
 	struct pipes *pipes;
 	struct program program;
-	bool spoke, ended;      /* something has come; it is gone */
+	bool ended;             /* it is gone */
+	bool has_first;         /* the first byte that came is kept here */
+	char first;
 	uint64_t since;         /* clock_ms(): idle */
 	/* To read the advertisement, which comes before the answers. */
 	struct stream stream;
@@ -41,6 +43,7 @@ struct channel {
 struct pipes {
 	struct transport base;
 	char *arg[ARGS_MAX];    /* then NULL */
+	char *host;             /* or NULL: this machine */
 	pthread_mutex_t lock;   /* covers the rest */
 	struct channel *idle;   /* or NULL */
 };
@@ -76,26 +79,51 @@ static struct channel *keep_idle(struct pipes *p, struct channel *c)
 
 /* It ended without a word, which it cannot have for us: what does its
  * exit status say? */
-static int why_silent(struct channel *c)
+static int why_silent(struct channel *c, char *why)
 {
+	const char *host = c->pipes->host;
 	int status = program_end(&c->program, clock_ms() + END_MS);
 
 	c->ended = true;
-	return status == SSH_FAILED ? -EHOSTUNREACH :
-	       status > 0 ? -ENOENT : -ECONNRESET;
+	if (!host)
+		return status > 0 ? -ENOENT : -ECONNRESET;
+	if (status != SSH_FAILED) {
+		snprintf(why, BACKEND_WHY, "git-upload-pack on %.100s ended "
+			 "with status %d: no such repository, or no git",
+			 host, status);
+		return status > 0 ? -ENOENT : -ECONNRESET;
+	}
+	snprintf(why, BACKEND_WHY, "ssh cannot log in to %.80s without asking: "
+		 "try \"ssh -o BatchMode=yes %.80s\" as the user that runs "
+		 "gitnfsd", host, host);
+	return -EHOSTUNREACH;
+}
+
+/* Wait for it to say something. */
+static int channel_hear(struct channel *c, uint64_t deadline, char *why)
+{
+	ssize_t n = program_read(&c->program, &c->first, 1, deadline);
+
+	if (n == 0)
+		return why_silent(c, why);
+	if (n == -ETIMEDOUT && c->pipes->host)
+		snprintf(why, BACKEND_WHY, "%.100s does not answer in time",
+			 c->pipes->host);
+	c->has_first = n > 0;
+	return n < 0 ? (int)n : 0;
 }
 
 static ssize_t pipes_read(struct reply *r, void *buf, size_t len,
 			  uint64_t deadline)
 {
 	struct channel *c = (struct channel *)r;
-	ssize_t n = c->ended ? 0 : program_read(&c->program, buf, len,
-						deadline);
 
-	if (n == 0 && !c->spoke && !c->ended)
-		return why_silent(c);
-	c->spoke |= n > 0;
-	return n;
+	if (c->has_first && len) {
+		*(char *)buf = c->first;
+		c->has_first = false;
+		return 1;
+	}
+	return c->ended ? 0 : program_read(&c->program, buf, len, deadline);
 }
 
 static ssize_t stream_read(struct stream *s, void *buf, size_t len)
@@ -107,7 +135,8 @@ static ssize_t stream_read(struct stream *s, void *buf, size_t len)
 
 static const struct transport_ops pipes_ops;
 
-static int channel_start(struct pipes *p, struct channel **ret)
+static int channel_start(struct pipes *p, uint64_t deadline,
+			 struct channel **ret, char *why)
 {
 	static const char *const env[] = { "GIT_PROTOCOL=version=2", NULL };
 	struct channel *c = calloc(1, sizeof *c);
@@ -120,8 +149,15 @@ static int channel_start(struct pipes *p, struct channel **ret)
 	c->stream.read = stream_read;
 	r = program_start(&c->program, (const char *const *)p->arg, env);
 	if (r) {
+		snprintf(why, BACKEND_WHY, "%.100s cannot be started: %s",
+			 p->arg[0], strerror(-r));
 		free(c);
 		return r == -ENOENT ? -EIO : r; /* no ssh, or no git */
+	}
+	r = channel_hear(c, deadline, why);
+	if (r) {
+		channel_end(c);
+		return r;
 	}
 	*ret = c;
 	return 0;
@@ -148,7 +184,8 @@ static int channel_greet(struct channel *c, uint64_t deadline)
 /* ---- the transport ---- */
 
 static int pipes_ask(struct transport *t, const void *request, size_t len,
-		     uint64_t deadline, struct reply **ret)
+		     uint64_t deadline, struct reply **ret,
+		     char why[BACKEND_WHY])
 {
 	struct pipes *p = (struct pipes *)t;
 	struct channel *c = take_idle(p);
@@ -159,7 +196,7 @@ static int pipes_ask(struct transport *t, const void *request, size_t len,
 		c = NULL;
 	}
 	if (!c) {
-		r = channel_start(p, &c);
+		r = channel_start(p, deadline, &c, why);
 		if (r)
 			return r;
 		if (request)
@@ -196,6 +233,7 @@ static void pipes_close(struct transport *t)
 	for (int i = 0; i < ARGS_MAX; i++)
 		free(p->arg[i]);
 	pthread_mutex_destroy(&p->lock);
+	free(p->host);
 	free(p);
 }
 
@@ -246,7 +284,7 @@ int pipes_open_local(struct transport **ret, const char *path,
 
 	if (r)
 		return r;
-	r = channel_start((struct pipes *)t, &c);
+	r = channel_start((struct pipes *)t, clock_ms() + END_MS, &c, why);
 	if (!r) {
 		r = channel_greet(c, clock_ms() + END_MS);
 		pipes_end(&c->base, !r);
@@ -284,65 +322,180 @@ static char *quote(const char *command, const char *text)
 	return s;
 }
 
-/* The parts of an address; all are cut out of 'url'. */
+/* The parts of an address, each cut out of it. */
 struct address {
-	char *host;             /* with the user */
-	char *port, *path;      /* the former may be NULL */
+	char *user, *host;      /* the former may be NULL; */
+	char *port, *path;      /* so may the port */
 };
+
+static const char not_an_address[] =
+	"write ssh://HOST/PATH or HOST:PATH; an IPv6 address in brackets";
+
+/* HOST, HOST:PORT, [HOST] or [HOST]:PORT; or, where a colon ends the host
+ * anyhow, [HOST:PORT]. */
+static const char *split_host(char *text, struct address *a)
+{
+	char *end = text, *colon;
+
+	a->host = text;
+	if (*text == '[') {
+		end = strchr(text, ']');
+		if (!end)
+			return not_an_address;
+		a->host++;
+		*end++ = '\0';
+		colon = strchr(a->host, ':');
+		if (*end && *end != ':')
+			return not_an_address;
+		if (!*end && colon && colon == strrchr(a->host, ':'))
+			end = colon;
+	} else {
+		end += strcspn(text, ":");
+	}
+	if (*end != ':')
+		return NULL;
+	*end = '\0';
+	a->port = end + 1;
+	if (!*a->port || a->port[strspn(a->port, "0123456789")])
+		return "a port is a number";
+	return NULL;
+}
+
+/* Where the host ends and the path begins, in git's HOST:PATH. */
+static char *host_end(char *url)
+{
+	char *at = strchr(url, '@'), *host = at ? at + 1 : url;
+	char *bracket = *host == '[' ? strchr(host, ']') : NULL;
+
+	return strchr(bracket ? bracket : url, ':');
+}
 
 static const char *split(char *url, struct address *ret)
 {
 	static const char scheme[] = "ssh://";
 	struct address a = { .port = NULL };
-	bool full = !strncmp(url, scheme, sizeof scheme - 1);
-	char *user, *end;
+	char *start = url, *end, *at;
+	const char *wrong;
 
 	for (const char *c = url; *c; c++) {
 		if (iscntrl((unsigned char)*c))
 			return "a URL has no control characters";
 	}
-	a.host = full ? url + sizeof scheme - 1 : url;
-	end = a.host + strcspn(a.host, full ? "/" : ":");
-	if (!*end || end == a.host)
-		return "write ssh://HOST/PATH or HOST:PATH";
-	a.path = end + !full;
-	if (full && !strncmp(a.path, "/~", 2))
-		a.path++;
-	if (full && a.path == end) {    /* keep its '/': move the host */
-		memmove(a.host - 1, a.host, (size_t)(end - a.host));
-		a.host--;
+	if (!strncmp(url, scheme, sizeof scheme - 1)) {
+		/* One to the left, to have room for a NUL before the path. */
+		start = url + sizeof scheme - 2;
+		end = strchr(start + 1, '/');
+		if (!end)
+			return not_an_address;
+		memmove(start, start + 1, (size_t)(end - start) - 1);
+		a.path = end + (end[1] == '~');
 		end--;
+	} else {
+		end = host_end(url);
+		if (!end)
+			return not_an_address;
+		a.path = end + 1;
 	}
 	*end = '\0';
-	user = strchr(a.host, '@');
-	if (user && memchr(a.host, ':', (size_t)(user - a.host)))
-		return "no password in a URL, please: ssh has keys";
-	end = strrchr(a.host, ':');
-	if (end && !strchr(end, ']')) {
-		*end = '\0';
-		a.port = end + 1;
-		if (!*a.port || a.port[strspn(a.port, "0123456789")])
-			return "a port is a number";
+	at = strrchr(start, '@');
+	if (at) {
+		*at = '\0';
+		a.user = start;
+		start = at + 1;
+		if (strchr(a.user, ':'))
+			return "no password in a URL, please: ssh has keys";
 	}
+	wrong = split_host(start, &a);
+	if (wrong)
+		return wrong;
 	/* They would be taken for options. */
-	if (a.host[0] == '-' || !*a.host || a.path[0] == '-' || !*a.path)
-		return "write ssh://HOST/PATH or HOST:PATH";
+	if (!*a.host || *a.host == '-' || (a.user && *a.user == '-') ||
+	    !*a.path || *a.path == '-')
+		return not_an_address;
 	*ret = a;
 	return NULL;
+}
+
+/* The user's ssh, as git would find it. */
+enum variant { OPENSSH, PUTTY, SIMPLE };
+
+static enum variant variant_of(const char *program)
+{
+	const char *told = getenv("GIT_SSH_VARIANT");
+	const char *slash = strrchr(program, '/');
+	const char *name = told ? told : slash ? slash + 1 : program;
+
+	if (!strcmp(name, "simple"))
+		return SIMPLE;
+	return strstr(name, "plink") || !strcmp(name, "putty") ? PUTTY :
+								 OPENSSH;
+}
+
+static int open_ssh(struct transport **ret, const struct address *a,
+		    char *host, char *command, char why[BACKEND_WHY])
+{
+	char *line = getenv("GIT_SSH_COMMAND"), *program = getenv("GIT_SSH");
+	CLEANUP_FREE char *script = NULL;
+	char *arg[ARGS_MAX];
+	enum variant variant;
+	int n = 0, r;
+
+	if (!program || !*program)
+		program = (char *)"ssh";
+	variant = variant_of(line && *line ? "ssh" : program);
+	if (line && *line) {
+		/* It is for a shell, which gets the rest behind it. */
+		if (asprintf(&script, "%s \"$@\"", line) < 0) {
+			script = NULL;
+			snprintf(why, BACKEND_WHY, "out of memory");
+			return -ENOMEM;
+		}
+		arg[n++] = (char *)"sh";
+		arg[n++] = (char *)"-c";
+		arg[n++] = script;
+		arg[n++] = line;
+	} else {
+		arg[n++] = program;
+	}
+	if (variant == OPENSSH) {
+		arg[n++] = (char *)"-o";
+		arg[n++] = (char *)"BatchMode=yes";
+		arg[n++] = (char *)"-o";
+		arg[n++] = (char *)"ConnectTimeout=10";
+		arg[n++] = (char *)"-o";
+		arg[n++] = (char *)"SendEnv=GIT_PROTOCOL";
+	} else if (variant == PUTTY) {
+		arg[n++] = (char *)"-batch";
+	}
+	if (a->port && variant == SIMPLE) {
+		snprintf(why, BACKEND_WHY, "GIT_SSH_VARIANT=simple knows no "
+			 "ports");
+		return -EINVAL;
+	}
+	if (a->port) {
+		arg[n++] = (char *)(variant == OPENSSH ? "-p" : "-P");
+		arg[n++] = a->port;
+	}
+	arg[n++] = host;
+	arg[n++] = command;
+	arg[n] = NULL;
+	r = pipes_new(ret, arg, why);
+	if (r)
+		return r;
+	((struct pipes *)*ret)->host = strdup(host);
+	if (((struct pipes *)*ret)->host)
+		return 0;
+	pipes_close(*ret);
+	snprintf(why, BACKEND_WHY, "out of memory");
+	return -ENOMEM;
 }
 
 int pipes_open_ssh(struct transport **ret, const char *url,
 		   char why[BACKEND_WHY])
 {
-	CLEANUP_FREE char *copy = strdup(url), *command = NULL;
-	char *arg[ARGS_MAX] = {
-		(char *)"ssh", (char *)"-o", (char *)"BatchMode=yes",
-		(char *)"-o", (char *)"ConnectTimeout=10",
-		(char *)"-o", (char *)"SendEnv=GIT_PROTOCOL",
-	};
+	CLEANUP_FREE char *copy = strdup(url), *command = NULL, *host = NULL;
 	struct address a;
 	const char *wrong;
-	int n = 7;
 
 	if (copy) {
 		wrong = split(copy, &a);
@@ -351,16 +504,13 @@ int pipes_open_ssh(struct transport **ret, const char *url,
 			return -EINVAL;
 		}
 		command = quote("git-upload-pack", a.path);
+		if (asprintf(&host, "%s%s%s", a.user ? a.user : "",
+			     a.user ? "@" : "", a.host) < 0)
+			host = NULL;
 	}
-	if (!command) {
+	if (!command || !host) {
 		snprintf(why, BACKEND_WHY, "out of memory");
 		return -ENOMEM;
 	}
-	if (a.port) {
-		arg[n++] = (char *)"-p";
-		arg[n++] = a.port;
-	}
-	arg[n++] = a.host;
-	arg[n] = command;
-	return pipes_new(ret, arg, why);
+	return open_ssh(ret, &a, host, command, why);
 }

@@ -27,6 +27,7 @@ enum {
 	DRAIN_MAX = 64 << 10,   /* ... may cost, to keep the connection */
 	REST_MS = 2000,         /* after "not now", when it does not say */
 	CREDENTIALS = 3,        /* that we try for one request */
+	TEXT_MAX = 128,         /* bytes of what a host says in an error */
 };
 
 static const char refs_suffix[] = "/info/refs?service=git-upload-pack";
@@ -35,7 +36,8 @@ struct smart {
 	struct transport base;
 	char *scheme, *host;    /* the latter with a port if there is one */
 	char *url;              /* without user, and '/' at the end */
-	char *ca_file;
+	char *ca_file, *allow_address;
+	enum named_by named_by;
 	struct cred *cred;
 	struct circuit *circuit;
 	pthread_mutex_t lock;   /* covers the rest */
@@ -105,7 +107,8 @@ static int start_get(const struct smart *s, const struct cred_pair *cred,
 	return http_start(&(struct http_ask){
 		.url = url, .headers = headers, .user = cred->user,
 		.password = cred->password, .ca_file = s->ca_file,
-		.redirects = true,
+		.redirects = true, .home = s->url, .named_by = s->named_by,
+		.allow_address = s->allow_address,
 	}, ret);
 }
 
@@ -120,7 +123,6 @@ static int start_post(struct smart *s, const struct cred_pair *cred,
 	};
 	CLEANUP_FREE char *base = copy_moved(s), *url = NULL;
 	CLEANUP_FREE void *packed = NULL;
-	bool home;
 
 	if (!base || asprintf(&url, "%s/git-upload-pack", base) < 0) {
 		url = NULL;
@@ -132,13 +134,12 @@ static int start_post(struct smart *s, const struct cred_pair *cred,
 			return -ENOMEM;
 		headers[4] = "Content-Encoding: gzip";
 	}
-	home = at_home(s, url);
 	return http_start(&(struct http_ask){
 		.url = url, .headers = headers,
 		.body = packed ? packed : body, .len = len,
-		.user = home ? cred->user : NULL,
-		.password = home ? cred->password : NULL,
-		.ca_file = s->ca_file,
+		.user = cred->user, .password = cred->password,
+		.ca_file = s->ca_file, .home = s->url,
+		.named_by = s->named_by, .allow_address = s->allow_address,
 	}, ret);
 }
 
@@ -226,17 +227,107 @@ static int judge(struct smart *s, bool get, const struct http_head *head)
 	return get ? note_moved(s, head->url) : 0;
 }
 
+/* ---- what went wrong, for a human ---- */
+
+/* What the host itself says, if it is one line of text. */
+static void read_text(struct http *x, const struct http_head *head,
+		      char text[TEXT_MAX])
+{
+	uint64_t deadline = clock_ms() + DRAIN_MS;
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (is_type(head->type, "text/plain") && n > 0 &&
+	       len < TEXT_MAX - 1) {
+		n = http_read(x, text + len, TEXT_MAX - 1 - len, deadline);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	text[len] = '\0';
+	text[strcspn(text, "\r\n")] = '\0';
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
+static void explain_status(const struct smart *s, struct http *x, int err,
+			   const struct http_head *head, char *why)
+{
+	char text[TEXT_MAX];
+
+	read_text(x, head, text);
+	if (head->status == 200)
+		snprintf(why, BACKEND_WHY, "%.100s answers with %.40s: the "
+			 "URL is none of a repository, or its server has "
+			 "nothing but files (git's old dumb protocol)",
+			 s->host, *head->type ? head->type : "no type");
+	else if (err == -EAGAIN)
+		snprintf(why, BACKEND_WHY, "%.80s is busy (HTTP %ld) and wants "
+			 "no requests for %llu s%s%.80s", s->host,
+			 head->status,
+			 (unsigned long long)(head->retry_after ?
+					      head->retry_after :
+					      REST_MS / 1000),
+			 *text ? ": " : "", text);
+	else if (head->status >= 300 && head->status < 400)
+		snprintf(why, BACKEND_WHY, "%.100s redirects a request that it "
+			 "took before (HTTP %ld): use the URL that it leads to",
+			 s->host, head->status);
+	else
+		snprintf(why, BACKEND_WHY, "%.100s answers HTTP %ld%s%.100s",
+			 s->host, head->status, *text ? ": " : "", text);
+}
+
+/* No answer. */
+static void explain_silence(const struct smart *s, struct http *x, int err,
+			    char *why)
+{
+	char text[BACKEND_WHY];
+	const char *advice = "";
+
+	http_why(x, text);
+	if (err == -EPERM) {
+		snprintf(why, BACKEND_WHY, "%s", text);
+		return;
+	}
+	if (err == -EPROTO)
+		advice = "; a certificate of an authority of your own can be "
+			 "trusted with ca-file";
+	else if (err == -EHOSTUNREACH)
+		advice = "; check its name, and this machine's name servers";
+	else if (err == -ETIMEDOUT || err == -ECONNREFUSED)
+		advice = "; check that it runs, and what is between us";
+	snprintf(why, BACKEND_WHY, "%.80s: %.100s%s", s->host,
+		 *text ? text : strerror(-err), advice);
+}
+
+static void explain_circuit(const struct smart *s, int err, char *why)
+{
+	uint64_t now = clock_ms(), until = circuit_rests_until(s->circuit);
+
+	if (err == -EAGAIN)
+		snprintf(why, BACKEND_WHY, "%.100s wants no requests for "
+			 "%llu s", s->host, (unsigned long long)
+			 (until > now ? (until - now + 999) / 1000 : 0));
+	else
+		snprintf(why, BACKEND_WHY, "%.100s was down a moment ago; it "
+			 "is tried again before long", s->host);
+}
+
+/* ---- asking ---- */
+
 /* One request, as somebody.  Sets *refused when others might do. */
 static int ask_as(struct smart *s, const struct cred_pair *cred,
 		  const void *body, size_t len, uint64_t deadline,
-		  struct http **ret, bool *refused)
+		  struct http **ret, bool *refused, char *why)
 {
 	struct http_head head;
 	struct http *x;
 	int r = circuit_enter(s->circuit);
 
-	if (r)
+	if (r) {
+		explain_circuit(s, r, why);
 		return r;
+	}
 	r = body ? start_post(s, cred, body, len, &x) :
 		   start_get(s, cred, &x);
 	if (r) {
@@ -244,10 +335,14 @@ static int ask_as(struct smart *s, const struct cred_pair *cred,
 		return r;
 	}
 	r = http_head(x, deadline, &head);
-	circuit_leave(s->circuit, !r);
-	if (!r) {
+	circuit_leave(s->circuit, !r || r == -EPERM);
+	if (r) {
+		explain_silence(s, x, r, why);
+	} else {
 		*refused = head.status == 401 && at_home(s, head.url);
 		r = judge(s, !body, &head);
+		if (r)
+			explain_status(s, x, r, &head, why);
 		if (r)
 			drain(x);
 	}
@@ -258,9 +353,25 @@ static int ask_as(struct smart *s, const struct cred_pair *cred,
 	return r;
 }
 
+static int no_credentials(const struct smart *s, const char *file, char *why)
+{
+	if (s->named_by == NAMED_BY_ANYBODY)
+		snprintf(why, BACKEND_WHY, "%.100s wants to know who asks, and "
+			 "we tell only hosts that the configuration names",
+			 s->host);
+	else if (file)
+		snprintf(why, BACKEND_WHY, "%.100s does not accept the token "
+			 "in %.100s, or it cannot be read", s->host, file);
+	else
+		snprintf(why, BACKEND_WHY, "%.100s wants to know who asks: "
+			 "name a token-file, or have git's credential helper "
+			 "know", s->host);
+	return -EACCES;
+}
+
 static int ask_with_credentials(struct smart *s, const void *body,
 				size_t len, uint64_t deadline,
-				struct http **ret)
+				struct http **ret, char *why)
 {
 	for (int tries = 0;; tries++) {
 		struct cred_pair cred;
@@ -268,14 +379,17 @@ static int ask_with_credentials(struct smart *s, const void *body,
 		int r = cred_get(s->cred, &cred);
 
 		if (r)
-			return r;
-		r = ask_as(s, &cred, body, len, deadline, ret, &refused);
+			return no_credentials(s, cred_file(s->cred), why);
+		r = ask_as(s, &cred, body, len, deadline, ret, &refused, why);
 		if (!r)
 			cred_accepted(s->cred, &cred);
-		else if (refused && tries < CREDENTIALS)
-			r = cred_refused(s->cred, &cred);
+		else if (!refused)
+			;
+		else if (s->named_by == NAMED_BY_ANYBODY ||
+			 tries == CREDENTIALS || cred_refused(s->cred, &cred))
+			r = no_credentials(s, cred_file(s->cred), why);
 		else
-			refused = false;
+			r = 0;
 		cred_pair_clear(&cred);
 		if (r || !refused)
 			return r;
@@ -285,7 +399,8 @@ static int ask_with_credentials(struct smart *s, const void *body,
 static const struct transport_ops smart_ops;
 
 static int smart_ask(struct transport *t, const void *request, size_t len,
-		     uint64_t deadline, struct reply **ret)
+		     uint64_t deadline, struct reply **ret,
+		     char why[BACKEND_WHY])
 {
 	struct smart *s = (struct smart *)t;
 	struct answer_body *a = malloc(sizeof *a);
@@ -293,7 +408,7 @@ static int smart_ask(struct transport *t, const void *request, size_t len,
 
 	if (!a)
 		return -ENOMEM;
-	r = ask_with_credentials(s, request, len, deadline, &a->http);
+	r = ask_with_credentials(s, request, len, deadline, &a->http, why);
 	if (r) {
 		free(a);
 		return r;
@@ -335,6 +450,7 @@ static void smart_free(struct smart *s)
 	free(s->host);
 	free(s->url);
 	free(s->ca_file);
+	free(s->allow_address);
 	free(s->moved);
 	free(s);
 }
@@ -399,7 +515,7 @@ static int fill(struct smart *s, const char *url, const struct parts *p,
 {
 	CLEANUP_FREE char *user = p->user ?
 		strndup(p->user, p->user_len) : NULL;
-	CLEANUP_FREE char *path = NULL, *origin = NULL;
+	CLEANUP_FREE char *path = NULL, *origin = NULL, *as = NULL;
 	int r;
 
 	s->scheme = strndup(url, p->scheme);
@@ -407,9 +523,13 @@ static int fill(struct smart *s, const char *url, const struct parts *p,
 	path = strndup(p->path, p->path_len);
 	if (opt->ca_file)
 		s->ca_file = strdup(opt->ca_file);
+	if (opt->allow_address)
+		s->allow_address = strdup(opt->allow_address);
 	if ((p->user && !user) || !s->scheme || !s->host || !path ||
-	    (opt->ca_file && !s->ca_file))
+	    (opt->ca_file && !s->ca_file) ||
+	    (opt->allow_address && !s->allow_address))
 		return -ENOMEM;
+	s->named_by = opt->named_by;
 	if (asprintf(&origin, "%s://%s", s->scheme, s->host) < 0) {
 		origin = NULL;
 		return -ENOMEM;
@@ -418,14 +538,18 @@ static int fill(struct smart *s, const char *url, const struct parts *p,
 		s->url = NULL;
 		return -ENOMEM;
 	}
-	r = circuit_get(origin, &s->circuit);
-	if (!r)
-		r = cred_new(&s->cred, s->scheme, s->host,
-			     path + (*path == '/'), user ? user : opt->user,
-			     opt->token_file);
-	if (!r && opt->anonymous)
+	r = cred_new(&s->cred, s->scheme, s->host, path + (*path == '/'),
+		     user ? user : opt->user, opt->token_file);
+	if (r)
+		return r;
+	if (opt->anonymous || opt->named_by == NAMED_BY_ANYBODY)
 		cred_be_anonymous(s->cred);
-	return r;
+	if (asprintf(&as, "%s %s", user ? user : opt->user ? opt->user : "",
+		     opt->token_file ? opt->token_file : "") < 0) {
+		as = NULL;
+		return -ENOMEM;
+	}
+	return circuit_get(origin, as, &s->circuit);
 }
 
 int smart_open(struct transport **ret, const char *url,

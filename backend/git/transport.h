@@ -10,7 +10,7 @@
  * -E2BIG the request is too large; -EIO the server is in trouble;
  * -ECONNRESET the answer was cut; -ETIMEDOUT, -EHOSTUNREACH and kin;
  * -EBADMSG nonsense; -EPROTONOSUPPORT not git's protocol version 2;
- * -EPROTO no trusted connection; -ENOMEM.
+ * -EPROTO no trusted connection; -EPERM a host that may not be asked; -ENOMEM.
  */
 #ifndef BACKEND_GIT_TRANSPORT_H
 #define BACKEND_GIT_TRANSPORT_H
@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "backend/backend.h"
 
 struct transport;
 
@@ -29,9 +31,11 @@ struct reply {
 
 struct transport_ops {
 	/* Send a command, or ask with a 'request' of NULL for the server's
-	 * capabilities, and wait for the answer to begin. */
+	 * capabilities, and wait for the answer to begin.  On error, 'why'
+	 * may say for a human what is wrong and what to do about it. */
 	int (*ask)(struct transport *, const void *request, size_t len,
-		   uint64_t deadline, struct reply **ret);
+		   uint64_t deadline, struct reply **ret,
+		   char why[BACKEND_WHY]);
 	/* Up to 'len' bytes; 0 at the end.  After a whole answer it may
 	 * wait for more in vain. */
 	ssize_t (*read)(struct reply *, void *buf, size_t len,

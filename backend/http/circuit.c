@@ -20,45 +20,90 @@ enum {
 	REST_MAX = 3600000,     /* ms that a host may send us away */
 };
 
-struct circuit {
+/* A host is there for everybody, or for nobody. */
+struct host {
 	struct list link;
 	unsigned users;
 	unsigned failures;
 	uint64_t open_ms;
 	uint64_t down_until;    /* clock_ms() */
 	bool probing;           /* one is trying */
-	uint64_t rest;          /* clock_ms() */
-	char host[];
+	char name[];
 };
 
-/* Few hosts, asked for seldom. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct list all = { &all, &all };
+/* But it counts what it is asked by each. */
+struct circuit {
+	struct list link;
+	struct host *host;
+	unsigned users;
+	uint64_t rest;          /* clock_ms() */
+	char as[];
+};
 
-static struct circuit *find(const char *host)
+/* Few of both, asked for seldom. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list hosts = { &hosts, &hosts };
+static struct list circuits = { &circuits, &circuits };
+
+static int get_host(const char *name, struct host **ret)
 {
-	for (struct list *n = all.next; n != &all; n = n->next) {
+	size_t len = strlen(name) + 1;
+	struct host *h;
+
+	for (struct list *n = hosts.next; n != &hosts; n = n->next) {
+		h = container_of(n, struct host, link);
+		if (!strcmp(h->name, name)) {
+			h->users++;
+			*ret = h;
+			return 0;
+		}
+	}
+	h = calloc(1, sizeof *h + len);
+	if (!h)
+		return -ENOMEM;
+	memcpy(h->name, name, len);
+	h->users = 1;
+	list_add_tail(&hosts, &h->link);
+	*ret = h;
+	return 0;
+}
+
+static void put_host(struct host *h)
+{
+	if (--h->users)
+		return;
+	list_del(&h->link);
+	free(h);
+}
+
+static struct circuit *find(const char *host, const char *as)
+{
+	for (struct list *n = circuits.next; n != &circuits; n = n->next) {
 		struct circuit *c = container_of(n, struct circuit, link);
 
-		if (!strcmp(c->host, host))
+		if (!strcmp(c->host->name, host) && !strcmp(c->as, as))
 			return c;
 	}
 	return NULL;
 }
 
-int circuit_get(const char *host, struct circuit **ret)
+int circuit_get(const char *host, const char *as, struct circuit **ret)
 {
-	size_t len = strlen(host) + 1;
+	size_t len = strlen(as) + 1;
 	struct circuit *c;
+	int r;
 
 	LOCK_SCOPE(&lock);
-	c = find(host);
+	c = find(host, as);
 	if (!c) {
 		c = calloc(1, sizeof *c + len);
-		if (!c)
-			return -ENOMEM;
-		memcpy(c->host, host, len);
-		list_add_tail(&all, &c->link);
+		r = c ? get_host(host, &c->host) : -ENOMEM;
+		if (r) {
+			free(c);
+			return r;
+		}
+		memcpy(c->as, as, len);
+		list_add_tail(&circuits, &c->link);
 	}
 	c->users++;
 	*ret = c;
@@ -72,6 +117,7 @@ void circuit_put(struct circuit *c)
 	LOCK_SCOPE(&lock);
 	if (--c->users)
 		return;
+	put_host(c->host);
 	list_del(&c->link);
 	free(c);
 }
@@ -79,37 +125,39 @@ void circuit_put(struct circuit *c)
 int circuit_enter(struct circuit *c)
 {
 	uint64_t now = clock_ms();
+	struct host *h = c->host;
 
 	LOCK_SCOPE(&lock);
 	if (now < c->rest)
 		return -EAGAIN;
-	if (c->failures < FAILURES)
+	if (h->failures < FAILURES)
 		return 0;
-	if (now < c->down_until || c->probing)
+	if (now < h->down_until || h->probing)
 		return -EHOSTDOWN;
-	c->probing = true;
+	h->probing = true;
 	return 0;
 }
 
 void circuit_leave(struct circuit *c, bool reached)
 {
 	uint64_t now = clock_ms();
+	struct host *h = c->host;
 
 	LOCK_SCOPE(&lock);
-	c->probing = false;
+	h->probing = false;
 	if (reached) {
-		c->failures = 0;
-		c->open_ms = 0;
+		h->failures = 0;
+		h->open_ms = 0;
 		return;
 	}
-	c->failures++;
+	h->failures++;
 	/* Those who were under way already say nothing new. */
-	if (c->failures < FAILURES || now < c->down_until)
+	if (h->failures < FAILURES || now < h->down_until)
 		return;
-	c->open_ms = c->open_ms ? 2 * c->open_ms : OPEN_MS;
-	if (c->open_ms > OPEN_MAX)
-		c->open_ms = OPEN_MAX;
-	c->down_until = now + c->open_ms;
+	h->open_ms = h->open_ms ? 2 * h->open_ms : OPEN_MS;
+	if (h->open_ms > OPEN_MAX)
+		h->open_ms = OPEN_MAX;
+	h->down_until = now + h->open_ms;
 }
 
 void circuit_rest(struct circuit *c, uint64_t until)

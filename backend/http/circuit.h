@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* circuit.h - not to ask a host that is down, or that asked for rest.
+/* circuit.h - not to ask a host that is down, or that asked us for rest.
  *
  * After some failures to reach a host in a row all who want it fail at once
  * for a while; then one may try, and the others when that went well.
@@ -19,8 +19,10 @@
 
 struct circuit;
 
-/* That of a host, "https://HOST:PORT"; shared by all who ask for it. */
-int circuit_get(const char *host, struct circuit **ret);
+/* That of a host, "https://HOST:PORT", and of whoever we are to it (any text
+ * that tells one from another); shared by all who ask for it.  A host is down
+ * for all alike, but rests from each alone. */
+int circuit_get(const char *host, const char *as, struct circuit **ret);
 void circuit_put(struct circuit *);             /* NULL is allowed */
 
 /* May it be asked now?  With 0 comes the duty to tell how it went. */

@@ -218,6 +218,11 @@ static void set(struct cred *c, struct cred_pair *p)
 	c->approved = false;
 }
 
+const char *cred_file(const struct cred *c)
+{
+	return c->token_file;
+}
+
 int cred_get(struct cred *c, struct cred_pair *ret)
 {
 	LOCK_SCOPE(&c->lock);

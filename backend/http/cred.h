@@ -34,6 +34,9 @@ void cred_free(struct cred *);                  /* NULL is allowed */
 /* Helpers are not to be asked.  Before any other use. */
 void cred_be_anonymous(struct cred *);
 
+/* The token file, or NULL. */
+const char *cred_file(const struct cred *);
+
 int cred_get(struct cred *, struct cred_pair *ret);
 void cred_pair_clear(struct cred_pair *);
 

@@ -6,16 +6,21 @@
 
 #include "backend/http/http.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/http/route.h"
 #include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/list.h"
@@ -38,6 +43,13 @@ struct http {
 	CURL *curl;
 	struct curl_slist *headers;
 	bool added;             /* the thread's: it is under way */
+	/* The thread's, once it has been started: */
+	struct route route;
+	bool redirects;         /* follow them */
+	unsigned hops;
+	bool refused;           /* an address that may not be asked */
+	char why[BACKEND_WHY];  /* what we say; */
+	char curl_why[CURL_ERROR_SIZE]; /* what curl says */
 
 	struct list link;       /* covered by thread.lock */
 	unsigned todo;          /* this too */
@@ -62,6 +74,127 @@ static struct {
 	int wake[2];            /* a pipe: there is something to do */
 	CURLM *multi;           /* the thread's */
 } thread = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* ---- where it goes ---- */
+
+/* May it be at this address?  If not, say so for why. */
+static bool permits(struct http *x, const struct sockaddr *a)
+{
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	if (x->route.proxy || route_permits(&x->route, a))
+		return true;
+	x->refused = true;
+	inet_ntop(a->sa_family, a->sa_family == AF_INET ?
+		  (const void *)&((const struct sockaddr_in *)a)->sin_addr :
+		  (const void *)&((const struct sockaddr_in6 *)a)->sin6_addr,
+		  text, sizeof text);
+	snprintf(x->why, sizeof x->why, "%.100s is at %s, which is not public; "
+		 "if it is meant, add it to allow-address", x->route.host,
+		 text);
+	return false;
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose,
+				 struct curl_sockaddr *a)
+{
+	int fd;
+
+	(void)purpose;
+	if (!permits(arg, &a->addr))
+		return CURL_SOCKET_BAD;
+	fd = socket(a->family, a->socktype, a->protocol);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* A connection that others have made may be where we may not go. */
+static int before_request(void *arg, char *address, char *local, int port,
+			  int local_port)
+{
+	struct sockaddr_storage a;
+
+	(void)local, (void)port, (void)local_port;
+	return !address_parse(address, &a) ||
+	       permits(arg, (struct sockaddr *)&a) ? CURL_PREREQFUNC_OK :
+						     CURL_PREREQFUNC_ABORT;
+}
+#endif
+
+static void set_address_check(struct http *x)
+{
+	CURL *c = x->curl;
+
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, before_request);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, x);
+#else
+	/* Then we can only make our own. */
+	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, (long)x->route.ruled);
+	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, (long)x->route.ruled);
+#endif
+}
+
+/* What tells who we are goes home only. */
+static int forget_credentials(struct http *x)
+{
+	static const char *const secret[] = { "Authorization:", "Cookie:" };
+	struct curl_slist *kept = NULL;
+
+	curl_easy_setopt(x->curl, CURLOPT_USERNAME, NULL);
+	curl_easy_setopt(x->curl, CURLOPT_PASSWORD, NULL);
+	curl_easy_setopt(x->curl, CURLOPT_XOAUTH2_BEARER, NULL);
+	curl_easy_setopt(x->curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	for (struct curl_slist *h = x->headers; h; h = h->next) {
+		struct curl_slist *more;
+		bool is_secret = false;
+
+		for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
+			is_secret |= !strncasecmp(h->data, secret[i],
+						  strlen(secret[i]));
+		if (is_secret)
+			continue;
+		more = curl_slist_append(kept, h->data);
+		if (!more) {
+			curl_slist_free_all(kept);
+			return -ENOMEM;
+		}
+		kept = more;
+	}
+	curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, kept);
+	curl_slist_free_all(x->headers);
+	x->headers = kept;
+	return 0;
+}
+
+static int set_hop(struct http *x, const char *url)
+{
+	int r = route_hop(&x->route, url);
+	CURL *c = x->curl;
+
+	if (r == -EPERM)
+		snprintf(x->why, sizeof x->why, "%.100s is not public; if it "
+			 "is meant, add it to allow-address", x->route.host);
+	if (!r && !x->route.at_home)
+		r = forget_credentials(x);
+	if (r)
+		return r;
+	if (curl_easy_setopt(c, CURLOPT_URL, url))
+		return -ENOMEM;
+	/* Where curl shall not choose, tell it. */
+	curl_easy_setopt(c, CURLOPT_PROXY, x->route.proxy);
+	curl_easy_setopt(c, CURLOPT_NOPROXY, !x->route.ruled ? NULL :
+			 x->route.proxy ? "" : "*");
+	/* Share a connection that is being made.  Without TLS that would be
+	 * to wait for the answer to somebody else. */
+	curl_easy_setopt(c, CURLOPT_PIPEWAIT, (long)x->route.tls);
+	set_address_check(x);
+	return 0;
+}
 
 /* ---- on the thread ---- */
 
@@ -118,12 +251,25 @@ static size_t on_field(char *line, size_t one, size_t len, void *arg)
 	return len;
 }
 
+/* Is this the answer of one who sends us elsewhere? */
+static bool is_redirect(struct http *x)
+{
+	long status = 0;
+
+	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+	return x->redirects && (status == 301 || status == 302 ||
+				status == 303 || status == 307 ||
+				status == 308);
+}
+
 static size_t on_data(char *data, size_t one, size_t len, void *arg)
 {
 	struct http *x = arg;
 	size_t end, first;
 
 	(void)one;
+	if (is_redirect(x))
+		return len;
 	note_head(x);
 	LOCK_SCOPE(&x->lock);
 	if (len > RING - x->len) {
@@ -178,23 +324,64 @@ static int to_errno(CURLcode code)
 	}
 }
 
-static void finish(struct http *x, CURLcode code)
+static void end(struct http *x, int err)
 {
-	curl_multi_remove_handle(thread.multi, x->curl);
-	x->added = false;
-	if (code == CURLE_OK)
-		note_head(x);
 	LOCK_SCOPE(&x->lock);
 	if (!x->err)
-		x->err = to_errno(code);
+		x->err = err;
 	x->ended = true;
 	pthread_cond_signal(&x->news);
+}
+
+static void start(struct http *x)
+{
+	x->added = true;
+	if (!curl_multi_add_handle(thread.multi, x->curl))
+		return;
+	x->added = false;
+	end(x, -ENOMEM);
+}
+
+/* Go where we are sent: 1; 0: we are not. */
+static int follow(struct http *x)
+{
+	const char *to = NULL;
+	int r;
+
+	curl_easy_getinfo(x->curl, CURLINFO_REDIRECT_URL, &to);
+	if (!to || !is_redirect(x))
+		return 0;
+	r = x->hops++ < REDIRECTS ? set_hop(x, to) : -EBADMSG;
+	if (r == -EBADMSG)
+		snprintf(x->why, sizeof x->why, "redirected too often, or to "
+			 "where nobody should go without TLS");
+	return r ? r : 1;
+}
+
+static void finish(struct http *x, CURLcode code)
+{
+	int r = to_errno(code);
+
+	curl_multi_remove_handle(thread.multi, x->curl);
+	x->added = false;
+	if (r && x->refused)
+		r = -EPERM;
+	if (!r)
+		r = follow(x);
+	if (r > 0) {
+		start(x);
+		return;
+	}
+	if (!r)
+		note_head(x);
+	end(x, r);
 }
 
 static void http_free(struct http *x)
 {
 	curl_easy_cleanup(x->curl);
 	curl_slist_free_all(x->headers);
+	route_clear(&x->route);
 	free(x->type);
 	free(x->url);
 	free(x->fields);
@@ -211,11 +398,8 @@ static void obey(struct http *x, unsigned todo)
 		http_free(x);
 		return;
 	}
-	if (todo & START) {
-		x->added = true;
-		if (curl_multi_add_handle(thread.multi, x->curl))
-			finish(x, CURLE_OUT_OF_MEMORY);
-	}
+	if (todo & START)
+		start(x);
 	if (todo & RESUME && x->added)
 		curl_easy_pause(x->curl, CURLPAUSE_CONT);
 }
@@ -379,19 +563,15 @@ static void post(struct http *x, unsigned todo)
 
 /* ---- asking ---- */
 
-/* Never to another scheme than ours, nor from https back to http. */
-static void set_protocols(CURL *c, bool tls)
+static void set_protocols(CURL *c)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
-			 tls ? "https" : "http,https");
 #else
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS,
 			 (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS,
-			 (long)(CURLPROTO_HTTPS | (tls ? 0 : CURLPROTO_HTTP)));
 #endif
+	curl_easy_setopt(c, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 }
 
 static void set_credentials(CURL *c, const struct http_ask *ask)
@@ -405,15 +585,15 @@ static void set_credentials(CURL *c, const struct http_ask *ask)
 	if (ask->password) {
 		curl_easy_setopt(c, CURLOPT_USERNAME, ask->user);
 		curl_easy_setopt(c, CURLOPT_PASSWORD, ask->password);
-	} else {
+	} else if (ask->named_by != NAMED_BY_ANYBODY) {
 		curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
 	}
 }
 
 static int set_options(struct http *x, const struct http_ask *ask)
 {
-	bool tls = !strncmp(ask->url, "https:", 6);
 	CURL *c = x->curl;
+	int r;
 
 	for (const char *const *h = ask->headers; *h; h++) {
 		struct curl_slist *more = curl_slist_append(x->headers, *h);
@@ -429,9 +609,7 @@ static int set_options(struct http *x, const struct http_ask *ask)
 			 PACKAGE_NAME "/" PACKAGE_VERSION);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
 			 (long)CURL_HTTP_VERSION_2TLS);
-	/* Share a connection that is being made.  Without TLS that would be
-	 * to wait for the answer to somebody else. */
-	curl_easy_setopt(c, CURLOPT_PIPEWAIT, (long)tls);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->curl_why);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)PIECE);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_field);
@@ -440,20 +618,21 @@ static int set_options(struct http *x, const struct http_ask *ask)
 		curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, (long)ask->redirects);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* A name server that does not answer holds nobody else up. */
 	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
 #endif
 	if (ask->ca_file)
 		curl_easy_setopt(c, CURLOPT_CAINFO, ask->ca_file);
-	set_protocols(c, tls);
+	set_protocols(c);
 	set_credentials(c, ask);
-	if (curl_easy_setopt(c, CURLOPT_URL, ask->url))
-		return -ENOMEM;
-	if (!ask->body)
-		return 0;
+	x->redirects = ask->redirects && !ask->body;
+	r = route_start(&x->route, ask->home ? ask->home : ask->url,
+			ask->named_by, ask->allow_address);
+	if (!r)
+		r = set_hop(x, ask->url);
+	if (r || !ask->body)
+		return r;
 	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
 			 (curl_off_t)ask->len);
 	return curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, ask->body) ?
@@ -551,6 +730,14 @@ ssize_t http_read(struct http *x, void *buf, size_t len, uint64_t deadline)
 	if (resume)
 		post(x, RESUME);
 	return n;
+}
+
+void http_why(struct http *x, char why[BACKEND_WHY])
+{
+	LOCK_SCOPE(&x->lock);
+	/* Until the end the thread writes there. */
+	snprintf(why, BACKEND_WHY, "%.*s", BACKEND_WHY - 1,
+		 !x->ended ? "" : *x->why ? x->why : x->curl_why);
 }
 
 void http_close(struct http *x)

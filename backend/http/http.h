@@ -8,14 +8,16 @@
  *
  * Knows nothing of git.  What it keeps of an answer is bounded: a server is
  * not read faster than its reader reads.  TLS certificates are checked;
- * proxies come from the environment.
+ * proxies come from the environment.  Which addresses may be asked depends on
+ * who named the host (route.h); behind a proxy that is the proxy's business,
+ * but for addresses in figures.
  *
  * Threads: any; a request belongs to one at a time.  No request may be left
  * at the last http_down().
  * Errors: -ENOMEM, -EAGAIN (no thread could be made); -EHOSTUNREACH,
  * -ECONNREFUSED, -ETIMEDOUT, there is nobody; -EPROTO no trusted TLS
- * connection; -ECONNRESET the answer was cut; -EBADMSG it is no HTTP, or
- * redirects to where we do not go; -EIO.
+ * connection; -EPERM an address that may not be asked; -ECONNRESET the answer
+ * was cut; -EBADMSG it is no HTTP, or redirects to where we do not go; -EIO.
  */
 #ifndef BACKEND_HTTP_HTTP_H
 #define BACKEND_HTTP_HTTP_H
@@ -24,6 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "backend/backend.h"
 
 struct http;
 
@@ -36,7 +40,12 @@ struct http_ask {
 	const char *user, *password;    /* NULL: those of ~/.netrc, if any */
 	const char *bearer;             /* a token, instead of these */
 	const char *ca_file;            /* PEM; NULL: the system's */
-	bool redirects;                 /* follow them */
+	bool redirects;                 /* follow them, without a body */
+	/* The URL that was configured: only its origin gets user, password
+	 * and Authorization headers.  NULL: 'url'. */
+	const char *home;
+	enum named_by named_by;         /* that one's host */
+	const char *allow_address;      /* as of struct backend_options */
 	bool packed;                    /* take what is compressed, too */
 };
 
@@ -64,6 +73,9 @@ const char *http_field(const struct http_head *, const char *name,
 
 /* Wait for some of the body; 0 at its end. */
 ssize_t http_read(struct http *, void *buf, size_t len, uint64_t deadline);
+
+/* After an error: what it was, for a human; it may be empty. */
+void http_why(struct http *, char why[BACKEND_WHY]);
 
 /* Whether or not the answer has ended. */
 void http_close(struct http *);

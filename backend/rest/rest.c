@@ -631,7 +631,8 @@ static int fill(struct rest *s, const char *url,
 	    (opt->token_file && !s->token_file) ||
 	    (opt->ca_file && !s->ca_file))
 		return -ENOMEM;
-	r = circuit_get(s->origin, &s->circuit);
+	r = circuit_get(s->origin, s->token_file ? s->token_file : "",
+			&s->circuit);
 	if (!r)
 		r = cred_new(&s->cred, scheme, name, path + (*path == '/'),
 			     NULL, opt->token_file);
