@@ -4,7 +4,6 @@
  */
 #include "test/fake.h"
 
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/list.h"
+#include "test/must.h"
 
 enum { WAIT_S = 10 };
 
@@ -79,7 +79,7 @@ static struct object *known(struct fake *f, const struct oid *oid)
 {
 	struct object *o = find(f, oid);
 
-	ck_assert_ptr_nonnull(o);
+	must(o);
 	return o;
 }
 
@@ -87,7 +87,7 @@ static void *copy(const void *data, size_t len)
 {
 	void *p = malloc(len ? len : 1);
 
-	ck_assert_ptr_nonnull(p);
+	must(p);
 	if (len)
 		memcpy(p, data, len);
 	return p;
@@ -99,13 +99,13 @@ struct oid fake_object(struct fake *f, enum obj type, const void *data,
 	struct object *o = calloc(1, sizeof *o);
 	struct oid_hash *hash;
 
-	ck_assert_ptr_nonnull(o);
+	must(o);
 	*o = (struct object){ .type = type, .data = copy(data, len),
 			      .len = len };
 	list_init(&o->link);
-	ck_assert_int_eq(oid_hash_start(&hash, OID_SHA1, type, len), 0);
-	ck_assert_int_eq(oid_hash_data(hash, data, len), 0);
-	ck_assert_int_eq(oid_hash_end(hash, &o->oid), 0);
+	must(!oid_hash_start(&hash, OID_SHA1, type, len));
+	must(!oid_hash_data(hash, data, len));
+	must(!oid_hash_end(hash, &o->oid));
 
 	struct oid oid = o->oid;
 	LOCK_SCOPE(&f->lock);
@@ -145,7 +145,7 @@ struct oid fake_ref(struct fake *f, const char *name, const struct oid *tree)
 	unsigned t = 1500000000 + 60 * f->commits++;
 	struct ref *ref = calloc(1, sizeof *ref);
 
-	ck_assert_ptr_nonnull(ref);
+	must(ref);
 	oid_hex(tree, hex);
 	int len = snprintf(text, sizeof text,
 			   "tree %s\nauthor A <a@example.org> %u +0000\n"
@@ -274,7 +274,7 @@ static void do_fetch(struct backend *b, struct job *job)
 	struct held *held = malloc(sizeof *held);
 	bool wait;
 
-	ck_assert_ptr_nonnull(held);
+	must(held);
 	*held = (struct held){ .job = job };
 	pthread_mutex_lock(&f->lock);
 	f->jobs++;
@@ -459,7 +459,7 @@ void fake_wait_held(struct fake *f, unsigned n)
 		r = pthread_cond_timedwait(&f->changed, &f->lock, &end);
 	held = f->nheld;
 	pthread_mutex_unlock(&f->lock);
-	ck_assert_uint_eq(held, n);
+	must(held == n);
 }
 
 /* ---- itself ---- */
@@ -468,7 +468,7 @@ struct fake *fake_new(void)
 {
 	struct fake *f = calloc(1, sizeof *f);
 
-	ck_assert_ptr_nonnull(f);
+	must(f);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
 	list_init(&f->objects);
@@ -481,7 +481,7 @@ struct backend *fake_backend(struct fake *f)
 {
 	struct fake_handle *h = calloc(1, sizeof *h);
 
-	ck_assert_ptr_nonnull(h);
+	must(h);
 	h->base.ops = f->far ? &fake_ops_far :
 		      f->no_stat ? &fake_ops_no_stat : &fake_ops;
 	h->fake = f;
@@ -494,7 +494,7 @@ void fake_free(struct fake *f)
 
 	if (!f)
 		return;
-	ck_assert(list_empty(&f->held));
+	must(list_empty(&f->held));
 	while ((l = list_pop(&f->objects))) {
 		struct object *o = container_of(l, struct object, link);
 

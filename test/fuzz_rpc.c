@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* What a client sends, through all of the server but the listener: records,
+ * RPC headers, the arguments of all procedures of all programs.
+ *
+ * The first byte of an input says how it goes into the connection: its low
+ * bit, as the bytes they are, or as calls that are put together from what
+ * follows (see make_call()), since neither the code of a handle nor a length
+ * in front is guessed soon; the rest, in how small fragments and pieces.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "nfsd/conn.h"
+#include "test/fuzz.h"
+#include "test/fuzz_world.h"
+
+enum {
+	NFS = 100003, MOUNT = 100005,
+	NFS_PROCS = 22, MOUNT_PROCS = 6, PROGRAMS = 8,
+	CALLS_MAX = 64,
+	OUT_MAX = 1 << 20,      /* bytes that one input becomes */
+	XID = 0x1000,
+	PATIENCE_MS = 10000,
+};
+
+static struct loop *loop;
+static struct rpc *rpc;
+static struct conns *conns;
+
+static void start(void)
+{
+	if (loop)
+		return;
+	FUZZ_MUST(!loop_new(&loop));
+	FUZZ_MUST(!rpc_new(&rpc, loop, &world()->service, PATIENCE_MS));
+	FUZZ_MUST(!conns_new(&conns, loop, rpc));
+}
+
+/* ---- from input to bytes ---- */
+
+struct call {
+	uint32_t prog, proc;
+	bool made, answered;
+};
+
+struct bytes {
+	uint8_t *p;
+	size_t len;
+};
+
+static uint8_t out_room[OUT_MAX];
+
+static void put(struct bytes *b, const void *data, size_t len)
+{
+	if (len > OUT_MAX - b->len)
+		len = OUT_MAX - b->len;
+	memcpy(b->p + b->len, data, len);
+	b->len += len;
+}
+
+static void word(struct bytes *b, uint32_t v)
+{
+	uint8_t p[4];
+
+	store32(p, v);
+	put(b, p, sizeof p);
+}
+
+static void opaque(struct bytes *b, const void *data, size_t len)
+{
+	static const uint8_t zero[4];
+
+	word(b, (uint32_t)len);
+	put(b, data, len);
+	put(b, zero, xdr_pad(len));
+}
+
+static void put_some(struct bytes *b, struct fuzz *f, size_t len)
+{
+	const uint8_t *p = fuzz_bytes(f, &len);
+
+	put(b, p, len);
+}
+
+/* Arguments: one piece after the other, until a zero. */
+static void make_args(struct bytes *b, struct fuzz *f)
+{
+	const struct fh *fh;
+	const uint8_t *p;
+	size_t len;
+
+	for (;;) {
+		switch (fuzz_byte(f) % 8) {
+		case 0:
+			return;
+		case 1:
+			fh = &world()->fh[fuzz_byte(f) % WORLD_HANDLES];
+			opaque(b, fh->data, fh->len);
+			break;
+		case 2:
+			len = fuzz_byte(f);
+			p = fuzz_bytes(f, &len);
+			opaque(b, p, len);
+			break;
+		case 3:
+			len = fuzz_byte(f);
+			put_some(b, f, len);
+			break;
+		case 4:
+			put_some(b, f, 4);
+			break;
+		case 5:
+			put_some(b, f, 8);
+			break;
+		case 6:
+			word(b, fuzz_byte(f));
+			break;
+		case 7:
+			word(b, 0);
+			word(b, fuzz_byte(f));
+			break;
+		}
+	}
+}
+
+/* One byte each for the procedure, and for what is odd about the header. */
+static void make_call(struct bytes *b, struct fuzz *f, struct call *c,
+		      uint32_t xid)
+{
+	uint8_t what = fuzz_byte(f) % (NFS_PROCS + MOUNT_PROCS + PROGRAMS);
+	uint8_t odd = fuzz_byte(f);
+	static const uint32_t other[PROGRAMS] = {
+		100000, 100021, 100024, 100227, 0, 1, UINT32_MAX, NFS,
+	};
+
+	c->made = true;
+	if (what < NFS_PROCS) {
+		c->prog = NFS;
+		c->proc = what;
+	} else if (what < NFS_PROCS + MOUNT_PROCS) {
+		c->prog = MOUNT;
+		c->proc = what - NFS_PROCS;
+	} else {
+		c->prog = other[what - NFS_PROCS - MOUNT_PROCS];
+		c->proc = fuzz_byte(f);
+	}
+	word(b, xid);
+	word(b, odd & 1 ? fuzz_byte(f) : 0);    /* CALL */
+	word(b, odd & 2 ? fuzz_byte(f) : 2);    /* RPC version */
+	word(b, c->prog);
+	word(b, odd & 4 ? fuzz_byte(f) : 3);
+	word(b, c->proc);
+	if (odd & 8) {
+		make_args(b, f);                /* credentials, verifier */
+	} else {
+		word(b, 1);
+		word(b, 20);
+		for (int i = 0; i < 5; i++)
+			word(b, 0);
+		word(b, 0);
+		word(b, 0);
+	}
+	make_args(b, f);
+	/* As much again as the largest procedure has, to be told apart. */
+	if (odd & 16)
+		for (int i = 0; i < 40; i++)
+			word(b, 0);
+}
+
+/* A record, in fragments of up to 'size' bytes. */
+static void put_record(struct bytes *to, const struct bytes *record,
+		       size_t size)
+{
+	size_t at = 0;
+
+	do {
+		size_t n = record->len - at < size ? record->len - at : size;
+		bool last = at + n == record->len;
+
+		word(to, (uint32_t)n | (last ? 1u << 31 : 0));
+		put(to, record->p + at, n);
+		at += n;
+	} while (at < record->len);
+}
+
+static void make_calls(struct bytes *to, struct fuzz *f, size_t fragment,
+		       struct call call[CALLS_MAX])
+{
+	static uint8_t room[OUT_MAX];
+
+	for (uint32_t i = 0; i < CALLS_MAX && f->len; i++) {
+		struct bytes record = { room, 0 };
+
+		make_call(&record, f, &call[i], XID + i);
+		put_record(to, &record, fragment);
+	}
+}
+
+/* ---- the connection ---- */
+
+/* Send and let the server run until it has answered all and hung up. */
+static size_t converse(const struct bytes *b, size_t piece, uint8_t *reply,
+		       size_t room)
+{
+	const struct client client = { .known = true, .low = 1 };
+	size_t sent = 0, got = 0;
+	int fd[2];
+
+	FUZZ_MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
+	for (int i = 0; i < 2; i++)
+		FUZZ_MUST(!fcntl(fd[i], F_SETFL, O_NONBLOCK));
+	conns_adopt(conns, fd[1], &client);
+	for (;;) {
+		size_t len = b->len - sent < piece ? b->len - sent : piece;
+		ssize_t n = len ? send(fd[0], b->p + sent, len, MSG_NOSIGNAL) :
+				  0;
+		bool gone = n < 0 && errno != EAGAIN;
+
+		if (n > 0)
+			sent += (size_t)n;
+		if (sent == b->len || gone)
+			shutdown(fd[0], SHUT_WR);
+		while ((n = read(fd[0], reply + got, room - got)) > 0)
+			got += (size_t)n;
+		FUZZ_MUST(got < room);
+		if (!n || errno != EAGAIN)
+			break;
+		event_base_loop(loop_base(loop), sent < b->len ?
+				EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	}
+	close(fd[0]);
+	/* It has hung up, which it does as the last of its doings. */
+	event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+	return got;
+}
+
+/* ---- what comes back ---- */
+
+static bool is_status(uint32_t s)
+{
+	static const uint32_t status[] = {
+		0, 1, 2, 5, 6, 13, 17, 18, 19, 20, 21, 22, 27, 28, 30, 31, 63,
+		66, 69, 70, 71, 10001, 10002, 10003, 10004, 10005, 10006,
+		10007, 10008,
+	};
+
+	for (size_t i = 0; i < sizeof status / sizeof *status; i++)
+		if (status[i] == s)
+			return true;
+	return false;
+}
+
+static void check_reply(const uint8_t *p, size_t len,
+			struct call call[CALLS_MAX])
+{
+	struct reader r = { .p = p, .end = p + len };
+	uint32_t xid = get32(&r), stat, accept;
+	struct call *c;
+
+	FUZZ_MUST(len >= 20 && len % 4 == 0);
+	FUZZ_MUST(get32(&r) == 1);
+	stat = get32(&r);
+	FUZZ_MUST(stat <= 1);
+	if (stat) {             /* RPC_MISMATCH with 2, 2; AUTH_ERROR */
+		FUZZ_MUST(len == (get32(&r) ? 20 : 24));
+		return;
+	}
+	get64(&r);              /* verifier */
+	accept = get32(&r);
+	FUZZ_MUST(accept <= 5);
+	FUZZ_MUST(accept == 0 || len == (accept == 2 ? 32 : 24));
+	if (!call || accept)
+		return;
+	FUZZ_MUST(xid >= XID && xid < XID + CALLS_MAX);
+	c = &call[xid - XID];
+	FUZZ_MUST(c->made && !c->answered);
+	c->answered = true;
+	if (c->prog != NFS || !c->proc)
+		return;
+	stat = get32(&r);
+	FUZZ_MUST(!r.bad && is_status(stat));
+}
+
+/* Whole records of one fragment each, and nothing besides. */
+static void check_replies(const uint8_t *p, size_t len, struct call *call)
+{
+	while (len) {
+		uint32_t mark, n;
+
+		FUZZ_MUST(len >= 4);
+		mark = load32(p);
+		n = mark & 0x7fffffff;
+		FUZZ_MUST(mark >> 31 && n <= len - 4);
+		check_reply(p + 4, n, call);
+		p += 4 + n;
+		len -= 4 + n;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const size_t fragments[] = { OUT_MAX, 1, 4, 100 };
+	static uint8_t *replies;
+	static const size_t room = 80 << 20;
+	struct call call[CALLS_MAX] = { { 0 } };
+	struct fuzz f = { data, size };
+	uint8_t how = fuzz_byte(&f);
+	struct bytes b = { out_room, 0 };
+	bool calls = how & 1;
+	size_t got;
+
+	start();
+	if (!replies)
+		replies = malloc(room);
+	FUZZ_MUST(replies);
+	if (calls)
+		make_calls(&b, &f, fragments[how >> 1 & 3], call);
+	else
+		put_some(&b, &f, f.len);
+	got = converse(&b, how & 8 ? 7 : OUT_MAX, replies, room);
+	check_replies(replies, got, calls ? call : NULL);
+	return 0;
+}
