@@ -11,6 +11,7 @@ gitnfs_SOURCES = \
 	cli/status.c \
 	cli/talk.c cli/talk.h \
 	cli/text.c cli/text.h \
+	cli/trace.c \
 	cli/warm.c
 gitnfs_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
 gitnfs_LDADD = $(common_libs) $(GIT2_LIBS) $(JSON_LIBS)

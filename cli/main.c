@@ -27,6 +27,8 @@ static const struct {
 	{ "status", cli_status, "[--json] [--watch]", "how things stand" },
 	{ "warm", cli_warm, "PATH", "fetch a repository, or a part of one, now" },
 	{ "refresh", cli_refresh, "[PATH]", "look at sources now" },
+	{ "trace", cli_trace, "[--misses] [--slow MS]",
+	  "calls as they are answered" },
 	{ "log-level", cli_log_level, "LEVEL", "log more or less, from now on" },
 	{ "stop", cli_stop, "", "stop the server" },
 	{ "attach", cli_attach, NULL, NULL },

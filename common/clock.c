@@ -4,6 +4,7 @@
  */
 #include "common/clock.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -45,6 +46,37 @@ struct timespec clock_wall(void)
 		.tv_sec = (time_t)(ns / MS_PER_S / NS_PER_MS),
 		.tv_nsec = (long)(ns % ((uint64_t)MS_PER_S * NS_PER_MS)),
 	};
+}
+
+/* ---- ticks ---- */
+
+enum { MEASURE_NS = 3000000, SHIFT = 24 };
+
+static uint64_t ns_per_tick;            /* shifted */
+
+/* What a tick takes, against the other clock.  What is not known exactly is
+ * known to a thousandth. */
+static void measure(void)
+{
+	uint64_t ns = to_ns(now(CLOCK_MONOTONIC)), ticks = clock_ticks(), took;
+
+	do {
+		took = to_ns(now(CLOCK_MONOTONIC)) - ns;
+	} while (took < MEASURE_NS);
+	ticks = clock_ticks() - ticks;
+	ns_per_tick = (took << SHIFT) / (ticks ? ticks : 1);
+}
+
+uint64_t clock_ticks_ns(uint64_t from, uint64_t to)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	uint64_t ticks = to > from ? to - from : 0;
+
+	pthread_once(&once, measure);
+	/* For minutes and more, without the last digits and an overflow. */
+	if (ticks >> (63 - SHIFT))
+		return (ticks >> 12) * ns_per_tick >> (SHIFT - 12);
+	return ticks * ns_per_tick >> SHIFT;
 }
 
 void clock_freeze(void)

@@ -97,6 +97,9 @@ int admin_stop(struct admin *a)
 {
 	control_free(a->control);
 	a->control = NULL;
+	/* What that has left to do. */
+	if (a->loop)
+		loop_join(a->loop);
 	for (size_t i = 0; i < sizeof heard / sizeof *heard; i++)
 		if (a->signal[i])
 			event_free(a->signal[i]);

@@ -32,6 +32,7 @@ struct admin {
 	struct event *signal[3];
 	uint64_t started;       /* clock_ms() */
 	unsigned waiters;       /* out, for commands */
+	struct trace *trace;    /* while somebody watches, or NULL */
 };
 
 /* With 'fs', 'server' and 'state_dir' set; the rest of it zero.  A server

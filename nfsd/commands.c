@@ -16,6 +16,7 @@
 #include "nfsd/control.h"
 #include "nfsd/refresh.h"
 #include "nfsd/standing.h"
+#include "nfsd/trace.h"
 #include "nfsd/warm.h"
 
 enum { SHOWN_MAX = 10000 };
@@ -82,6 +83,7 @@ const struct control_command admin_commands[] = {
 	{ "status", status },
 	{ "refresh", refresh_begin },
 	{ "warm", warm_begin },
+	{ "trace", trace_begin },
 	{ "log-level", set_log_level },
 	{ NULL, NULL },
 };

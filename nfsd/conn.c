@@ -238,6 +238,7 @@ static void pump(struct conn *c)
 		sent = send_queued(c);
 	} while (r == -EAGAIN && !sent && !is_full(c));
 	c->pumping = false;
+	rpc_sent(c->home->rpc);
 
 	if (r == -EBADMSG || r == -EMSGSIZE)
 		log_info("connection closed", "reason=%s",

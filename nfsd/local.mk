@@ -31,6 +31,8 @@ libnfsd_a_SOURCES = \
 	nfsd/service.h \
 	nfsd/standing.c nfsd/standing.h \
 	nfsd/status.c nfsd/status.h \
+	nfsd/tally.c nfsd/tally.h \
+	nfsd/trace.c nfsd/trace.h \
 	nfsd/warm.c nfsd/warm.h \
 	nfsd/xdr.h
 # What rpcgen makes is not held to our warnings.

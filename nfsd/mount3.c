@@ -184,6 +184,7 @@ static const struct proc procs[] = {
 };
 
 const struct program mount3_program = {
+	.name = "mount",
 	.number = MOUNT_PROGRAM,
 	.version = MOUNT_V3,
 	.nproc = sizeof procs / sizeof *procs,

@@ -597,6 +597,7 @@ static const struct proc procs[] = {
 };
 
 const struct program nfs3_program = {
+	.name = "nfs",
 	.number = NFS_PROGRAM,
 	.version = NFS_V3,
 	.nproc = sizeof procs / sizeof *procs,

@@ -15,6 +15,8 @@
 #include "nfsd/conn.h"
 #include "nfsd/memo.h"
 #include "nfsd/rpc.h"
+#include "nfsd/tally.h"
+#include "nfsd/trace.h"
 
 enum {
 	AUTH_BODY_MAX = 400,
@@ -30,6 +32,8 @@ struct rpc {
 	struct loop *loop;
 	const struct service *service;
 	struct memo *memo;
+	struct tally tally;
+	struct trace *trace;    /* or NULL */
 	unsigned patience_ms;
 	struct event *timer;    /* pending only while calls wait */
 	struct list waiting;    /* not answered, by birth */
@@ -220,6 +224,8 @@ static void park(struct request *rq)
 		return;
 	rq->held = true;
 	rq->born = clock_ms();
+	if (!rq->rpc->trace)
+		rq->since = clock_ticks();
 	list_add_tail(&rq->rpc->waiting, &rq->waiting);
 	conn_parked(rq->conn);
 	set_timer(rq->rpc);
@@ -259,6 +265,40 @@ static int run_generated(struct request *rq)
 	return r;
 }
 
+/* For those who watch, when there are some. */
+static void tell(const struct request *rq, enum tally_result result)
+{
+	struct trace_record t = {
+		.proc = rq->proc->name,
+		.caller = rq->caller,
+		.xid = rq->xid,
+		.ns = clock_ticks_ns(rq->since, clock_ticks()),
+		.runs = rq->runs,
+		.result = result,
+	};
+
+	if (rq->caller.client)
+		t.client = *rq->caller.client;
+	if (rq->program->about)
+		rq->program->about(rq, t.about, sizeof t.about);
+	trace_call(rq->rpc->trace, &t);
+}
+
+/* It is answered, after a wait so or so. */
+static void count(const struct request *rq, enum tally_result waited)
+{
+	struct tally *t = &rq->rpc->tally;
+	enum tally_result result = rq->held ? waited :
+		waited == TALLY_LATE ? TALLY_LATE : TALLY_HIT;
+
+	if (result == TALLY_HIT)
+		tally_hit(t, rq->slot);
+	else
+		tally_wait(t, rq->slot, result, rq->since);
+	if (rq->rpc->trace)
+		tell(rq, result);
+}
+
 /* Run the call, from the top. */
 static void run(struct request *rq)
 {
@@ -274,6 +314,7 @@ static void run(struct request *rq)
 	switch (r) {
 	case 0:
 		send_reply(rq);
+		count(rq, TALLY_MISS);
 		break;
 	case -EINPROGRESS:
 		if (w) {
@@ -284,6 +325,7 @@ static void run(struct request *rq)
 			log_error("call does not end", "proc=%s runs=%u",
 				  rq->proc->name, rq->runs);
 		send_failure(rq, rq->held ? -EIO : -EAGAIN);
+		count(rq, TALLY_LATE);
 		break;
 	case -EBADMSG:
 		reply_accepted(rq->conn, rq->xid, GARBAGE_ARGS);
@@ -337,6 +379,7 @@ static void give_up(struct request *rq)
 {
 	log_debug("call is late", "proc=%s xid=%#x", rq->proc->name, rq->xid);
 	send_failure(rq, -EAGAIN);
+	count(rq, TALLY_LATE);
 	request_done(rq);
 }
 
@@ -420,17 +463,49 @@ static bool is_admitted(const struct request *rq)
 	return !rq->program->admits || rq->program->admits(rq);
 }
 
-static const struct program *find_program(uint32_t number)
+/* *slot: where the tally has its first procedure. */
+static const struct program *find_program(uint32_t number, unsigned *slot)
 {
-	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+	*slot = 0;
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
 		if (programs[i]->number == number)
 			return programs[i];
+		*slot += programs[i]->nproc;
+	}
+	return NULL;
+}
+
+const struct proc *rpc_slot(unsigned slot, const struct program **program)
+{
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+		*program = programs[i];
+		if (slot < programs[i]->nproc)
+			return &programs[i]->proc[slot];
+		slot -= programs[i]->nproc;
+	}
 	return NULL;
 }
 
 void rpc_batch(struct rpc *rpc)
 {
+	tally_begin(&rpc->tally);
 	memo_batch(rpc->memo);
+}
+
+void rpc_sent(struct rpc *rpc)
+{
+	if (rpc->tally.n)
+		tally_end(&rpc->tally);
+}
+
+const struct tally *rpc_tally(const struct rpc *rpc)
+{
+	return &rpc->tally;
+}
+
+void rpc_trace(struct rpc *rpc, struct trace *t)
+{
+	rpc->trace = t;
 }
 
 int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
@@ -443,6 +518,7 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	const struct proc *proc;
 	struct request *rq;
 	size_t body_len, verf_len;
+	unsigned slot;
 
 	xid = get32(&in);
 	if (get32(&in) != CALL)
@@ -472,7 +548,7 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 		reply_auth_error(conn, xid, AUTH_BADCRED);
 		return 0;
 	}
-	program = find_program(number);
+	program = find_program(number, &slot);
 	if (!program) {
 		reply_accepted(conn, xid, PROG_UNAVAIL);
 		return 0;
@@ -494,7 +570,10 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	rq->conn = conn;
 	rq->program = program;
 	rq->proc = proc;
+	rq->slot = (uint8_t)(slot + nproc);
 	rq->xid = xid;
+	if (rpc->trace)
+		rq->since = clock_ticks();
 	rq->args = in;
 	rq->caller = (struct caller){
 		.client = conn_client(conn),

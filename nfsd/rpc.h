@@ -68,6 +68,9 @@ struct request {
 	struct task again;      /* posted by the waiter */
 	struct list waiting;    /* rpc->waiting, oldest first; until answered */
 	uint64_t born;          /* clock_ms() of the first wait */
+	uint64_t since;         /* clock_ticks() of that, or of the call
+				 * itself when somebody watches */
+	uint8_t slot;           /* of its procedure in the tally */
 	struct reader args;     /* the arguments, from their start */
 	uint8_t *copy;          /* which is this one, once parked */
 	struct value **pin;     /* what each wait brought */
@@ -103,6 +106,7 @@ struct proc {
 };
 
 struct program {
+	const char *name;       /* "nfs" */
 	uint32_t number, version;
 	uint32_t nproc;
 	const struct proc *proc;        /* indexed by procedure number */
@@ -130,6 +134,19 @@ void rpc_batch(struct rpc *);
 /* Run the call in 'record', whose bytes are the caller's again on return.
  * -EBADMSG: no call can be made out, the connection is of no use. */
 int rpc_record(struct rpc *, struct conn *, const uint8_t *record, size_t len);
+
+/* A batch of calls that has begun with rpc_batch() is sent, or queued. */
+void rpc_sent(struct rpc *);
+
+/* The calls so far.  The slots are the procedures of all programs, one
+ * after the other; NULL: there is no such slot. */
+struct tally;
+const struct tally *rpc_tally(const struct rpc *);
+const struct proc *rpc_slot(unsigned slot, const struct program **program);
+
+/* Tell it of each call from now on, or nobody (NULL). */
+struct trace;
+void rpc_trace(struct rpc *, struct trace *);
 
 struct rpc_parked {
 	const char *proc;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* trace: calls as they are answered. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/talk.h"
+#include "cli/text.h"
+
+static const char *duration(int64_t us, char ret[TEXT_SIZE])
+{
+	if (us < 1000)
+		snprintf(ret, TEXT_SIZE, "%lld us", (long long)us);
+	else if (us < 10000000)
+		snprintf(ret, TEXT_SIZE, "%.*f ms", us < 100000,
+			 (double)us / 1e3);
+	else
+		snprintf(ret, TEXT_SIZE, "%.1f s", (double)us / 1e6);
+	return ret;
+}
+
+static void put_call(struct json_object *call)
+{
+	const char *result = json_text_at(call, "result");
+	bool hit = result && !strcmp(result, "hit");
+	char took[TEXT_SIZE], clock[16];
+	time_t now = time(NULL);
+
+	strftime(clock, sizeof clock, "%H:%M:%S", localtime(&now));
+	printf("%s%s%s %-11s %s%-5s %8s%s %s", text_look(LOOK_DIM), clock,
+	       text_look(LOOK_PLAIN), json_text_at(call, "procedure"),
+	       text_look(hit ? LOOK_PLAIN : LOOK_WARN), result,
+	       duration(json_i64_at(call, "us"), took), text_look(LOOK_PLAIN),
+	       json_text_at(call, "path"));
+	printf("  %s%s%s\n", text_look(LOOK_DIM),
+	       json_text_at(call, "client"), text_look(LOOK_PLAIN));
+}
+
+static void put_line(struct json_object *line, bool json)
+{
+	struct json_object *call = json_at(line, "call", json_type_object);
+
+	if (json)
+		puts(json_object_to_json_string_ext(line,
+				JSON_C_TO_STRING_PLAIN |
+				JSON_C_TO_STRING_NOSLASHESCAPE));
+	else if (call)
+		put_call(call);
+	else
+		printf("... %lld calls were too fast for this\n",
+		       (long long)json_i64_at(line, "lost"));
+}
+
+int cli_trace(struct cli *cli, int argc, char **argv)
+{
+	bool json = false, misses = false;
+	char *slow = NULL;
+	const struct cli_option options[] = {
+		{ "json", &json, NULL },
+		{ "misses", &misses, NULL },
+		{ "slow", NULL, &slow },
+		{ NULL, NULL, NULL },
+	};
+	struct json_object *request, *line;
+	struct talk *t = NULL;
+	int r, status = cli_options(cli, options, &argc, argv);
+
+	if (status)
+		return status;
+	if (argc > 1)
+		return cli_usage(cli, "\"%s\" is too much", argv[1]);
+	if (slow && (!*slow || slow[strspn(slow, "0123456789")]))
+		return cli_usage(cli, "--slow \"%s\": give milliseconds",
+				 slow);
+	request = talk_request("trace");
+	json_flag(request, "misses", misses);
+	json_i64(request, "slow_ms", slow ? atoll(slow) : 0);
+	r = talk_open(&t, cli->state_dir);
+	if (r)
+		json_object_put(request);
+	else
+		r = talk_ask(t, request);
+	while (!r && (r = talk_next(t, &line)) > 0) {
+		put_line(line, json);
+		json_object_put(line);
+		/* Until nobody reads it any more. */
+		if (fflush(stdout))
+			break;
+		r = 0;
+	}
+	status = r < 0 ? talk_failed(cli, t, r) : END_WELL;
+	talk_close(t);
+	return status;
+}
