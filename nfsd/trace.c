@@ -223,3 +223,13 @@ void trace_begin(struct control_call *call)
 	call->state = w;
 	call->gone = gone;
 }
+
+unsigned trace_watchers(const struct trace *t)
+{
+	unsigned n = 0;
+
+	for (const struct list *l = t ? t->watchers.next : NULL;
+	     l && l != &t->watchers; l = l->next)
+		n++;
+	return n;
+}

@@ -39,6 +39,9 @@ struct trace_record {
 /* Takes a copy.  'about' may be empty: filled in by who is told. */
 void trace_call(struct trace *, const struct trace_record *);
 
+/* How many there are.  NULL: none. */
+unsigned trace_watchers(const struct trace *);
+
 /* The command. */
 void trace_begin(struct control_call *);
 

@@ -58,6 +58,27 @@ ln -s "$gitnfs" /run/mount.gitnfs
 cmp /run/m/repo/README /run/m/helper/README || fail 'mount.gitnfs'
 gitnfs umount /run/m/helper
 
+# What it does can be watched.
+mkfifo /run/traced
+gitnfs trace >/run/traced &
+watcher=$!
+exec 8</run/traced
+until gitnfs status --json | grep -q '"watchers":1'; do sleep 0.1; done
+: </run/m/all/repo@$oid/sizes/1
+found=
+while [ -z "$found" ] && IFS= read -r -t 30 -u 8 line; do
+	case $line in
+	*' LOOKUP '*" /repo@$oid/sizes  127.0.0.1:"*) found=1 ;;
+	esac
+done
+[ -n "$found" ] || fail 'the LOOKUP is not traced'
+kill "$watcher"
+exec 8<&-
+until gitnfs status --json | grep -q '"watchers":0'; do
+	: </run/m/all/repo/README
+	sleep 0.1
+done
+
 # The server dies.  What is mounted goes on when there is one again.
 port=$(sed 's/.*://' /run/state/listen)
 kill -KILL "$(pidof gitnfsd)"
