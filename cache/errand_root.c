@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/log.h"
 
 enum {
 	FAR_TTL = 30000,        /* ms that a ref is believed, elsewhere */
@@ -51,7 +52,9 @@ static void land_history(struct errand *e, struct history *h)
 	errand_free(e);
 }
 
-static void publish(struct errand *e)
+/* A move that cannot be written down is not shown: what is known is, if
+ * anything is. */
+static void publish(struct errand *e, struct history *known)
 {
 	struct history *h;
 	int r;
@@ -61,9 +64,15 @@ static void publish(struct errand *e)
 	r = root_publish(e->f->opt.roots, &e->source, e->ref, &e->commit,
 			 &e->tree, e->time, &h);
 	if (r)
-		errand_fail(e, r);
-	else
+		log_warning("cannot be recorded in the state directory",
+			    "source=%s error=%s", e->source->name,
+			    strerror(-r));
+	if (!r)
 		land_history(e, h);
+	else if (known)
+		land_history(e, history_ref(known));
+	else
+		errand_fail(e, r);
 }
 
 /* No answer: show what is known, if anything is.  But a ref that is no more
@@ -106,7 +115,7 @@ void errand_root_run(struct errand *e)
 		if (e->err)
 			give_up(e, known);
 		else if (!e->commit.len)
-			publish(e);
+			publish(e, known);
 		else if (known &&
 			 oid_eq(&history_now(known)->commit, &e->commit))
 			land_history(e, TAKE(known));
@@ -123,7 +132,7 @@ void errand_root_run(struct errand *e)
 		} else if (e->err) {
 			give_up(e, known);
 		} else {
-			publish(e);
+			publish(e, known);
 		}
 	}
 }

@@ -178,6 +178,13 @@ static int read_line(char *line, const struct state_reader *rd, void *arg)
 
 /* ---- the directory ---- */
 
+static int no_dir(const struct state *s, char *why, int err)
+{
+	snprintf(why, STATE_WHY, "%s: cannot be the state directory: %s; give "
+		 "another one with --state-dir", s->dir, strerror(-err));
+	return err;
+}
+
 static int make_dir(struct state *s, char *why)
 {
 	/* Parents too, as a fresh home directory has none of them. */
@@ -189,10 +196,10 @@ static int make_dir(struct state *s, char *why)
 		*p = '/';
 	}
 	if (mkdir(s->dir, 0700) && errno != EEXIST)
-		return whyf(why, s, "", "cannot make the state directory", -errno);
+		return no_dir(s, why, -errno);
 	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd < 0)
-		return whyf(why, s, "", "cannot open the state directory", -errno);
+		return no_dir(s, why, -errno);
 	return 0;
 }
 
@@ -200,7 +207,7 @@ static int take_lock(struct state *s, char *why)
 {
 	s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0)
-		return whyf(why, s, "lock", "cannot open", -errno);
+		return no_dir(s, why, -errno);
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK)
 			return whyf(why, s, "lock", "cannot lock", -errno);

@@ -91,6 +91,10 @@ refuse no-such-branch "$repo@no-such-branch"
 refuse repo "$repo" "$repo"
 refuse 'a/b' "a/b=$repo"
 refuse gopher "gopher://example.org/x.git"
+run 1 --state-dir "$dir/repo.git/HEAD" --cache-dir "$dir/cache" "$repo"
+says "HEAD: .*--state-dir"
+run 1 --state-dir "$dir/state" --cache-dir "$dir/repo.git/HEAD" "$repo"
+says "HEAD: .*--cache-dir"
 refuse conf --config "$dir/none.conf"
 
 # Root may read everything, so ask as nobody.

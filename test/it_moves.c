@@ -5,9 +5,12 @@
 /* Names that move: what a client sees while somebody commits, pushes by
  * force, deletes and restores.  Tests with a number run twice: as it is,
  * and with a restart of the server between the move and the look. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -855,6 +858,37 @@ START_TEST(a_repository_that_is_away_for_a_while)
 }
 END_TEST
 
+/* What cannot be written down is not shown, but what is known goes on being
+ * shown, also by a server that has just begun. */
+START_TEST(a_state_directory_that_is_full)
+{
+	struct seen file = see("src/top");
+	CLEANUP_FREE char *journal = NULL;
+	struct rlimit old, full;
+	struct stat st;
+
+	/* As long as no other file of this process, and no longer. */
+	ck_assert_int_ge(asprintf(&journal, "%s/state/journal", h.dir), 0);
+	shell("printf '%%1000000s\\n' '' >>'%s'", journal);
+	ck_assert_int_eq(stat(journal, &st), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	full = (struct rlimit){ (rlim_t)st.st_size, old.rlim_max };
+	commit("M 644 inline top\ndata 4\nnew\n");
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
+	if (_i)
+		restart();
+	for (int i = 0; i < 100; i++) {
+		unchanged(file, see("src/top"));
+		pause_();
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	moved(0);
+	holds(see("src/top"), "new\n");
+	holds(file, "top\n");
+}
+END_TEST
+
 static void add(TCase *c)
 {
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -884,6 +918,7 @@ static void add(TCase *c)
 	tcase_add_loop_test(c, an_empty_repository_and_its_first_commit, 0, 2);
 	tcase_add_loop_test(c, a_repack, 0, 2);
 	tcase_add_test(c, a_repository_that_is_away_for_a_while);
+	tcase_add_loop_test(c, a_state_directory_that_is_full, 0, 2);
 }
 
 int main(void)
