@@ -27,7 +27,7 @@
 #include "cache/inode.h"
 
 enum {
-	CRAWL_OBJECTS = 4096,   /* in a chunk */
+	CRAWL_OBJECTS = 2048,   /* in a chunk */
 	CRAWL_TREES = 256,      /* asked for at a time */
 };
 

@@ -101,6 +101,15 @@ static int land_blob(struct errand *e)
 		return r;
 	land(e, KIND_BLOB, value_ref(&b->v));
 	keep(e, b->data);
+	if (e->ahead && errand_store(e)) {
+		const struct key key = {
+			.scope = e->source->number,
+			.kind = KIND_BLOB,
+			.oid = e->in.oid,
+		};
+
+		flight_spare(e->f->flights, &key, &b->v);
+	}
 	value_unref(&b->v);
 	return 0;
 }

@@ -649,8 +649,8 @@ struct value *flight_add(struct flights *t, const struct key *k,
 	return v;
 }
 
-void flight_drop(struct flights *t, const struct key *k,
-		 const struct value *v)
+static void drop(struct flights *t, const struct key *k,
+		 const struct value *v, bool ahead)
 {
 	uint64_t h = hash(k);
 	struct shard *s = shard_of(t, h);
@@ -658,13 +658,29 @@ void flight_drop(struct flights *t, const struct key *k,
 
 	list_init(&dead);
 	lock_take(&s->lock);
-	struct flight **at = slot(t, s, h, k);
+	struct flight **at = slot(t, s, h, k), *f = *at;
 
-	if (*at && (*at)->state == READY && (*at)->value == v &&
-	    !(*at)->fetching)
+	if (f && f->state == READY && f->value == v && !f->fetching &&
+	    (!ahead || f->want == AHEAD))
 		forget(t, s, at, &dead);
 	lock_drop(&s->lock);
 	bury(&dead);
+}
+
+void flight_drop(struct flights *t, const struct key *k,
+		 const struct value *v)
+{
+	drop(t, k, v, false);
+}
+
+void flight_spare(struct flights *t, const struct key *k,
+		  const struct value *v)
+{
+	size_t ahead = atomic_load_explicit(&t->ahead, memory_order_relaxed);
+
+	/* Before there is no room, or the oldest would have gone. */
+	if (ahead > t->budget / AHEAD_SHARE / 4 * 3)
+		drop(t, k, v, true);
 }
 
 void flights_trim(struct flights *t)

@@ -138,6 +138,11 @@ struct value *flight_add(struct flights *, const struct key *,
  * use any more. */
 void flight_drop(struct flights *, const struct key *, const struct value *v);
 
+/* What was brought before anybody asked can also be had from elsewhere at
+ * little cost: forget it if nobody has asked since, and others like it take
+ * all of their share.  The older ones will be asked for first. */
+void flight_spare(struct flights *, const struct key *, const struct value *v);
+
 /* Have malloc() give back to the system what has been evicted, when it is
  * much: values of all sizes come and go and leave holes.  Takes some
  * milliseconds: for threads that may block. */

@@ -192,7 +192,8 @@ static bool enqueue(struct prefetch *p, struct task *t)
 		wasted += count[i].wasted_bytes;
 	}
 	lock_take(&p->lock);
-	if (is_useless(p, used, wasted))
+	/* A crawl is held back by those whom it is ahead of. */
+	if (is_useless(p, used, wasted) && !t->crawl)
 		p->throttled++;
 	else if (p->queued >= QUEUE_MAX)
 		p->dropped++;
