@@ -23,9 +23,11 @@ libbackend_a_SOURCES += \
 # Repositories elsewhere, by git's own protocol.
 libbackend_a_SOURCES += \
 	backend/git/batch.c backend/git/batch.h \
+	backend/git/delta.c backend/git/delta.h \
 	backend/git/git.c \
 	backend/git/origin.c backend/git/origin.h \
-	backend/git/pack.c backend/git/pack.h \
+	backend/git/pack.c backend/git/pack.h backend/git/pack_in.h \
+	backend/git/pack_late.c backend/git/pack_stream.c \
 	backend/git/pipes.c backend/git/pipes.h \
 	backend/git/pkt.c backend/git/pkt.h \
 	backend/git/protocol.c backend/git/protocol.h \

@@ -4,12 +4,12 @@
  */
 /* pack.h - the objects of a pack, as it comes (gitformat-pack(5)).
  *
- * What comes whole is handed on at once, what comes as a delta when the
- * pack has ended.  The pack is trusted with nothing: each object is handed
+ * What comes whole is handed on at once, and what comes as a delta against
+ * something that came a moment ago; other deltas when the pack has ended.  The pack is trusted with nothing: each object is handed
  * on under the name that its bytes have, and lengths, counts, references
  * and the checksum have to be right.  It is kept in a file without a name
- * meanwhile; in memory are small objects, one at a time, deltas being
- * resolved, and 64 bytes per object.
+ * meanwhile; in memory are what came last, deltas being resolved, and 72
+ * bytes per object.
  *
  * Knows nothing of protocols, nor who wants what.
  *
@@ -32,7 +32,7 @@ struct pack_options {
 	uint64_t inflated;      /* bytes: all objects together */
 	uint32_t objects;
 	size_t delta;           /* bytes: an object that comes as a delta */
-	size_t memory;          /* bytes: bases kept for more than one delta */
+	size_t memory;          /* bytes: what deltas are made against */
 };
 
 /* Who gets them.  Embed it. */
