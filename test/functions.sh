@@ -23,6 +23,7 @@ end() {
 
 	trap '' INT TERM HUP
 	exec 3>&2 2>/dev/null	# bash would tell of each that is killed
+	exec 8>&- 9<&-		# who listens there may end
 	[ ${#servers[@]} -eq 0 ] || kill -KILL "${servers[@]}" || :
 	wait
 	exec 2>&3

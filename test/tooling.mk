@@ -3,6 +3,7 @@ dist_check_SCRIPTS += \
 	test/cli.sh \
 	test/control.sh \
 	test/gitnfs.sh \
+	test/secrets.sh \
 	test/kernel/gitnfs.sh \
 	test/kernel/mount.sh
 
