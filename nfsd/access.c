@@ -349,6 +349,11 @@ bool rule_admits(const struct rule *r, const struct caller *caller)
 	return !key;
 }
 
+bool rule_admits_address(const struct rule *r, const struct client *c)
+{
+	return !r || admits_address(r, c);
+}
+
 bool rule_lets_in(const struct rule *r, const struct caller *caller,
 		  bool secret)
 {

@@ -65,6 +65,7 @@ struct client {
 	uint64_t high, low;     /* IPv6; IPv4 as ::ffff:0:0/96 */
 	uint16_t port;          /* 0: not known */
 	bool known;             /* false: of another family */
+	bool portmap;           /* the listener is a port mapper's */
 	const struct rule *rule;        /* NULL: everybody */
 };
 
@@ -84,6 +85,8 @@ bool client_is_local(const struct client *);
 /* May the caller, who is in already, go on?  A NULL rule admits everybody.
  * Who may not is logged, with the key of the configuration that says so. */
 bool rule_admits(const struct rule *, const struct caller *);
+/* As far as the address goes, and without a word. */
+bool rule_admits_address(const struct rule *, const struct client *);
 /* May the caller come in, having given the secret or not? */
 bool rule_lets_in(const struct rule *, const struct caller *, bool secret);
 /* The same, without a word. */

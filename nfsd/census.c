@@ -10,13 +10,13 @@
 #include "nfsd/census.h"
 #include "nfsd/conn.h"
 
-static void name_peer(int fd, char ret[SERVER_ADDRESS])
+static void name_peer(int fd, char ret[ENDPOINT_SIZE])
 {
 	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof addr;
 
 	if (fd < 0 || getpeername(fd, (struct sockaddr *)&addr, &len) ||
-	    server_name_address(&addr, len, ret))
+	    endpoint_text(&addr, ret))
 		*ret = '\0';
 }
 
@@ -40,7 +40,7 @@ static void add_call(void *arg, const struct rpc_parked *p)
 {
 	struct census *c = arg;
 	struct census_call *call;
-	char client[SERVER_ADDRESS];
+	char client[ENDPOINT_SIZE];
 
 	name_peer(p->fd, client);
 	LOCK_SCOPE(&c->lock);
@@ -61,7 +61,7 @@ static void add_client(void *arg, const struct conn_peer *p)
 {
 	struct census *c = arg;
 	struct census_client *client;
-	char address[SERVER_ADDRESS];
+	char address[ENDPOINT_SIZE];
 
 	name_peer(p->fd, address);
 	LOCK_SCOPE(&c->lock);

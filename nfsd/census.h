@@ -21,11 +21,11 @@ struct census_call {
 	uint32_t xid;
 	uint64_t age_ms;        /* since it first had to wait */
 	char about[RPC_ABOUT];  /* a path, or "" */
-	char client[SERVER_ADDRESS];    /* empty: it is gone */
+	char client[ENDPOINT_SIZE];    /* empty: it is gone */
 };
 
 struct census_client {
-	char address[SERVER_ADDRESS];
+	char address[ENDPOINT_SIZE];
 	uint64_t calls, age_ms;         /* since it connected */
 	unsigned parked;
 };

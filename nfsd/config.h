@@ -80,6 +80,7 @@ struct config {
 	struct config_access access;    /* of what listens */
 	struct config_places listeners; /* what some have of their own */
 	char *state_dir, *cache_dir;
+	char *portmap;          /* "auto" and so on; NULL: that */
 	int64_t memory, disk;   /* bytes */
 	int64_t loops;          /* 0: the default */
 	int64_t prefetch;       /* jobs at a time */

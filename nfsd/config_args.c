@@ -30,6 +30,8 @@ const char config_help[] =
 "      --cache-disk SIZE   what may be kept on disk (default 10g; 0: nothing)\n"
 "      --prefetch N        requests at a time for what may be wanted next\n"
 "                          (default 8; 0: none)\n"
+"      --portmap HOW       tell clients the port: auto (the default), register\n"
+"                          (with rpcbind), serve (as port mapper), off\n"
 "      --loops N           threads that answer (default: processors, up to 4)\n"
 "      --log-level LEVEL   error, warning, info or debug (default info)\n"
 "      --check-config      check configuration and sources, and exit\n"

@@ -11,9 +11,9 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "nfsd/endpoint.h"
 #include "nfsd/config_place.h"
 #include "nfsd/config_value.h"
-#include "nfsd/server.h"
 
 /* ---- making them ---- */
 
@@ -156,12 +156,11 @@ void config_rules_free(struct config_rules *rs)
 static bool is_beyond(const char *address)
 {
 	struct sockaddr_storage addr = { 0 };
-	socklen_t len = 0;
 	struct client c;
 
-	if (server_parse_address(address, &addr, &len))
+	if (endpoint_parse(address, &addr))
 		return true;
-	c = client_at((const struct sockaddr *)&addr, len, NULL);
+	c = client_at((const struct sockaddr *)&addr, endpoint_len(&addr), NULL);
 	return !client_is_local(&c);
 }
 

@@ -17,8 +17,8 @@
 #include "common/cleanup.h"
 #include "common/url.h"
 #include "nfsd/access.h"
+#include "nfsd/endpoint.h"
 #include "nfsd/config_line.h"
-#include "nfsd/server.h"
 
 /* ---- what is said about a wrong one ---- */
 
@@ -57,9 +57,8 @@ int config_wrong(const struct config_origin *o, const char *value,
 static bool is_address(const char *text)
 {
 	struct sockaddr_storage addr;
-	socklen_t len;
 
-	return !server_parse_address(text, &addr, &len);
+	return !endpoint_parse(text, &addr);
 }
 
 static bool is_something(const char *text)
@@ -83,6 +82,17 @@ static bool is_names(const char *text)
 	       !strstr(text, "//") && !strpbrk(text, " \t");
 }
 
+static bool is_portmap(const char *text)
+{
+	static const char *const word[] = { "auto", "register", "serve",
+					    "off" };
+
+	for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+		if (!strcmp(text, word[i]))
+			return true;
+	return false;
+}
+
 #define AT(field) .at = offsetof(struct config, field)
 
 const struct config_setting config_settings[] = {
@@ -103,6 +113,9 @@ const struct config_setting config_settings[] = {
 	  .check = is_something, .wanted = file_wanted },
 	{ "server.loops", "loops", CONFIG_NUMBER, AT(loops),
 	  .min = 1, .max = 1024, .wanted = "give a number from 1 to 1024" },
+	{ "server.portmap", "portmap", CONFIG_TEXT, AT(portmap),
+	  .check = is_portmap,
+	  .wanted = "give one of auto, register, serve, off" },
 	{ "server.log-level", "log-level", CONFIG_LEVEL, AT(log_level),
 	  .preset = LOG_INFO,
 	  .wanted = "give one of error, warning, info, debug" },

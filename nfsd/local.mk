@@ -3,6 +3,7 @@ sbin_PROGRAMS += gitnfsd
 
 libnfsd_a_SOURCES = \
 	nfsd/access.c nfsd/access.h \
+	nfsd/endpoint.c nfsd/endpoint.h \
 	nfsd/admin.c nfsd/admin.h \
 	nfsd/attr.c nfsd/attr.h \
 	nfsd/batch.c nfsd/batch.h \
@@ -23,16 +24,22 @@ libnfsd_a_SOURCES = \
 	nfsd/nfs3.c nfsd/nfs3_proc.h \
 	nfsd/nfs3_about.c \
 	nfsd/nfs3_readdir.c \
+	nfsd/nlm4.c \
+	nfsd/portmap.c \
 	nfsd/privilege.c nfsd/privilege.h \
 	nfsd/refresh.c nfsd/refresh.h \
+	nfsd/registry.c nfsd/registry.h \
 	nfsd/report.c nfsd/report.h \
 	nfsd/rpc.c nfsd/rpc.h \
+	nfsd/rpcbind.c nfsd/rpcbind.h \
 	nfsd/server.c nfsd/server.h \
 	nfsd/service.h \
+	nfsd/sockets.c nfsd/sockets.h \
 	nfsd/standing.c nfsd/standing.h \
 	nfsd/status.c nfsd/status.h \
 	nfsd/tally.c nfsd/tally.h \
 	nfsd/trace.c nfsd/trace.h \
+	nfsd/udp.c nfsd/udp.h \
 	nfsd/warm.c nfsd/warm.h \
 	nfsd/xdr.h
 # What rpcgen makes is not held to our warnings.
@@ -49,9 +56,9 @@ gitnfsd_LDADD = $(nfsd_libs)
 
 # The protocols, from their descriptions.  rpcgen writes into its output the
 # name it is given and must not see that of the source folder.
-rpcgen_headers = nfsd/mount3.h nfsd/nfs3.h
-rpcgen_sources = nfsd/mount3_xdr.c nfsd/nfs3_xdr.c
-EXTRA_DIST += nfsd/mount3.x nfsd/nfs3.x
+rpcgen_headers = nfsd/mount3.h nfsd/nfs3.h nfsd/nlm4.h
+rpcgen_sources = nfsd/mount3_xdr.c nfsd/nfs3_xdr.c nfsd/nlm4_xdr.c
+EXTRA_DIST += nfsd/mount3.x nfsd/nfs3.x nfsd/nlm4.x
 BUILT_SOURCES += $(rpcgen_headers)
 CLEANFILES += $(rpcgen_headers) $(rpcgen_sources)
 $(libnfsd_a_OBJECTS) $(libnfsxdr_a_OBJECTS): $(rpcgen_headers)
@@ -62,7 +69,11 @@ nfsd/mount3.h: nfsd/mount3.x
 	$(RUN_RPCGEN) -h nfsd/mount3.x
 nfsd/nfs3.h: nfsd/nfs3.x
 	$(RUN_RPCGEN) -h nfsd/nfs3.x
+nfsd/nlm4.h: nfsd/nlm4.x
+	$(RUN_RPCGEN) -h nfsd/nlm4.x
 nfsd/mount3_xdr.c: nfsd/mount3.x
 	$(RUN_RPCGEN) -c nfsd/mount3.x
 nfsd/nfs3_xdr.c: nfsd/nfs3.x
 	$(RUN_RPCGEN) -c nfsd/nfs3.x
+nfsd/nlm4_xdr.c: nfsd/nlm4.x
+	$(RUN_RPCGEN) -c nfsd/nlm4.x

@@ -27,6 +27,7 @@
 #include "nfsd/config.h"
 #include "nfsd/config_rules.h"
 #include "nfsd/privilege.h"
+#include "nfsd/rpcbind.h"
 #include "nfsd/server.h"
 
 enum {
@@ -267,6 +268,38 @@ static int start_fs(struct fs *fs, const struct config *c,
 	return r ? r : fs_start(fs, why);
 }
 
+/* ---- the port mapper ---- */
+
+static bool portmap_is(const struct config *c, const char *how)
+{
+	return !strcmp(c->portmap ? c->portmap : "auto", how);
+}
+
+static int find_rpcbind(const struct config *c, struct rpcbind **ret,
+			char why[CONFIG_WHY])
+{
+	bool must = portmap_is(c, "register");
+
+	if ((must || portmap_is(c, "auto")) && rpcbind_runs())
+		return rpcbind_new(ret);
+	if (!must)
+		return 0;
+	snprintf(why, CONFIG_WHY, "rpcbind does not run; start it, or give "
+		 "--portmap=serve or --portmap=off");
+	return -ENOENT;
+}
+
+static void register_all(struct rpcbind *rpcbind, struct server *server)
+{
+	struct mapping map[REGISTRY_MAX];
+	size_t n = server_mappings(server, map);
+	int r = rpcbind_register(rpcbind, map, n);
+
+	if (r)
+		log_warning("locks may not work on this machine", "error=%s",
+			    strerror(-r));
+}
+
 /* ---- serving ---- */
 
 static void on_alarm(int sig)
@@ -311,7 +344,7 @@ static void announce(const struct server *server, const struct config *c)
 
 /* Until the end.  *held: 'fs' is still in use then. */
 static int run(const struct config *c, struct fs *fs, struct server *server,
-	       bool *held, char why[CONFIG_WHY])
+	       struct rpcbind *rpcbind, bool *held, char why[CONFIG_WHY])
 {
 	struct admin admin = {
 		.fs = fs,
@@ -321,8 +354,11 @@ static int run(const struct config *c, struct fs *fs, struct server *server,
 	int r = admin_start(&admin, why);
 
 	if (!r) {
+		if (rpcbind)
+			register_all(rpcbind, server);
 		announce(server, c);
 		wait_for_end(&admin);
+		rpcbind_unregister(rpcbind);
 		*held = admin_stop(&admin);
 	}
 	*held |= server_stop(server) != 0;
@@ -330,18 +366,30 @@ static int run(const struct config *c, struct fs *fs, struct server *server,
 	return r;
 }
 
-/* With the addresses taken, other rights are not needed. */
-static int give_up_rights(const struct config *c, char why[CONFIG_WHY])
+/* Take the addresses; with them, other rights are not needed. */
+static int take_addresses(const struct config *c, bool rpcbind,
+			  struct sockets *ret, char why[CONFIG_WHY])
 {
 	const char *dir[] = { c->state_dir, c->cache_dir };
+	enum sockets_portmap portmap = SOCKETS_PORTMAP_OFF;
+	int r;
 
-	return c->as_user ? privilege_drop(c->as_user, dir, 2, why) : 0;
+	if (portmap_is(c, "serve"))
+		portmap = SOCKETS_PORTMAP_MUST;
+	else if (portmap_is(c, "auto") && !rpcbind)
+		portmap = SOCKETS_PORTMAP_TRY;
+	r = sockets_bind(ret, (const char *const *)c->listen.item, c->listen.n,
+			 portmap, 0, why);
+	if (!r && c->as_user)
+		r = privilege_drop(c->as_user, dir, 2, why);
+	return r;
 }
 
 static int serve(const struct config *c, const struct config_rules *rules,
 		 char why[CONFIG_WHY])
 {
-	CLEANUP_FREE int *socket = calloc(c->listen.n + 1, sizeof *socket);
+	CLEANUP_RPCBIND struct rpcbind *rpcbind = NULL;
+	CLEANUP_SOCKETS struct sockets sockets = { 0 };
 	const struct fs_options fs_options = {
 		.state_dir = c->state_dir,
 		.cache_dir = c->cache_dir,
@@ -349,35 +397,34 @@ static int serve(const struct config *c, const struct config_rules *rules,
 		.disk = (uint64_t)c->disk,
 		.prefetch = (unsigned)c->prefetch,
 	};
-	const struct server_options server_options = {
-		.listen = (const char *const *)c->listen.item,
-		.nlisten = c->listen.n,
+	struct server_options server_options = {
+		.sockets = &sockets,
 		.listen_rule = (const struct rule *const *)rules->listen,
 		.rule = (const struct rule *const *)rules->place,
 		.nrule = rules->nplace,
-		.socket = socket,
 		.loops = (unsigned)c->loops,
 	};
 	struct server *server;
 	bool held = false;
 	struct fs *fs;
-	int r;
+	int r = find_rpcbind(c, &rpcbind, why);
 
-	if (!socket)
-		return -ENOMEM;
-	r = server_bind(server_options.listen, c->listen.n, socket, why);
 	if (!r)
-		r = give_up_rights(c, why);
+		r = take_addresses(c, rpcbind, &sockets, why);
 	if (!r)
 		r = fs_new(&fs, &fs_options, why);
 	if (r)
 		return r;
+	if (rpcbind) {
+		server_options.mounted = rpcbind_mounted;
+		server_options.mounted_arg = rpcbind;
+	}
 	config_rules_warn(rules, c);
 	r = start_fs(fs, c, why);
 	if (!r)
 		r = server_start(&server, &server_options, fs, why);
 	if (!r)
-		r = run(c, fs, server, &held, why);
+		r = run(c, fs, server, rpcbind, &held, why);
 	/* Whoever still waits for 'fs' keeps it. */
 	if (!held)
 		fs_free(fs);

@@ -109,6 +109,7 @@ static int mnt(struct request *rq, struct waiter *w)
 	put32(&rq->out, mount_status(r));
 	if (r)
 		return 0;
+	rpc_mounted(rq);
 	fh_of(rq->service, &node, &fh);
 	put_opaque(&rq->out, fh.data, fh.len);
 	put32(&rq->out, 2);

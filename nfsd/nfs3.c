@@ -376,6 +376,7 @@ static void fsinfo(struct request *rq, const void *arg, void *res)
 	FSINFO3res *ret = res;
 	post_op_attr attr;
 
+	rpc_mounted(rq);        /* or nearly: now its locks are set up */
 	ret->status = look_at(rq, &a->root, &attr);
 	if (ret->status != NFS3_OK) {
 		ret->FSINFO3res_u.fail = attr;

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "nfsd/conn.h"
 #include "nfsd/memo.h"
+#include "nfsd/registry.h"
 #include "nfsd/rpc.h"
 #include "nfsd/tally.h"
 #include "nfsd/trace.h"
@@ -23,6 +24,7 @@ enum {
 	AUTH_NAME_MAX = 255,
 	AUTH_GIDS_MAX = 16,
 	LAST_FRAGMENT = 1u << 31,
+	REFUSAL_MAX = 8,        /* words */
 	/* What generated procedures decode into and encode, at most. */
 	ARG_SIZE = 512,
 	RES_SIZE = 512,
@@ -40,8 +42,10 @@ struct rpc {
 	struct request *spare;  /* so that a hit allocates nothing */
 };
 
+/* The one that is asked most first. */
 static const struct program *const programs[] = {
-	&nfs3_program, &mount3_program,
+	&nfs3_program, &mount3_program, &nlm4_program,
+	&portmap2_program, &portmap3_program, &portmap4_program,
 };
 
 /* ---- replies ---- */
@@ -61,23 +65,6 @@ static void reply_accepted(struct conn *conn, uint32_t xid,
 {
 	const uint32_t word[] = { xid, REPLY, MSG_ACCEPTED, AUTH_NONE, 0,
 				  stat };
-
-	reply_words(conn, word, 6);
-}
-
-static void reply_prog_mismatch(struct conn *conn, uint32_t xid,
-				uint32_t version)
-{
-	const uint32_t word[] = { xid, REPLY, MSG_ACCEPTED, AUTH_NONE, 0,
-				  PROG_MISMATCH, version, version };
-
-	reply_words(conn, word, 8);
-}
-
-static void reply_rpc_mismatch(struct conn *conn, uint32_t xid)
-{
-	const uint32_t word[] = { xid, REPLY, MSG_DENIED, RPC_MISMATCH,
-				  RPC_MSG_VERSION, RPC_MSG_VERSION };
 
 	reply_words(conn, word, 6);
 }
@@ -463,16 +450,96 @@ static bool is_admitted(const struct request *rq)
 	return !rq->program->admits || rq->program->admits(rq);
 }
 
-/* *slot: where the tally has its first procedure. */
-static const struct program *find_program(uint32_t number, unsigned *slot)
+/* What a call turned out to be. */
+struct call {
+	uint32_t xid, uid;
+	bool has_uid;
+	uint8_t slot;           /* of the tally */
+	const struct program *program;
+	const struct proc *proc;        /* NULL: it is refused */
+	struct reader args;
+	uint32_t refusal[REFUSAL_MAX];
+	unsigned words;         /* of it; none: nothing is said */
+};
+
+static int refuse(struct call *c, const uint32_t *word, size_t n)
 {
-	*slot = 0;
+	c->refusal[0] = c->xid;
+	c->refusal[1] = REPLY;
+	memcpy(c->refusal + 2, word, n * sizeof *word);
+	c->words = 2 + (unsigned)n;
+	return 0;
+}
+
+#define REFUSE(c, ...) refuse(c, (const uint32_t[]){ __VA_ARGS__ }, \
+	sizeof (const uint32_t[]){ __VA_ARGS__ } / sizeof(uint32_t))
+#define DENY(c, ...) REFUSE(c, MSG_DENIED, __VA_ARGS__)
+/* With an empty verifier. */
+#define ACCEPT(c, ...) REFUSE(c, MSG_ACCEPTED, AUTH_NONE, 0, __VA_ARGS__)
+
+static int find_proc(struct call *c, uint32_t number, uint32_t version,
+		     uint32_t proc)
+{
+	uint32_t low = UINT32_MAX, high = 0;
+	unsigned slot = proc;
+
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
-		if (programs[i]->number == number)
-			return programs[i];
-		*slot += programs[i]->nproc;
+		const struct program *p = programs[i];
+
+		if (p->number == number && p->version == version) {
+			c->program = p;
+			break;
+		}
+		slot += p->nproc;
+		if (p->number != number)
+			continue;
+		low = p->version < low ? p->version : low;
+		high = p->version > high ? p->version : high;
 	}
-	return NULL;
+	if (!c->program)
+		return high ? ACCEPT(c, PROG_MISMATCH, low, high) :
+			      ACCEPT(c, PROG_UNAVAIL);
+	if (proc >= c->program->nproc || !c->program->proc[proc].name)
+		return ACCEPT(c, PROC_UNAVAIL);
+	c->proc = &c->program->proc[proc];
+	c->slot = (uint8_t)slot;
+	return 0;
+}
+
+/* -EBADMSG: it is no call at all. */
+static int examine(struct reader in, bool portmap, struct call *ret)
+{
+	struct reader body = { 0 };
+	uint32_t number, version, nproc, flavor;
+	size_t body_len, verf_len;
+
+	*ret = (struct call){ .xid = get32(&in), .uid = UINT32_MAX };
+	if (get32(&in) != CALL)
+		return in.bad ? -EBADMSG : 0;
+	if (get32(&in) != RPC_MSG_VERSION)
+		return in.bad ? -EBADMSG : DENY(ret, RPC_MISMATCH,
+						RPC_MSG_VERSION,
+						RPC_MSG_VERSION);
+	number = get32(&in);
+	version = get32(&in);
+	nproc = get32(&in);
+	flavor = get32(&in);
+	body.p = get_opaque(&in, AUTH_BODY_MAX, &body_len);
+	get32(&in);                             /* verifier: not looked at */
+	get_opaque(&in, AUTH_BODY_MAX, &verf_len);
+	if (in.bad)
+		return -EBADMSG;
+	body.end = body.p + body_len;
+	ret->args = in;
+
+	if (flavor != AUTH_NONE && flavor != AUTH_SYS)
+		return DENY(ret, AUTH_ERROR, AUTH_TOOWEAK);
+	ret->has_uid = flavor == AUTH_SYS;
+	if (ret->has_uid && parse_auth_sys(body, &ret->uid))
+		return DENY(ret, AUTH_ERROR, AUTH_BADCRED);
+	if (portmap && number != REGISTRY_PORTMAP)
+		return ACCEPT(ret, PROG_UNAVAIL);
+	return find_proc(ret, number, version, nproc);
 }
 
 const struct proc *rpc_slot(unsigned slot, const struct program **program)
@@ -511,83 +578,104 @@ void rpc_trace(struct rpc *rpc, struct trace *t)
 int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	     size_t len)
 {
-	struct reader in = { .p = record, .end = record + len };
-	struct reader body = { 0 };
-	uint32_t xid, number, version, nproc, flavor, uid = UINT32_MAX;
-	const struct program *program;
-	const struct proc *proc;
+	const struct reader in = { .p = record, .end = record + len };
+	const struct client *client = conn_client(conn);
 	struct request *rq;
-	size_t body_len, verf_len;
-	unsigned slot;
+	struct call call;
+	int r = examine(in, client->portmap, &call);
 
-	xid = get32(&in);
-	if (get32(&in) != CALL)
-		return in.bad ? -EBADMSG : 0;
-	if (get32(&in) != RPC_MSG_VERSION) {
-		if (in.bad)
-			return -EBADMSG;
-		reply_rpc_mismatch(conn, xid);
-		return 0;
-	}
-	number = get32(&in);
-	version = get32(&in);
-	nproc = get32(&in);
-	flavor = get32(&in);
-	body.p = get_opaque(&in, AUTH_BODY_MAX, &body_len);
-	get32(&in);                             /* verifier: not looked at */
-	get_opaque(&in, AUTH_BODY_MAX, &verf_len);
-	if (in.bad)
-		return -EBADMSG;
-	body.end = body.p + body_len;
-
-	if (flavor != AUTH_NONE && flavor != AUTH_SYS) {
-		reply_auth_error(conn, xid, AUTH_TOOWEAK);
-		return 0;
-	}
-	if (flavor == AUTH_SYS && parse_auth_sys(body, &uid)) {
-		reply_auth_error(conn, xid, AUTH_BADCRED);
-		return 0;
-	}
-	program = find_program(number, &slot);
-	if (!program) {
-		reply_accepted(conn, xid, PROG_UNAVAIL);
-		return 0;
-	}
-	if (version != program->version) {
-		reply_prog_mismatch(conn, xid, program->version);
-		return 0;
-	}
-	proc = nproc < program->nproc ? &program->proc[nproc] : NULL;
-	if (!proc) {
-		reply_accepted(conn, xid, PROC_UNAVAIL);
+	if (r)
+		return r;
+	if (!call.proc) {
+		if (call.words)
+			reply_words(conn, call.refusal, call.words);
 		return 0;
 	}
 	rq = request_new(rpc);
 	if (!rq) {
-		reply_accepted(conn, xid, SYSTEM_ERR);
+		reply_accepted(conn, call.xid, SYSTEM_ERR);
 		return 0;
 	}
 	rq->conn = conn;
-	rq->program = program;
-	rq->proc = proc;
-	rq->slot = (uint8_t)(slot + nproc);
-	rq->xid = xid;
+	rq->program = call.program;
+	rq->proc = call.proc;
+	rq->slot = call.slot;
+	rq->xid = call.xid;
 	if (rpc->trace)
 		rq->since = clock_ticks();
-	rq->args = in;
+	rq->args = call.args;
 	rq->caller = (struct caller){
-		.client = conn_client(conn),
-		.has_uid = flavor == AUTH_SYS,
-		.uid = uid,
+		.client = client,
+		.has_uid = call.has_uid,
+		.uid = call.uid,
 	};
-	log_debug("call", "proc=%s xid=%#x uid=%u", proc->name, xid, uid);
+	log_debug("call", "proc=%s xid=%#x uid=%u", call.proc->name, call.xid,
+		  call.uid);
 	if (is_admitted(rq)) {
 		run(rq);
 	} else {
-		reply_auth_error(conn, xid, AUTH_TOOWEAK);
+		reply_auth_error(conn, call.xid, AUTH_TOOWEAK);
 		request_done(rq);
 	}
 	return 0;
+}
+
+/* ---- calls without a connection ---- */
+
+size_t rpc_datagram(struct rpc *rpc, const struct client *client,
+		    const struct sockaddr_storage *local,
+		    const uint8_t *datagram, size_t len,
+		    uint8_t reply[RPC_DATAGRAM_MAX])
+{
+	const struct reader in = { .p = datagram, .end = datagram + len };
+	struct writer head = { .p = reply, .end = reply + RPC_DATAGRAM_MAX };
+	struct request rq = {
+		.service = rpc->service,
+		.caller.client = client,
+		.rpc = rpc,
+		.local = local,
+	};
+	struct call call;
+	int r = 0;
+
+	if (examine(in, true, &call) || (!call.proc && !call.words))
+		return 0;
+	if (call.proc) {
+		/* The port mapper's are by hand and never park. */
+		rq.in = call.args;
+		rq.out = head;
+		put_room(&rq.out, RPC_HEAD - 4);
+		r = call.proc->run(&rq, NULL);
+		ACCEPT(&call, r ? GARBAGE_ARGS : SUCCESS);
+	}
+	for (unsigned i = 0; i < call.words; i++)
+		put32(&head, call.refusal[i]);
+	if (rq.out.bad)
+		return 0;
+	return (size_t)((call.proc && !r ? rq.out.p : head.p) - reply);
+}
+
+void rpc_mounted(const struct request *rq)
+{
+	const struct service *s = rq->service;
+
+	if (s->mounted && client_is_local(rq->caller.client))
+		s->mounted(s->mounted_arg);
+}
+
+bool rpc_is_datagram(const struct request *rq)
+{
+	return !rq->conn;
+}
+
+void rpc_local(const struct request *rq, struct sockaddr_storage *ret)
+{
+	socklen_t len = sizeof *ret;
+
+	if (rq->local)
+		*ret = *rq->local;
+	else if (getsockname(conn_fd(rq->conn), (struct sockaddr *)ret, &len))
+		ret->ss_family = AF_UNSPEC;
 }
 
 int rpc_new(struct rpc **ret, struct loop *loop,

@@ -24,6 +24,7 @@
 #define NFSD_RPC_H
 
 #include <rpc/rpc.h>
+#include <sys/socket.h>
 
 #include "common/waiter.h"
 #include "nfsd/access.h"
@@ -46,6 +47,7 @@ enum {
 	RPC_HEAD = 4 + 6 * 4,
 	RPC_REPLY_MAX = RPC_HEAD + RPC_RESULTS_MAX,
 	RPC_ABOUT = 256,
+	RPC_DATAGRAM_MAX = 8 << 10,     /* call or reply */
 };
 
 /* A call, as its procedure sees it. */
@@ -60,7 +62,8 @@ struct request {
 
 	/* The rest is rpc.c's own. */
 	struct rpc *rpc;
-	struct conn *conn;
+	struct conn *conn;      /* NULL: it came in a datagram */
+	const struct sockaddr_storage *local;   /* to here */
 	const struct program *program;
 	const struct proc *proc;
 	uint32_t xid;
@@ -83,7 +86,15 @@ struct request {
 
 typedef bool_t rpc_xdr(XDR *, void *);
 
-/* What a procedure is: written by hand, or around code from rpcgen. */
+/* Where the call came to; AF_UNSPEC: nobody can tell any more. */
+void rpc_local(const struct request *, struct sockaddr_storage *ret);
+/* Who sent it may have forged where it came from. */
+bool rpc_is_datagram(const struct request *);
+
+/* The caller is mounting: tell who wants to know, if it is on this machine. */
+void rpc_mounted(const struct request *);
+
+/* What a procedure is, if it has a name: written by hand, or around code from rpcgen. */
 struct proc {
 	const char *name;
 
@@ -120,7 +131,8 @@ struct program {
 	void (*about)(const struct request *, char *ret, size_t room);
 };
 
-extern const struct program nfs3_program, mount3_program;
+extern const struct program nfs3_program, mount3_program, nlm4_program,
+	portmap2_program, portmap3_program, portmap4_program;
 
 /* The calls of one loop.  'patience_ms': how long one may be parked. */
 int rpc_new(struct rpc **ret, struct loop *, const struct service *,
@@ -139,7 +151,8 @@ int rpc_record(struct rpc *, struct conn *, const uint8_t *record, size_t len);
 void rpc_sent(struct rpc *);
 
 /* The calls so far.  The slots are the procedures of all programs, one
- * after the other; NULL: there is no such slot. */
+ * after the other, some without a name, which are none; NULL: there is no
+ * such slot. */
 struct tally;
 const struct tally *rpc_tally(const struct rpc *);
 const struct proc *rpc_slot(unsigned slot, const struct program **program);
@@ -147,6 +160,13 @@ const struct proc *rpc_slot(unsigned slot, const struct program **program);
 /* Tell it of each call from now on, or nobody (NULL). */
 struct trace;
 void rpc_trace(struct rpc *, struct trace *);
+
+/* Answer the call in a datagram, which may be the port mapper's only.
+ * Returns the length of the reply; 0: there is none. */
+size_t rpc_datagram(struct rpc *, const struct client *,
+		    const struct sockaddr_storage *local,
+		    const uint8_t *datagram, size_t len,
+		    uint8_t reply[RPC_DATAGRAM_MAX]);
 
 struct rpc_parked {
 	const char *proc;

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -20,7 +19,11 @@
 #include "nfsd/access.h"
 #include "nfsd/conn.h"
 #include "nfsd/fh.h"
+#include "nfsd/mount3.h"        /* rpcgen */
+#include "nfsd/nfs3.h"          /* rpcgen */
+#include "nfsd/nlm4.h"          /* rpcgen */
 #include "nfsd/server.h"
+#include "nfsd/udp.h"
 
 enum {
 	LOOPS_DEFAULT = 4,
@@ -43,8 +46,11 @@ struct listener {
 	int fd;
 	struct event *ready;
 	struct event *resume;   /* after a pause */
+	struct udp *udp;        /* a port mapper's */
+	bool portmap;
 	const struct rule *rule;
-	char address[SERVER_ADDRESS];
+	struct sockaddr_storage at;
+	char address[ENDPOINT_SIZE];
 };
 
 struct server {
@@ -56,58 +62,6 @@ struct server {
 	size_t next;            /* worker, of the first loop's thread */
 	struct task stop;
 };
-
-/* ---- addresses ---- */
-
-int server_parse_address(const char *text, struct sockaddr_storage *ret,
-			 socklen_t *ret_len)
-{
-	const struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM,
-	};
-	CLEANUP_FREE char *copy = strdup(text);
-	char *colon, *host = copy, *end;
-	struct addrinfo *found;
-	unsigned long port;
-
-	if (!copy)
-		return -ENOMEM;
-	colon = strrchr(copy, ':');
-	if (!colon || colon == copy || colon[1] < '0' || colon[1] > '9')
-		return -EINVAL;
-	port = strtoul(colon + 1, &end, 10);
-	if (*end || port > UINT16_MAX)
-		return -EINVAL;
-	*colon = '\0';
-	if (*host == '[') {
-		if (colon[-1] != ']')
-			return -EINVAL;
-		colon[-1] = '\0';
-		host++;
-	} else if (strchr(host, ':')) {
-		return -EINVAL;
-	}
-	if (getaddrinfo(host, colon + 1, &hints, &found))
-		return -EINVAL;
-	memcpy(ret, found->ai_addr, found->ai_addrlen);
-	*ret_len = found->ai_addrlen;
-	freeaddrinfo(found);
-	return 0;
-}
-
-int server_name_address(const struct sockaddr_storage *addr, socklen_t len,
-			char ret[SERVER_ADDRESS])
-{
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-
-	if (getnameinfo((const struct sockaddr *)addr, len, host, sizeof host,
-			port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
-		return -EINVAL;
-	snprintf(ret, SERVER_ADDRESS, addr->ss_family == AF_INET6 ?
-		 "[%s]:%s" : "%s:%s", host, port);
-	return 0;
-}
 
 /* ---- accepting, on the first loop ---- */
 
@@ -148,6 +102,7 @@ static int accept_one(const struct listener *l, struct client *ret)
 	evutil_make_socket_closeonexec(fd);
 #endif
 	*ret = client_at(at, len, l->rule);
+	ret->portmap = l->portmap;
 	return fd;
 }
 
@@ -188,69 +143,9 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 	accept_batch(arg);
 }
 
-/* A socket bound to an address. */
-static int bind_to(const struct sockaddr_storage *addr, socklen_t len,
-		   int *ret)
-{
-	CLEANUP_FD int fd = socket(addr->ss_family, SOCK_STREAM, 0);
-	const int on = 1;
-
-	if (fd < 0)
-		return -errno;
-	evutil_make_socket_nonblocking(fd);
-	evutil_make_socket_closeonexec(fd);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	/* So that 0.0.0.0 and [::] can be had beside each other. */
-	if (addr->ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-	if (bind(fd, (const struct sockaddr *)addr, len))
-		return -errno;
-	*ret = fd;
-	fd = -1;
-	return 0;
-}
-
-static int cannot_listen(const char *text, int err, char why[SERVER_WHY])
-{
-	snprintf(why, SERVER_WHY, "cannot listen at %s: %s; choose another "
-		 "address or port with --listen", text, strerror(-err));
-	return err;
-}
-
-static int bind_one(const char *text, int *ret, char why[SERVER_WHY])
-{
-	struct sockaddr_storage addr;
-	socklen_t len;
-	int r = server_parse_address(text, &addr, &len);
-
-	if (r) {
-		snprintf(why, SERVER_WHY, "\"%s\" is no ADDRESS:PORT in "
-			 "figures, as 127.0.0.1:2049 or [::1]:2049 is", text);
-		return r;
-	}
-	r = bind_to(&addr, len, ret);
-	return r ? cannot_listen(text, r, why) : 0;
-}
-
-int server_bind(const char *const *listen, size_t n, int *ret,
-		char why[SERVER_WHY])
-{
-	for (size_t i = 0; i < n; i++) {
-		int r = bind_one(listen[i], &ret[i], why);
-
-		if (!r)
-			continue;
-		while (i--)
-			close(ret[i]);
-		return r;
-	}
-	return 0;
-}
-
 static int open_listener(struct listener *l, struct event_base *base)
 {
-	struct sockaddr_storage own = { 0 };
-	socklen_t own_len = sizeof own;
+	socklen_t len = sizeof l->at;
 
 	if (listen(l->fd, BACKLOG))
 		return -errno;
@@ -259,41 +154,79 @@ static int open_listener(struct listener *l, struct event_base *base)
 	l->resume = evtimer_new(base, on_resume, l);
 	if (!l->ready || !l->resume || event_add(l->ready, NULL))
 		return -ENOMEM;
-	if (getsockname(l->fd, (struct sockaddr *)&own, &own_len))
+	if (getsockname(l->fd, (struct sockaddr *)&l->at, &len))
 		return -errno;
-	return server_name_address(&own, own_len, l->address);
+	return endpoint_text(&l->at, l->address);
 }
 
-static int open_listeners(struct server *s, const struct server_options *opt,
-			  char why[SERVER_WHY])
+/* What is served at 'l', for the port mapper.  Of several listeners the
+ * first is told. */
+static int set_mappings(struct server *s, const struct listener *l, bool udp)
 {
-	for (size_t i = 0; i < s->nlistener; i++) {
-		struct listener *l = &s->listener[i];
+	static const struct mapping nfs[] = {
+		{ .program = NFS_PROGRAM, .version = NFS_V3 },
+		{ .program = MOUNT_PROGRAM, .version = MOUNT_V3 },
+		{ .program = NLM_PROGRAM, .version = NLM_V4 },
+	}, portmap[] = {
+		{ .program = REGISTRY_PORTMAP, .version = 2 },
+		{ .program = REGISTRY_PORTMAP, .version = 3 },
+		{ .program = REGISTRY_PORTMAP, .version = 4 },
+	};
+	bool inet6 = l->at.ss_family == AF_INET6;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct mapping m = l->portmap ? portmap[i] : nfs[i];
 		int r;
 
-		l->server = s;
-		if (opt->listen_rule)
-			l->rule = opt->listen_rule[i];
-		r = open_listener(l, loop_base(s->worker[0].loop));
-		if (r)
-			return cannot_listen(opt->listen[i], r, why);
+		m.netid = udp ? (inet6 ? NETID_UDP6 : NETID_UDP) :
+				(inet6 ? NETID_TCP6 : NETID_TCP);
+		m.port = endpoint_port(&l->at);
+		m.ours = true;
+		r = registry_set(s->service.registry, &m);
+		if (r && r != -EEXIST)
+			return r;
 	}
 	return 0;
 }
 
-/* The sockets, whoever has bound them. */
-static int take_sockets(struct server *s, const struct server_options *opt,
-			char why[SERVER_WHY])
+static int start_listener(struct server *s, struct listener *l,
+			  struct socket_at *at)
 {
-	CLEANUP_FREE int *fd = calloc(opt->nlisten + 1, sizeof *fd);
-	int r;
+	struct event_base *base = loop_base(s->worker[0].loop);
+	int r = open_listener(l, base), udp = at->udp;
 
-	if (!fd)
-		return -ENOMEM;
-	r = opt->socket ? 0 : server_bind(opt->listen, opt->nlisten, fd, why);
-	for (size_t i = 0; !r && i < opt->nlisten; i++)
-		s->listener[i].fd = opt->socket ? opt->socket[i] : fd[i];
-	return r;
+	if (!r)
+		r = set_mappings(s, l, false);
+	if (r || udp < 0)
+		return r;
+	at->udp = -1;
+	r = udp_new(&l->udp, base, s->worker[0].rpc, udp, &l->at, l->rule);
+	return r ? r : set_mappings(s, l, true);
+}
+
+static int start_listeners(struct server *s, const struct server_options *opt,
+			   char why[SERVER_WHY])
+{
+	for (size_t i = 0; i < s->nlistener; i++) {
+		struct socket_at *at = &opt->sockets->socket[i];
+		struct listener *l = &s->listener[i];
+		int r;
+
+		l->server = s;
+		l->portmap = at->portmap;
+		if (opt->listen_rule)
+			l->rule = opt->listen_rule[at->of];
+		l->fd = at->tcp;
+		at->tcp = -1;
+		r = start_listener(s, l, at);
+		if (!r)
+			continue;
+		snprintf(why, SERVER_WHY, "cannot listen at %.64s: %s; choose "
+			 "another address or port with --listen", l->address,
+			 strerror(-r));
+		return r;
+	}
+	return 0;
 }
 
 static void stop_listening(struct server *s)
@@ -309,6 +242,7 @@ static void stop_listening(struct server *s)
 		if (l->fd >= 0)
 			close(l->fd);
 		l->fd = -1;
+		udp_free(TAKE(l->udp));
 	}
 }
 
@@ -365,6 +299,7 @@ static int free_server(struct server *s)
 		rpc_free(s->worker[i].rpc);
 		loop_free(s->worker[i].loop);
 	}
+	registry_free(s->service.registry);
 	free(s->worker);
 	free(s->listener);
 	free(s);
@@ -375,8 +310,10 @@ static int start_all(struct server *s, const struct server_options *opt,
 		     char why[SERVER_WHY])
 {
 	unsigned jukebox_ms = opt->jukebox_ms ? opt->jukebox_ms : JUKEBOX_MS;
-	int r;
+	int r = registry_new(&s->service.registry);
 
+	if (r)
+		return r;
 	for (size_t i = 0; i < s->nworker; i++) {
 		r = start_worker(&s->worker[i], &s->service, jukebox_ms);
 		if (r) {
@@ -385,7 +322,7 @@ static int start_all(struct server *s, const struct server_options *opt,
 			return r;
 		}
 	}
-	return open_listeners(s, opt, why);
+	return start_listeners(s, opt, why);
 }
 
 int server_start(struct server **ret, const struct server_options *opt,
@@ -405,6 +342,8 @@ int server_start(struct server **ret, const struct server_options *opt,
 	s->service = (struct service){
 		.fs = fs,
 		.fh_key = fh_key(fs),
+		.mounted = opt->mounted,
+		.mounted_arg = opt->mounted_arg,
 		.fsid = fs_id(fs),
 		.uid = geteuid(),
 		.gid = getegid(),
@@ -413,16 +352,14 @@ int server_start(struct server **ret, const struct server_options *opt,
 	};
 	s->stop.run = run_stop;
 	s->worker = calloc(loops, sizeof *s->worker);
-	s->listener = calloc(opt->nlisten, sizeof *s->listener);
+	s->listener = calloc(opt->sockets->n, sizeof *s->listener);
 	if (s->worker)
 		s->nworker = loops;
 	if (s->listener)
-		s->nlistener = opt->nlisten;
+		s->nlistener = opt->sockets->n;
 	for (size_t i = 0; i < s->nlistener; i++)
 		s->listener[i].fd = -1;
-	r = s->listener ? take_sockets(s, opt, why) : -ENOMEM;
-	if (!r)
-		r = s->worker ? start_all(s, opt, why) : -ENOMEM;
+	r = s->worker && s->listener ? start_all(s, opt, why) : -ENOMEM;
 	while (!r && running < loops) {
 		r = loop_run(s->worker[running].loop, (unsigned)running);
 		if (!r)
@@ -452,6 +389,17 @@ size_t server_listeners(const struct server *s)
 const char *server_address(const struct server *s, size_t i)
 {
 	return s->listener[i].address;
+}
+
+size_t server_mappings(const struct server *s,
+		       struct mapping ret[REGISTRY_MAX])
+{
+	size_t n = registry_list(s->service.registry, ret), kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (ret[i].ours)
+			ret[kept++] = ret[i];
+	return kept;
 }
 
 /* ---- a visit to every loop ---- */

@@ -12,10 +12,15 @@
 #include "cache/fs.h"
 #include "common/keyed.h"
 
+struct registry;
 struct rule;
 
 struct service {
 	struct fs *fs;
+	struct registry *registry;      /* what the port mapper tells */
+	/* When a client on this machine mounts; NULL: nobody cares. */
+	void (*mounted)(void *arg);
+	void *mounted_arg;
 	struct keyed fh_key;    /* signs the handles */
 	uint64_t fsid;          /* one for the whole tree */
 	uint32_t uid, gid;      /* to whom everything belongs */

@@ -36,7 +36,7 @@ refuse() {
 
 	shift
 	run 1 --state-dir "$dir/state" --cache-dir "$dir/cache" \
-		--listen 127.0.0.1:0 "$@"
+		--listen 127.0.0.1:0 --portmap off "$@"
 	says "$word"
 }
 
@@ -50,13 +50,13 @@ nothing_more() {
 
 repo=$dir/repo.git
 "$srcdir/test/oddrepo.sh" "$repo" bare
-state=(--state-dir "$dir/state" --cache-dir "$dir/cache")
+state=(--state-dir "$dir/state" --cache-dir "$dir/cache" --portmap off)
 
 # ---- asking ----
 
 run 0 --help
 for option in --config --listen --state-dir --cache-dir --cache-memory \
-	--cache-disk --prefetch --loops --allow --user --log-level --check-config --version --help; do
+	--cache-disk --prefetch --portmap --loops --allow --user --log-level --check-config --version --help; do
 	grep -q -e "$option" "$dir/stdout" || fail "--help lacks $option"
 done
 [ ! -s "$dir/stderr" ] || fail '--help writes to standard error'
@@ -74,7 +74,7 @@ for address in '' nonsense 127.0.0.1 127.0.0.1: 127.0.0.1:99999 :: \
 	run 2 "${state[@]}" --listen "$address" "$repo"
 	says "${address:-listen}"
 done
-for wrong in --loops=0 --loops=x --prefetch=-1 --log-level=loud \
+for wrong in --portmap=maybe --loops=0 --loops=x --prefetch=-1 --log-level=loud \
 	--cache-memory=lots --cache-memory=-1 --cache-memory=1q \
 	--cache-disk=-1; do
 	run 2 "${state[@]}" "$wrong" "$repo"
@@ -114,7 +114,7 @@ if ${nobody[@]+"${nobody[@]}"} test -x "$gitnfsd" 2>/dev/null; then
 	chmod 755 "$dir/as-nobody"
 	gitnfsd=$dir/as-nobody
 	run 1 --state-dir "$dir/nobody/s" --cache-dir "$dir/nobody/c" \
-		--listen 127.0.0.1:0 "$dir/secret.git"
+		--listen 127.0.0.1:0 --portmap off "$dir/secret.git"
 	says secret.git
 	gitnfsd=$real
 fi

@@ -48,6 +48,10 @@ serve() {
 	*' --listen'*) ;;
 	*) set -- --listen 127.0.0.1:0 "$@" ;;
 	esac
+	case " $*" in
+	*' --portmap'*) ;;
+	*) set -- --portmap off "$@" ;;
+	esac
 	"$gitnfsd" --state-dir "$dir/state" --cache-dir "$dir/cache" "$@" \
 		>"$dir/out" 2>>"$dir/log" &
 	server=$!

@@ -275,9 +275,10 @@ static const struct rule **root_rules(const struct harness *h)
 
 static void start(struct harness *h)
 {
-	static const char *const listen[] = { "127.0.0.1:0" };
+	const char *listen = h->listen ? h->listen : "127.0.0.1:0";
 	CLEANUP_FREE char *state = NULL, *cache = NULL;
 	char why[FS_WHY] = "";
+	struct sockets sockets = { 0 };
 	const char *port;
 
 	ck_assert_int_ge(asprintf(&state, "%s/state", h->dir), 0);
@@ -292,8 +293,7 @@ static void start(struct harness *h)
 		.prefetch = h->prefetch,
 	};
 	const struct server_options so = {
-		.listen = listen,
-		.nlisten = 1,
+		.sockets = &sockets,
 		.listen_rule = &h->rule,
 		.rule = h->root_rule,
 		.nrule = h->root_rule ? h->nsource : 0,
@@ -310,7 +310,11 @@ static void start(struct harness *h)
 					       (unsigned)i + 1 : 0));
 	}
 	ck_assert_msg(!fs_start(h->fs, why), "%s", why);
+	ck_assert_msg(!sockets_bind(&sockets, &listen, 1, h->portmap_port ?
+				    SOCKETS_PORTMAP_MUST : SOCKETS_PORTMAP_OFF,
+				    h->portmap_port, why), "%s", why);
 	ck_assert_msg(!server_start(&h->server, &so, h->fs, why), "%s", why);
+	sockets_close(&sockets);
 	port = strrchr(server_address(h->server, 0), ':');
 	ck_assert_ptr_nonnull(port);
 	h->port = (uint16_t)strtoul(port + 1, NULL, 10);

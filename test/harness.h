@@ -82,6 +82,8 @@ struct harness {
 	unsigned loops, threads;
 	unsigned prefetch;      /* 0: none */
 	const struct rule *rule;        /* whom to admit; NULL: all */
+	const char *listen;     /* "127.0.0.1:0" */
+	uint16_t portmap_port;  /* a port mapper there; 0: none */
 
 	/* Set by it. */
 	char *dir;              /* state and cache are below */

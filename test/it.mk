@@ -27,6 +27,7 @@ check_PROGRAMS += \
 	test/it_nfs3 \
 	test/it_oracle \
 	test/it_park \
+	test/it_portmap \
 	test/it_readdir \
 	test/it_rpc \
 	test/it_stress
@@ -63,6 +64,9 @@ test_it_oracle_LDADD = $(it_libs) $(NFS_LIBS)
 test_it_park_SOURCES = test/it_park.c
 test_it_park_CFLAGS = $(it_cflags)
 test_it_park_LDADD = $(it_libs)
+test_it_portmap_SOURCES = test/it_portmap.c
+test_it_portmap_CFLAGS = $(it_cflags)
+test_it_portmap_LDADD = $(it_libs)
 test_it_readdir_SOURCES = test/it_readdir.c
 test_it_readdir_CFLAGS = $(it_cflags)
 test_it_readdir_LDADD = $(it_libs)

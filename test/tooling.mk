@@ -5,7 +5,8 @@ dist_check_SCRIPTS += \
 	test/gitnfs.sh \
 	test/secrets.sh \
 	test/kernel/gitnfs.sh \
-	test/kernel/mount.sh
+	test/kernel/mount.sh \
+	test/kernel/plain.sh
 
 EXTRA_DIST += \
 	.ci/run \
@@ -15,5 +16,6 @@ EXTRA_DIST += \
 	test/kernel/expect \
 	test/kernel/guest.sh \
 	test/kernel/manifest \
+	test/kernel/plain_guest.sh \
 	test/kernel/vm \
 	test/kernel/xstate.c
