@@ -23,6 +23,8 @@ enum {
 	FIRST = 16,             /* objects in the first chunk, ... */
 	GROWTH = 4,             /* ... and so many times more in the next */
 	SCAN = 1 << 14,         /* entries looked at for a chunk */
+	RECENT = 1024,          /* objects that tell how large others are */
+	MARKS = 1 << 16,        /* directories whose last chunk is known */
 	DEPTH_MAX = 256,
 	AGAIN_MS = 10000,       /* before all trees are asked for again */
 };
@@ -39,8 +41,16 @@ struct trail {
 	bool touched;           /* counted where it is a child */
 };
 
+/* The last chunk with files of a directory.  Another one may take its
+ * place. */
+struct mark {
+	uint64_t dir;
+	uint32_t chunk;
+};
+
 /* A directory on the way to where a crawl is. */
 struct step {
+	uint64_t id;
 	struct tree *tree;      /* NULL: not known */
 	uint32_t file, dir;     /* the next entries to look at: files first */
 };
@@ -58,28 +68,31 @@ struct crawl {
 	struct oid *want;       /* of the chunk that is not complete, ... */
 	size_t n;
 	uint32_t next;          /* ... which is this one ... */
-	struct oid next_began;  /* ... and begins here */
+	uint64_t next_began;    /* ... and begins here */
 	uint32_t next_from;
 	struct oid tried;       /* a tree that was asked for */
 	struct oid below;       /* one all below which were */
 
 	/* The rest again is under the lock. */
 	unsigned floor;         /* no higher than this step, ... */
-	bool shallow;           /* ... and not below it either */
+	bool shallow;           /* ... and not below it either; ... */
+	bool over;              /* ... it is at the end of that */
 	size_t size;            /* of a chunk, in objects */
 	uint32_t chunk;         /* the last, and where it began: */
-	struct oid began;       /* tree */
+	uint64_t began;         /* directory */
 	uint32_t from;          /* entry */
-	uint64_t came, bytes;   /* of all chunks */
+	uint64_t came, bytes;   /* of the last chunks */
 };
 
 struct crawls {
 	struct fetcher *fetcher;
+	const struct inodes *in;
 	size_t bytes;           /* in a chunk */
 	pthread_mutex_t lock;   /* covers the rest */
 	uint64_t looks, serials;
 	uint32_t chunks;
 	struct trail trail[TRAILS][WAYS];
+	struct mark mark[MARKS];
 	struct crawl *crawl[CRAWLS];
 };
 
@@ -169,20 +182,41 @@ static void crawl_free(struct crawl *c)
 	free(c);
 }
 
-/* That of the last chunk with files of this tree. */
-static struct crawl *crawl_of(struct crawls *cs, const struct dir *d,
-			      const struct tree *tree)
+static struct mark *mark_of(struct crawls *cs, uint64_t dir)
 {
-	uint32_t chunk = atomic_load_explicit(&tree->chunk,
-					      memory_order_relaxed);
+	return &cs->mark[dir % MARKS];
+}
 
-	for (int i = 0; chunk && i < CRAWLS; i++) {
-		struct crawl *c = cs->crawl[i];
+/* The last chunk with files of this directory, or 0. */
+static uint32_t chunk_of(struct crawls *cs, uint64_t dir)
+{
+	const struct mark *m = mark_of(cs, dir);
 
-		if (c && c->chunk == chunk && c->root == d->root)
-			return c;
-	}
+	return m->dir == dir ? m->chunk : 0;
+}
+
+static struct crawl *crawl_of(struct crawls *cs, uint32_t chunk)
+{
+	for (int i = 0; chunk && i < CRAWLS; i++)
+		if (cs->crawl[i] && cs->crawl[i]->chunk == chunk)
+			return cs->crawl[i];
 	return NULL;
+}
+
+/* The one of that root that has come to its end last: another one goes on
+ * for it. */
+static const struct crawl *before(struct crawls *cs, const struct root *root)
+{
+	const struct crawl *last = NULL;
+
+	for (int i = 0; i < CRAWLS; i++) {
+		const struct crawl *c = cs->crawl[i];
+
+		if (c && c->root == root && c->over &&
+		    (!last || c->seen > last->seen))
+			last = c;
+	}
+	return last;
 }
 
 /* In place of the one that nobody has followed for longest. */
@@ -190,6 +224,7 @@ static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
 			       struct tree *tree, uint32_t index)
 {
 	struct crawl **place = NULL, *c = calloc(1, sizeof *c);
+	const struct crawl *old = before(cs, d->root);
 
 	for (int i = 0; i < CRAWLS; i++) {
 		struct crawl **p = &cs->crawl[i];
@@ -205,6 +240,9 @@ static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
 		free(c);
 		return NULL;
 	}
+	c->size = old ? old->size : FIRST / GROWTH;
+	c->came = old ? old->came : 0;
+	c->bytes = old ? old->bytes : 0;
 	crawl_free(*place);
 	*place = c;
 	c->serial = ++cs->serials;
@@ -212,9 +250,13 @@ static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
 	c->start = dir_ref(d);
 	c->depth = c->floor = d->depth;
 	c->shallow = true;
-	c->step[d->depth] = (struct step){ .tree = tree_ref(tree),
+	c->step[d->depth] = (struct step){ .id = d->id,
+					   .tree = tree_ref(tree),
 					   .file = index + 1 };
-	c->size = FIRST / GROWTH;
+	/* Others who read here at the same time are part of it. */
+	c->chunk = ++cs->chunks;
+	c->began = d->id;
+	*mark_of(cs, d->id) = (struct mark){ d->id, c->chunk };
 	return c;
 }
 
@@ -232,41 +274,49 @@ static size_t size_of(const struct crawls *cs, const struct crawl *c)
 	return size < most ? size : most;
 }
 
+/* How far may it go, now that in 'd' and all up to 'top' is read? */
+static void lift(struct crawls *cs, struct crawl *c, const struct dir *d,
+		 const struct dir *top)
+{
+	bool shallow = top == d && trail_of(cs, d->id)->below < BELOW;
+
+	if (top->depth > c->floor || (top->depth == c->floor &&
+				      (shallow || !c->shallow)))
+		return;
+	c->floor = top->depth;
+	c->shallow = shallow;
+	c->over = false;
+}
+
 struct crawl *crawl_read(struct crawls *cs, struct dir *d, struct tree *tree,
 			 uint32_t index)
 {
 	const struct dir *top;
 	struct crawl *c;
+	uint32_t chunk;
 	LOCK_SCOPE(&cs->lock);
 	struct trail *t = trail_of(cs, d->id);
 
 	t->reads++;
 	/* One file of a directory that nobody lists is no more than that. */
-	if (t->tree.len || t->reads >= READS)
-		touch(cs, d);
-	else
+	if (!t->tree.len && t->reads < READS)
 		return NULL;
+	touch(cs, d);
 	top = top_of(cs, d);
-	c = crawl_of(cs, d, tree);
-	if (c) {
-		c->seen = cs->looks;
-		if (c->due || (oid_eq(&c->began, &tree->oid) &&
-			       index < c->from))
-			return NULL;
-	} else if (top && !atomic_load_explicit(&tree->chunk,
-						memory_order_relaxed)) {
+	chunk = chunk_of(cs, d->id);
+	c = crawl_of(cs, chunk);
+	if (!c && !chunk && top)
 		c = crawl_new(cs, d, tree, index);
-	}
 	if (!c)
 		return NULL;
-	if (top && (top->depth < c->floor ||
-		    (top != d && top->depth == c->floor))) {
-		c->floor = top->depth;
-		c->shallow = top == d &&
-			     trail_of(cs, d->id)->below < BELOW;
-	}
-	c->size = size_of(cs, c);
 	c->seen = cs->looks;
+	if (c->due || (c->began == d->id && index < c->from))
+		return NULL;
+	if (top)
+		lift(cs, c, d, top);
+	if (c->over)
+		return NULL;
+	c->size = size_of(cs, c);
 	c->due = true;
 	return c;
 }
@@ -317,6 +367,7 @@ static void begin(struct crawls *cs, struct crawl *c)
 			tree_unref(TAKE(s->tree));
 			break;
 		}
+		s->id = d->parent->id;
 		s->dir = i + 1;
 	}
 	dir_unrefp(&start);
@@ -327,6 +378,12 @@ static bool is_file(const struct tree *t, uint32_t i)
 	return t->entry[i].type != FT_DIR && t->entry[i].type != FT_GITLINK;
 }
 
+static void note_mark(struct crawls *cs, uint64_t dir, uint32_t chunk)
+{
+	LOCK_SCOPE(&cs->lock);
+	*mark_of(cs, dir) = (struct mark){ dir, chunk };
+}
+
 /* Take the files of the directory where it is.  False: enough for now. */
 static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 		       unsigned *scan)
@@ -334,6 +391,8 @@ static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 	struct step *s = &c->step[c->depth];
 	struct tree *t = s->tree;
 
+	if (s->file < t->n)
+		note_mark(cs, s->id, c->next);
 	for (; s->file < t->n; s->file++) {
 		struct oid oid;
 
@@ -342,12 +401,10 @@ static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 		if (c->n == max || !*scan)
 			return false;
 		--*scan;
-		if (!c->next_began.len) {
-			c->next_began = t->oid;
+		if (!c->next_began) {
+			c->next_began = s->id;
 			c->next_from = s->file;
 		}
-		atomic_store_explicit(&t->chunk, c->next,
-				      memory_order_relaxed);
 		oid = tree_oid(t, s->file);
 		if (!fetch_is_kept(cs->fetcher, c->root->source, OBJ_BLOB,
 				   &oid))
@@ -391,7 +448,10 @@ static bool move(struct crawls *cs, struct crawl *c)
 		return true;
 	}
 	oid = tree_oid(s->tree, s->dir);
-	s[1] = (struct step){ .tree = NULL };
+	s[1] = (struct step){
+		.id = inode_dir_id(cs->in, s->id, tree_name(s->tree, s->dir),
+				   s->tree->entry[s->dir].len),
+	};
 	if (!has_tree(cs, c->root->source, &oid, &s[1].tree)) {
 		bool tried = oid_eq(&oid, &c->tried);
 
@@ -470,7 +530,7 @@ bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
 	if (!c->want) {
 		c->want = calloc(CRAWL_OBJECTS, sizeof *c->want);
 		c->n = 0;
-		c->next_began.len = 0;
+		c->next_began = 0;
 	}
 	if (!c->want)
 		return false;
@@ -479,11 +539,13 @@ bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
 	if (!gather(cs, c, floor, shallow, max))
 		return ask_trees(cs, c, floor, ret);
 	lock_take(&cs->lock);
-	if (c->next_began.len) {
+	if (c->next_began) {
 		c->chunk = c->next;
 		c->began = c->next_began;
 		c->from = c->next_from;
 	}
+	c->over = is_over(c, floor, shallow) && floor == c->floor &&
+		  shallow == c->shallow;
 	lock_drop(&cs->lock);
 	*ret = (struct crawl_chunk){
 		.source = c->root->source,
@@ -510,22 +572,28 @@ void crawl_came(struct crawls *cs, uint64_t crawl, size_t n, uint64_t bytes)
 	for (int i = 0; i < CRAWLS; i++) {
 		struct crawl *c = cs->crawl[i];
 
-		if (c && c->serial == crawl) {
-			c->came += n;
-			c->bytes += bytes;
+		if (!c || c->serial != crawl)
+			continue;
+		if (c->came > RECENT) {
+			c->bytes = c->bytes * RECENT / c->came;
+			c->came = RECENT;
 		}
+		c->came += n;
+		c->bytes += bytes;
 	}
 }
 
 /* ---- all of them ---- */
 
-int crawls_new(struct crawls **ret, struct fetcher *fetcher, size_t bytes)
+int crawls_new(struct crawls **ret, struct fetcher *fetcher,
+	       const struct inodes *in, size_t bytes)
 {
 	struct crawls *cs = calloc(1, sizeof *cs);
 
 	if (!cs)
 		return -ENOMEM;
 	cs->fetcher = fetcher;
+	cs->in = in;
 	cs->bytes = bytes;
 	pthread_mutex_init(&cs->lock, NULL);
 	*ret = cs;

@@ -35,7 +35,8 @@ struct crawls;
 struct crawl;
 
 /* At most so many bytes in a chunk, as far as can be foreseen. */
-int crawls_new(struct crawls **ret, struct fetcher *, size_t bytes);
+int crawls_new(struct crawls **ret, struct fetcher *, const struct inodes *,
+	       size_t bytes);
 void crawls_free(struct crawls *);              /* NULL is allowed */
 
 /* A client lists this directory, which holds 'tree'.  True: he walks, and

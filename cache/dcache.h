@@ -39,9 +39,7 @@ struct tree {
 	struct tree_entry *entry;       /* in byte order of the names */
 	struct tree_hash *by_hash;      /* in order of the names' hashes */
 	char *raw;              /* the tree object */
-	/* All else never changes. */
-	atomic_bool listed;     /* by some client */
-	atomic_uint chunk;      /* the last of a crawl that had files of it */
+	atomic_bool listed;     /* by some client; all else never changes */
 };
 
 struct tree_hash {

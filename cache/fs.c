@@ -199,11 +199,12 @@ int fs_start(struct fs *fs, char why[FS_WHY])
 	}
 	r = fetcher_new(&fs->fetcher, &opt);
 	if (!r)
-		r = prefetch_new(&fs->prefetch, fs->fetcher, fs->opt.prefetch,
-				 fs->opt.memory);
+		fs->in = (struct inodes){ fs->fetcher, &fs->ids, &fs->names };
+	if (!r)
+		r = prefetch_new(&fs->prefetch, fs->fetcher, &fs->in,
+				 fs->opt.prefetch, fs->opt.memory);
 	if (r)
 		snprintf(why, FS_WHY, "cannot start threads: %s", strerror(-r));
-	fs->in = (struct inodes){ fs->fetcher, &fs->ids, &fs->names };
 	return r;
 }
 

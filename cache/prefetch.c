@@ -579,8 +579,8 @@ void prefetch_count(struct prefetch *p, struct fs_stats *ret)
 
 /* ---- itself ---- */
 
-int prefetch_new(struct prefetch **ret, struct fetcher *fetcher, unsigned jobs,
-		 size_t memory)
+int prefetch_new(struct prefetch **ret, struct fetcher *fetcher,
+		 const struct inodes *in, unsigned jobs, size_t memory)
 {
 	struct prefetch *p = NULL;
 	int r = 0;
@@ -604,7 +604,8 @@ int prefetch_new(struct prefetch **ret, struct fetcher *fetcher, unsigned jobs,
 			p->slot[i].trees.wake = trees_came;
 			list_add_tail(&p->idle, &p->slot[i].link);
 		}
-		r = crawls_new(&p->crawls, fetcher, memory / CRAWL_SHARE);
+		r = crawls_new(&p->crawls, fetcher, in,
+			       memory / CRAWL_SHARE);
 		if (!r)
 			r = pool_start(&p->pool, "prefetch",
 				       jobs < THREADS ? jobs : THREADS);

@@ -34,8 +34,8 @@ struct prefetch;
 /* 'jobs': at a time; 0: nothing is ever fetched, and *ret is NULL, which
  * the rest takes for that.  'memory' is the budget of the fetcher, which
  * must outlive it. */
-int prefetch_new(struct prefetch **ret, struct fetcher *, unsigned jobs,
-		 size_t memory);
+int prefetch_new(struct prefetch **ret, struct fetcher *,
+		 const struct inodes *, unsigned jobs, size_t memory);
 /* Forget what is queued; wait for the jobs under way. */
 void prefetch_free(struct prefetch *);
 
