@@ -49,6 +49,7 @@ static void start(void)
 struct call {
 	uint32_t prog, proc;
 	bool made, answered;
+	bool odd;               /* may be no call at all: it is hung up on */
 };
 
 struct bytes {
@@ -158,7 +159,8 @@ static void make_call(struct bytes *b, struct fuzz *f, struct call *c,
 	word(b, c->prog);
 	word(b, odd & 4 ? fuzz_byte(f) : 3);
 	word(b, c->proc);
-	if (odd & 8) {
+	c->odd = odd & 8;
+	if (c->odd) {
 		make_args(b, f);                /* credentials, verifier */
 	} else {
 		word(b, 1);
@@ -289,16 +291,30 @@ static void check_reply(const uint8_t *p, size_t len,
 	FUZZ_MUST(!r.bad && is_status(stat));
 }
 
-/* Whole records of one fragment each, and nothing besides. */
+static bool may_hang_up(const struct call *call)
+{
+	for (size_t i = 0; call && i < CALLS_MAX; i++)
+		if (call[i].odd)
+			return true;
+	return !call;
+}
+
+/* Whole records of one fragment each, and nothing besides; what was still to
+ * be sent when it hung up is lost. */
 static void check_replies(const uint8_t *p, size_t len, struct call *call)
 {
 	while (len) {
 		uint32_t mark, n;
 
+		if (len < 4 && may_hang_up(call))
+			return;
 		FUZZ_MUST(len >= 4);
 		mark = load32(p);
 		n = mark & 0x7fffffff;
-		FUZZ_MUST(mark >> 31 && n <= len - 4);
+		FUZZ_MUST(mark >> 31);
+		if (n > len - 4 && may_hang_up(call))
+			return;
+		FUZZ_MUST(n <= len - 4);
 		check_reply(p + 4, n, call);
 		p += 4 + n;
 		len -= 4 + n;
