@@ -1,12 +1,17 @@
-# By hand: what the cache costs.  REPOSITORY=DIR for a large repository.
-EXTRA_PROGRAMS = test/bench_cache
+# By hand; see HACKING.md.  REPOSITORY=DIR for a large repository, such as
+# Linux's.
+EXTRA_PROGRAMS = test/bench_cache test/bench/load test/bench/floor
 test_bench_cache_SOURCES = test/bench_cache.c
 test_bench_cache_LDADD = libcache.a $(backend_libs) $(common_libs)
-EXTRA_DIST += test/bench.sh
+test_bench_load_SOURCES = test/bench/load.c
+test_bench_floor_SOURCES = test/bench/floor.c
+dist_noinst_SCRIPTS = test/bench/hits.pl test/bench/cache.sh
 
-bench: test/bench_cache
-	builddir=. $(srcdir)/test/bench.sh $(REPOSITORY)
-.PHONY: bench bench-cold
+bench: gitnfsd test/bench/load test/bench/floor
+	srcdir=$(srcdir) $(srcdir)/test/bench/hits.pl $(BENCHFLAGS) $(REPOSITORY)
+bench-cache: test/bench_cache
+	builddir=. $(srcdir)/test/bench/cache.sh $(REPOSITORY)
+.PHONY: bench bench-cache bench-cold
 
 # What is elsewhere, beside "git clone".  REPOSITORY=DIR as above; more of it
 # is said in bench_cold.c.

@@ -3,7 +3,7 @@
 # Copyright (C) 2026 the gitnfs authors
 # gitnfs: git repositories as a read-only file system over NFSv3
 #
-# bench.sh [REPOSITORY] - what the cache costs in memory and time: on a
+# cache.sh [REPOSITORY] - what the cache costs in memory and time: on a
 # generated repository of a million files, and on REPOSITORY, such as
 # Linux's, alone and as twenty of them within the default budget.
 set -eu -o pipefail
