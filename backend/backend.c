@@ -110,6 +110,13 @@ int backend_open_with(struct backend **ret, const char *url,
 	return -EPROTONOSUPPORT;
 }
 
+bool backend_lists(const struct backend_options *opt)
+{
+	const struct backend_ops *service = service_of(opt);
+
+	return service && service->list;
+}
+
 int backend_open(struct backend **ret, const char *url,
 		 char why[BACKEND_WHY])
 {
@@ -143,8 +150,9 @@ static char **text_of(const struct backend_options *o, size_t i)
 	return (char **)((char *)o + texts[i]);
 }
 
-int backend_options_copy(const struct backend_options *from,
-			 struct backend_options *ret)
+int backend_options_map(const struct backend_options *from,
+			char *(*change)(void *arg, const char *text),
+			void *arg, struct backend_options *ret)
 {
 	struct backend_options to = {
 		.anonymous = from && from->anonymous,
@@ -156,7 +164,7 @@ int backend_options_copy(const struct backend_options *from,
 
 		if (!text)
 			continue;
-		*text_of(&to, i) = strdup(text);
+		*text_of(&to, i) = change(arg, text);
 		if (!*text_of(&to, i)) {
 			backend_options_clear(&to);
 			return -ENOMEM;
@@ -164,6 +172,18 @@ int backend_options_copy(const struct backend_options *from,
 	}
 	*ret = to;
 	return 0;
+}
+
+static char *same(void *arg, const char *text)
+{
+	(void)arg;
+	return strdup(text);
+}
+
+int backend_options_copy(const struct backend_options *from,
+			 struct backend_options *ret)
+{
+	return backend_options_map(from, same, NULL, ret);
 }
 
 void backend_options_clear(struct backend_options *o)

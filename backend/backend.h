@@ -167,9 +167,17 @@ int backend_open_with(struct backend **ret, const char *url,
 		      const struct backend_options *, char why[BACKEND_WHY]);
 void backend_close(struct backend *);           /* NULL is allowed */
 
+/* Might those opened with these options list() anything? */
+bool backend_lists(const struct backend_options *);
+
 /* A copy of its own; 'from' may be NULL.  -ENOMEM. */
 int backend_options_copy(const struct backend_options *from,
 			 struct backend_options *ret);
+/* With change(arg, text), which is freed, in place of each text.  'from' may
+ * be NULL.  -ENOMEM when one of them is NULL. */
+int backend_options_map(const struct backend_options *from,
+			char *(*change)(void *arg, const char *text),
+			void *arg, struct backend_options *ret);
 void backend_options_clear(struct backend_options *);
 
 /* For backends: a whole object at once. */

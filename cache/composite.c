@@ -21,6 +21,7 @@ enum {
 	TOP_ID = 1,
 	LEVELS_MAX = 1 << 16,   /* whoever may ask for names makes them */
 	SOURCES_MAX = 1 << 18,
+	KNOWN_MAX = 1 << 18,    /* names that services list */
 	DEPTH_MAX = 16,         /* levels above a repository */
 	PART_MAX = 100,         /* bytes of a name in a pattern */
 };
@@ -52,10 +53,12 @@ struct level {
 	struct timespec changed;
 };
 
-/* A name in a level.  Exactly one of the two is set. */
+/* A name in a level.  Neither of the two: one that is only known to be
+ * there. */
 struct child {
 	const struct level *in;
-	const char *name;       /* the level's or the source's */
+	const char *name;       /* the level's, the source's or its own */
+	char *own;              /* or NULL */
 	struct level *level;
 	struct source *source;
 };
@@ -68,7 +71,7 @@ struct composite {
 	pthread_mutex_t lock;   /* covers what follows */
 	void *by_name, *by_id;  /* struct child, struct level; tsearch(3) */
 	struct list levels;     /* all, in order of making */
-	uint32_t nlevels, nsources;
+	uint32_t nlevels, nsources, nknown;
 	uint64_t number;        /* the next source's */
 };
 
@@ -408,6 +411,7 @@ void composite_free(struct composite *c)
 
 		tdelete(child, &c->by_name, child_cmp);
 		source_free(child->source);
+		free(child->own);
 		free(child);
 	}
 	for (struct list *at; (at = list_pop(&c->levels));) {
@@ -715,6 +719,45 @@ int composite_restrict(struct composite *c, const char *name, unsigned rule)
 
 /* ---- sources ---- */
 
+static char *fill_option(void *arg, const char *text)
+{
+	struct place *p = arg;
+	char *filled;
+
+	return pattern_fill(p->level->pattern->url, text, part, p, &filled) ?
+		NULL : filled;
+}
+
+/* What is below an open-ended level is opened as that says. */
+static int open_there(const struct level *l, const char *base,
+		      const char *location, struct backend **ret,
+		      char why[BACKEND_WHY])
+{
+	struct backend_options opt;
+	struct place place = { l, base };
+	int r;
+
+	if (!l->pattern)
+		return backend_open(ret, location, why);
+	if (backend_options_map(&l->pattern->options, fill_option, &place,
+				&opt)) {
+		snprintf(why, BACKEND_WHY, "out of memory");
+		return -ENOMEM;
+	}
+	r = backend_open_with(ret, location, &opt, why);
+	backend_options_clear(&opt);
+	return r;
+}
+
+int level_open(const struct level *l, struct backend **ret,
+	       char why[BACKEND_WHY])
+{
+	CLEANUP_FREE char *path = NULL, *url = NULL;
+	int r = composite_expand(l, "", &path, &url);
+
+	return r ? r : open_there(l, "", url, ret, why);
+}
+
 int source_open(struct source *s, char why[BACKEND_WHY])
 {
 	struct backend *b, *none = NULL;
@@ -722,8 +765,7 @@ int source_open(struct source *s, char why[BACKEND_WHY])
 
 	if (atomic_load(&s->backend))
 		return 0;
-	r = backend_open_with(&b, s->location, s->level->pattern ?
-			      &s->level->pattern->options : NULL, why);
+	r = open_there(s->level, s->base, s->location, &b, why);
 	if (r)
 		return r;
 	/* Two may open it at once; one is enough. */
@@ -754,6 +796,13 @@ void source_why(struct source *s, int err, char why[BACKEND_WHY])
 	*why = '\0';
 	if (b && b->ops->why)
 		b->ops->why(b, err, why);
+}
+
+bool source_goes_by_path(struct source *s)
+{
+	struct backend *b = atomic_load(&s->backend);
+
+	return !b || b->ops->by_path;
 }
 
 bool source_is_far(struct source *s)
@@ -797,8 +846,16 @@ int composite_make(struct composite *c, struct level *l,
 /* The lock is held.  Each level on the way up is listed from now on. */
 static int attach(struct composite *c, struct source *s)
 {
-	int r = add_child(c, s->level, NULL, s);
+	struct child *known = find(c, s->level, s->base);
+	int r = 0;
 
+	if (known && c->nsources < SOURCES_MAX) {
+		known->source = s;
+		c->nsources++;
+		c->nknown--;
+	} else {
+		r = known ? -ENOSPC : add_child(c, s->level, NULL, s);
+	}
 	if (r)
 		return r;
 	for (struct level *l = s->level;
@@ -820,9 +877,8 @@ int composite_attach(struct composite *c, struct source *s,
 	lock_take(&c->lock);
 	struct child *there = find(c, s->level, s->base);
 
-	if (there)
-		first = there->source;
-	else
+	first = there ? there->source : NULL;
+	if (!first)
 		r = attach(c, s);
 	lock_drop(&c->lock);
 	if (r)
@@ -838,7 +894,9 @@ bool composite_has_room(struct composite *c, const struct source *s)
 	LOCK_SCOPE(&c->lock);
 	if (!s)
 		return c->nlevels < LEVELS_MAX;
-	return c->nsources < SOURCES_MAX || find(c, s->level, s->base);
+	const struct child *there = find(c, s->level, s->base);
+
+	return c->nsources < SOURCES_MAX || (there && there->source);
 }
 
 bool composite_has(struct composite *c, const struct source *s)
@@ -891,7 +949,7 @@ static int recall(struct composite *c, const char *name, const char *location,
 	if (r)
 		return r;
 	child = find(c, l, base);
-	if (child) {
+	if (child && (child->source || child->level)) {
 		s = child->source;
 		*ret = s && !strcmp(s->location, location) ? s : NULL;
 		return 0;
@@ -924,6 +982,47 @@ int composite_recall(struct composite *c, const char *name,
 	return 0;
 }
 
+/* ---- what a service lists ---- */
+
+bool level_may_list(const struct level *l)
+{
+	return l->pattern && !holds_levels(l) &&
+	       backend_lists(&l->pattern->options);
+}
+
+/* The lock is held. */
+static int add_known(struct composite *c, struct level *l, const char *name)
+{
+	struct child *child = calloc(1, sizeof *child);
+
+	if (!child)
+		return -ENOMEM;
+	child->in = l;
+	child->name = child->own = strdup(name);
+	if (!child->own || !tsearch(child, &c->by_name, child_cmp))
+		goto fail;
+	if (append(l, child)) {
+		tdelete(child, &c->by_name, child_cmp);
+		goto fail;
+	}
+	c->nknown++;
+	return 0;
+fail:
+	free(child->own);
+	free(child);
+	return -ENOMEM;
+}
+
+int composite_note(struct composite *c, struct level *l, const char *name)
+{
+	if (!possible(l, name))
+		return 0;
+	LOCK_SCOPE(&c->lock);
+	if (find(c, l, name))
+		return 0;
+	return c->nknown < KNOWN_MAX ? add_known(c, l, name) : -ENOSPC;
+}
+
 /* ---- looking up, listing ---- */
 
 static int parse_child(struct composite *c, struct level *l,
@@ -937,7 +1036,7 @@ static int parse_child(struct composite *c, struct level *l,
 		ret->level_id = child->level->id;
 		return 0;
 	}
-	if (child) {
+	if (child && child->source) {
 		ret->source = child->source;
 		return 0;
 	}
@@ -998,7 +1097,7 @@ int composite_entry(struct composite *c, const struct level *l, uint64_t i,
 
 	const struct child *child = l->child[i / 2];
 
-	if (child->level && i % 2)
+	if (!child->source && i % 2)
 		return -EAGAIN;
 	*pin = i % 2;
 	*level = child->level;

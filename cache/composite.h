@@ -99,6 +99,8 @@ void source_asked(struct source *);
 void source_why(struct source *, int err, char why[BACKEND_WHY]);
 /* Would asking it cost a round trip? */
 bool source_is_far(struct source *);
+/* Might it want to be told where an object is? */
+bool source_goes_by_path(struct source *);
 
 /* ---- levels ---- */
 
@@ -113,6 +115,15 @@ struct timespec level_changed(struct composite *, const struct level *);
 struct level *composite_level(struct composite *, uint64_t id);
 /* The id that a level of this path has or would have. */
 uint64_t composite_level_id(const struct composite *, const char *path);
+
+/* Might a service tell which repositories there are in it? */
+bool level_may_list(const struct level *);
+/* Open what could tell: its list().  May block. */
+int level_open(const struct level *, struct backend **ret,
+	       char why[BACKEND_WHY]);
+/* There is a repository of that name: list it from now on.  One that is not
+ * possible here is ignored.  -ENOSPC. */
+int composite_note(struct composite *, struct level *, const char *name);
 
 /* ---- names ---- */
 
@@ -169,7 +180,8 @@ struct timespec composite_floor(struct composite *, const struct source *,
 
 /* The list: entry 2 i is child i, entry 2 i + 1 its link.  Places do not
  * change.  -ENOENT: past the end; -EAGAIN: nothing in this place.  'name'
- * gets the name, NUL terminated; *level or *source what it is. */
+ * gets the name, NUL terminated; *level or *source what it is, or neither:
+ * a repository that nobody has used. */
 int composite_entry(struct composite *, const struct level *, uint64_t i,
 		    char name[FS_NAME_MAX + 1], struct level **level,
 		    struct source **source, bool *pin);

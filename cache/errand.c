@@ -198,12 +198,44 @@ static void take_ref(struct job *job, const struct oid *commit)
 	e->landed = true;
 }
 
+/* Of a blob that nobody asked for by name: a listing had it. */
+static void take_size_of(struct job *job, const struct oid *oid, uint64_t size)
+{
+	struct errand *e = container_of(job, struct errand, job);
+	struct store *s = errand_store(e);
+
+	if (s && size_is_known(size))
+		store_put_size(s, oid, size);
+}
+
+static void take_commit(struct job *job, const struct oid *oid,
+			const struct oid *tree, int64_t time)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	if (e->key.kind != KIND_ROOT || !oid_eq(oid, &e->commit))
+		return;
+	e->tree = *tree;
+	e->time = time;
+	e->landed = true;
+}
+
+static int take_name(struct job *job, const char *name)
+{
+	struct errand *e = container_of(job, struct errand, job);
+
+	return composite_note(e->f->opt.composite, e->level, name);
+}
+
 static const struct job_ops take_ops = {
 	.start = take_start,
 	.data = take_data,
 	.end = take_end,
 	.size = take_size,
 	.ref_is = take_ref,
+	.size_of = take_size_of,
+	.commit_is = take_commit,
+	.name = take_name,
 	.done = errand_done,
 };
 
@@ -233,7 +265,10 @@ void errand_free(struct errand *e)
 	intake_drop(&e->in);
 	if (e->made && !composite_has(e->f->opt.composite, e->source))
 		source_free(e->source);
+	backend_close(e->place);
 	free(e->base);
+	free(e->path);
+	free(e->at);
 	free(e->ref);
 	tree_unref(e->of);
 	if (e->sizes)
@@ -293,7 +328,7 @@ void errand_done(struct job *job, int err)
 		err = e->err;
 	if (!err && !e->landed && e->key.kind != KIND_SIZES)
 		err = -ENOENT;
-	if (e->key.kind == KIND_ROOT) {
+	if (e->key.kind == KIND_ROOT || e->key.kind == KIND_LEVEL) {
 		e->err = err;
 		pool_submit(e->f->pool, &e->work);
 	} else if (e->key.kind == KIND_SIZES) {
@@ -321,8 +356,27 @@ void errand_job(struct errand *e, const struct oid *want, size_t n,
 		.type = type,
 		.reach = e->ahead ? REACH_WANTED : REACH_NEAR,
 		.ahead = e->ahead,
-		.ref = e->ref ? e->ref : e->source->ref,
+		.ref = e->ref || !e->source ? e->ref : e->source->ref,
 	};
+}
+
+/* Any of the commits that its root has shown may have it there. */
+static void say_where(struct errand *e)
+{
+	CLEANUP_HISTORY struct history *h =
+		root_history(e->f->opt.roots, e->root);
+
+	if (!h)
+		return;
+	free(e->at);
+	e->at = calloc(h->n, sizeof *e->at);
+	if (!e->at)
+		return;
+	for (uint32_t i = 0; i < h->n; i++)
+		e->at[i] = h->epoch[h->n - 1 - i].commit;
+	e->job.path = e->path;
+	e->job.at = e->at;
+	e->job.nat = h->n;
 }
 
 int errand_open(struct errand *e)
@@ -368,6 +422,8 @@ void errand_fetch(struct errand *e, const struct oid *oid, enum obj type)
 		errand_done(&e->job, 0);
 	} else {
 		errand_job(e, oid, 1, type);
+		if (e->path)
+			say_where(e);
 		b->ops->fetch(b, &e->job);
 	}
 }
@@ -422,6 +478,8 @@ void errand_run(struct work *w)
 
 	if (e->key.kind == KIND_ROOT) {
 		errand_root_run(e);
+	} else if (e->key.kind == KIND_LEVEL && e->key.part == ERRAND_NAMES) {
+		errand_names_run(e);
 	} else if (e->key.kind == KIND_LEVEL) {
 		run_level(e);
 	} else if ((r = errand_open(e))) {

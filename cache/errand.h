@@ -4,7 +4,8 @@
  */
 /* errand.h - the inside of fetch.h, shared by the files that implement it:
  * fetch.c (asking), errand.c (what all errands have in common),
- * errand_root.c, errand_sizes.c, errand_ahead.c (what some do).
+ * errand_root.c, errand_sizes.c, errand_ahead.c, errand_names.c (what some
+ * do).
  *
  * Ownership: an errand ends itself, after which nobody may look at it; so
  * does every function that is said to end it.
@@ -23,6 +24,9 @@ enum {
 	ABSENT_TTL = 1000,      /* ms that "there is none" is believed */
 	TROUBLE_TTL = 500,      /* ms that any other failure is */
 };
+
+/* KIND_LEVEL: part of a key */
+enum { ERRAND_LEVEL, ERRAND_NAMES };
 
 struct fetcher {
 	struct fetch_options opt;
@@ -43,6 +47,10 @@ struct errand {
 	struct source *source;  /* NULL: to be made, of the next two */
 	struct level *level;
 	char *base;
+	char *path;             /* where it is, for who goes by that, ... */
+	const struct root *root;        /* ... in one of its commits: */
+	struct oid *at;
+	struct backend *place;  /* lists the names in 'level' */
 	bool made;              /* not attached yet: ours */
 	struct intake in;
 	bool stored;            /* what comes is out of the store */
@@ -83,6 +91,7 @@ struct hint {
 	struct level *level;    /* no source yet: where, ... */
 	const char *base;       /* ... and by which name */
 	const char *ref;
+	const struct spot *spot;        /* or NULL */
 	struct tree *tree;
 	struct sizes *sizes;    /* of it, as far as they were known */
 	uint32_t index;         /* in it */
@@ -125,6 +134,10 @@ void errand_root_run(struct errand *);
 
 void errand_sizes_run(struct errand *);
 void errand_sizes_done(struct errand *, int err);
+
+/* ---- names ---- */
+
+void errand_names_run(struct errand *);
 
 /* ---- before anybody asks ---- */
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/inode.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 
@@ -29,6 +30,11 @@ static void miss(void *arg, const struct key *key, void *hint)
 	if (!e) {
 		flight_done(f->flights, key, NULL, -ENOMEM, TROUBLE_TTL);
 		return;
+	}
+	if (e->source && ask->spot && source_goes_by_path(e->source)) {
+		e->path = inode_path(ask->spot->dir, ask->spot->name,
+				     ask->spot->len);
+		e->root = ask->spot->dir->root;
 	}
 	e->level = ask->level;
 	e->of = ask->tree ? tree_ref(ask->tree) : NULL;
@@ -164,10 +170,26 @@ static int get_object(struct fetcher *f, struct hint *hint, enum kind kind,
 	return flight_get(f->flights, &key, hint, w, ret);
 }
 
-int fetch_tree(struct fetcher *f, struct source *source,
-	       const struct oid *oid, struct waiter *w, struct tree **ret)
+int fetch_names(struct fetcher *f, struct level *level, struct waiter *w)
 {
-	struct hint hint = { .source = source };
+	struct hint hint = { .level = level };
+	struct key key = {
+		.scope = level_id(level),
+		.part = ERRAND_NAMES,
+		.kind = KIND_LEVEL,
+	};
+	struct value *v;
+	int r = flight_get(f->flights, &key, &hint, w, &v);
+
+	if (!r)
+		value_unref(v);
+	return r == -EINPROGRESS && w ? r : 0;
+}
+
+int fetch_tree(struct fetcher *f, struct source *source,
+	       const struct spot *spot, const struct oid *oid, struct waiter *w, struct tree **ret)
+{
+	struct hint hint = { .source = source, .spot = spot };
 	struct value *v;
 	int r = get_object(f, &hint, KIND_TREE, oid, w, &v);
 
@@ -177,10 +199,10 @@ int fetch_tree(struct fetcher *f, struct source *source,
 }
 
 int fetch_blob(struct fetcher *f, struct source *source,
-	       const struct oid *oid, struct waiter *w, bool *first,
+	       const struct spot *spot, const struct oid *oid, struct waiter *w, bool *first,
 	       struct blob **ret)
 {
-	struct hint hint = { .source = source };
+	struct hint hint = { .source = source, .spot = spot };
 	struct value *v;
 	int r = get_object(f, &hint, KIND_BLOB, oid, w, &v);
 

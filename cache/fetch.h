@@ -68,10 +68,23 @@ int fetch_known_history(struct fetcher *, uint64_t root, struct history **ret);
 /* 0 when the level exists, durably. */
 int fetch_level(struct fetcher *, struct level *parent,
 		const char *base, uint64_t id, struct waiter *);
-int fetch_tree(struct fetcher *, struct source *, const struct oid *,
-	       struct waiter *, struct tree **ret);
+/* The names of the repositories in a level, as far as its service tells: 0
+ * when they are in the composite, or cannot be had. */
+int fetch_names(struct fetcher *, struct level *, struct waiter *);
+
+/* Where an object is, for services that go by path.  NULL where one is asked
+ * for: it is not known. */
+struct spot {
+	const struct dir *dir;
+	const char *name;       /* in it; NULL: the directory itself */
+	size_t len;
+};
+
+int fetch_tree(struct fetcher *, struct source *, const struct spot *,
+	       const struct oid *, struct waiter *, struct tree **ret);
 /* *first: nobody has asked for it before, that we know of. */
-int fetch_blob(struct fetcher *, struct source *, const struct oid *,
+int fetch_blob(struct fetcher *, struct source *, const struct spot *,
+	       const struct oid *,
 	       struct waiter *, bool *first, struct blob **ret);
 /* One that is in memory and has been asked for before; else -EINPROGRESS. */
 int fetch_known_blob(struct fetcher *, const struct source *,

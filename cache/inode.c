@@ -154,6 +154,29 @@ int inode_child(const struct inodes *in, struct dir *parent, const char *name,
 	return dir_new(in, parent->root, parent, id, name, len, ret);
 }
 
+char *inode_path(const struct dir *dir, const char *name, size_t len)
+{
+	size_t size = len + 1;
+	char *path, *at;
+
+	for (const struct dir *d = dir; d->parent; d = d->parent)
+		size += d->len + 1u;
+	path = malloc(size);
+	if (!path)
+		return NULL;
+	at = path + size - 1;
+	*at = '\0';
+	if (name)
+		at = memcpy(at - len, name, len);
+	for (const struct dir *d = dir; d->parent; d = d->parent) {
+		if (*at)
+			*--at = '/';
+		at = memcpy(at - d->len, d->name, d->len);
+	}
+	memmove(path, at, strlen(at) + 1);
+	return path;
+}
+
 /* ---- what they hold ---- */
 
 static void dirstate_free(struct value *v)
@@ -213,7 +236,8 @@ int inode_tree(const struct inodes *in, const struct dir *d,
 		return -ENOENT;
 	if (!d->root->source)
 		return -ESTALE;
-	return fetch_tree(in->fetcher, d->root->source, &v->tree, w, ret);
+	return fetch_tree(in->fetcher, d->root->source,
+			  &(struct spot){ .dir = d }, &v->tree, w, ret);
 }
 
 static void forget_waiter(struct waiter *w)

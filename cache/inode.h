@@ -97,6 +97,9 @@ int inode_root(const struct inodes *, const struct root *, struct dir **ret);
 /* That child, whether there is one or not.  -ENOMEM. */
 int inode_child(const struct inodes *, struct dir *parent, const char *name,
 		size_t len, struct dir **ret);
+/* The path of 'name' in it, or, without one, of itself: "" for the root.
+ * The caller frees it; NULL: out of memory. */
+char *inode_path(const struct dir *, const char *name, size_t len);
 /* Only when in memory: -ENOENT. */
 int inode_peek(const struct inodes *, uint64_t root, uint64_t id,
 	       struct dir **ret);

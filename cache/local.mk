@@ -3,7 +3,7 @@ libcache_a_SOURCES = \
 	cache/composite.c cache/composite.h \
 	cache/crawl.c cache/crawl.h \
 	cache/dcache.c cache/dcache.h \
-	cache/errand.c cache/errand.h cache/errand_ahead.c \
+	cache/errand.c cache/errand.h cache/errand_ahead.c cache/errand_names.c \
 	cache/errand_root.c cache/errand_sizes.c \
 	cache/fetch.c cache/fetch.h \
 	cache/flight.c cache/flight.h \

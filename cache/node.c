@@ -443,7 +443,12 @@ static int get_blob(struct node *n, struct waiter *w, struct blob **ret)
 {
 	struct oid oid = tree_oid(n->tree, n->index);
 	bool first;
-	int r = fetch_blob(n->fs->fetcher, n->dir->root->source, &oid, w,
+	const struct spot spot = {
+		.dir = n->dir,
+		.name = tree_name(n->tree, n->index),
+		.len = n->tree->entry[n->index].len,
+	};
+	int r = fetch_blob(n->fs->fetcher, n->dir->root->source, &spot, &oid, w,
 			   &first, ret);
 
 	if (first)

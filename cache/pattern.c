@@ -65,30 +65,48 @@ static bool put_part(const char *name, bool is_url, FILE *out)
 	return text;
 }
 
-int pattern_expand(const char *url, pattern_part *part, void *arg, char **ret)
+/* Where in 'url' the placeholder is that is at the start of 'text'. */
+static const char *find_placeholder(const char *url, const char *text)
 {
-	CLEANUP_FREE char *text = NULL;
+	size_t len = (size_t)(placeholder_end(text) - text);
+
+	for (const char *p = url; *p; p++)
+		if (placeholder_end(p) == p + len && !memcmp(p, text, len))
+			return p;
+	return NULL;
+}
+
+int pattern_fill(const char *url, const char *text,
+		 pattern_part *part, void *arg, char **ret)
+{
+	CLEANUP_FREE char *filled = NULL;
 	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	bool is_url = strstr(url, "://"), failed = false;
-	const char *end;
+	FILE *out = open_memstream(&filled, &len);
+	bool is_url = strstr(text, "://"), failed = false;
 
 	if (!out)
 		return -ENOMEM;
-	for (const char *p = url; *p; p++) {
-		end = placeholder_end(p);
-		if (!end) {
+	for (const char *p = text; *p; p++) {
+		const char *at = placeholder_end(p) ?
+			find_placeholder(url, p) : NULL;
+
+		if (!at) {
 			fputc(*p, out);
 			continue;
 		}
-		failed |= !put_part(part(arg, placeholder_number(url, p)),
+		failed |= !put_part(part(arg, placeholder_number(url, at)),
 				    is_url, out);
-		p = end - 1;
+		p = placeholder_end(p) - 1;
 	}
 	if (fclose(out) || failed)
 		return -ENOMEM;
-	*ret = TAKE(text);
+	*ret = TAKE(filled);
 	return 0;
+}
+
+int pattern_expand(const char *url, pattern_part *part, void *arg, char **ret)
+{
+	return pattern_fill(url, url, part, arg, ret);
 }
 
 /* The directory that a path has before its first placeholder is there. */

@@ -41,6 +41,11 @@ bool pattern_any_host(const char *url);
 bool pattern_permits(const char *const allow[], const char *const deny[],
 		     pattern_part *, void *arg, unsigned n);
 
+/* The same of another text: its placeholders are those of 'url'; others stay
+ * as they are. */
+int pattern_fill(const char *url, const char *text,
+		 pattern_part *, void *arg, char **ret);
+
 /* Could repositories be opened by such URLs?  -EPROTONOSUPPORT, -ENOTDIR.
  * On error one line for a human in 'why'. */
 int pattern_check(const char *url, const struct backend_options *,

@@ -7,6 +7,7 @@
 
 #include "cache/composite.h"
 #include "cache/node.h"
+#include "common/cleanup.h"
 
 enum { COOKIE_DOT = 1, COOKIE_DOTDOT, COOKIE_FIRST };
 
@@ -60,6 +61,19 @@ static void list_dots(struct listing *l, struct node *n, uint64_t cookie)
 		list_node(l, "..", 2, COOKIE_DOTDOT, &up);
 }
 
+/* The id of a repository that nobody has used. */
+static uint64_t unused_id(const struct fs *fs, const struct level *l,
+			  const char *base)
+{
+	CLEANUP_FREE char *path = NULL, *url = NULL;
+	uint64_t id;
+
+	if (composite_expand(l, base, &path, &url))
+		return inode_dir_id(&fs->in, level_id(l), base, strlen(base));
+	id = root_id(fs->roots, path, url, NULL);
+	return inode_dir_id(&fs->in, id, "", 0);
+}
+
 /* What a source shows is not asked for a listing's sake: an entry whose
  * root is not known goes without attributes, and with a fileid of its
  * own, since READDIR must send one. */
@@ -95,16 +109,20 @@ static void list_level(struct listing *l, struct node *n, uint64_t cookie)
 			break;
 		if (r)
 			continue;
-		l->rule = sub ? level_rule(sub) : s->rule;
+		l->rule = sub ? level_rule(sub) :
+			  s ? s->rule : level_rule(n->level);
 		if (sub)
 			node_level(fs, sub, &child);
 		else
-			r = node_source(fs, s, pin, NULL, &child);
+			r = s ? node_source(fs, s, pin, NULL, &child) :
+				-ENOENT;
 		if (!r)
 			list_node(l, name, strlen(name), COOKIE_FIRST + i,
 				  &child);
 		else
-			list_one(l, name, strlen(name), unknown_id(fs, s, pin),
+			list_one(l, name, strlen(name), s ?
+				 unknown_id(fs, s, pin) :
+				 unused_id(fs, n->level, name),
 				 COOKIE_FIRST + i, NULL, NULL);
 	}
 }
@@ -253,6 +271,11 @@ int fs_readdir(struct node *n, uint64_t cookie, uint64_t *verf, bool plus,
 	if (n->kind == NODE_DIR) {
 		r = list_dir(&l, n, cookie, verf, w);
 	} else {
+		if (n->kind == NODE_LEVEL && !cookie && w &&
+		    level_may_list(n->level))
+			r = fetch_names(n->fs->fetcher, n->level, w);
+		if (r)
+			return r;
 		*verf = 1;
 		list_dots(&l, n, cookie);
 		if (n->kind == NODE_LEVEL)

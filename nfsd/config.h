@@ -50,7 +50,11 @@ struct config_place {
 	char *where;            /* FILE:LINE, for messages; NULL: the command
 				 * line */
 	char *url;              /* a path or URL; of a root, a pattern */
-	char *type;             /* root: "local" or "git", as the url says */
+	char *type;             /* root: "local" or "git", as the url says; or a
+				 * service: "github", "mesa" */
+	char *api_url;          /* of a service */
+	char *git_url;          /* of a service whose url is not git's */
+	struct config_list org; /* root: of a service, to be shown */
 	char *location;         /* source: tells it from others: real path,
 				 * or URL */
 	char *ref;              /* source: not its default branch */

@@ -31,6 +31,7 @@ static void clear(struct config_place *p)
 	free(p->name);
 	free(p->where);
 	free(p->location);
+	free(p->git_url);
 }
 
 void config_places_clear(struct config_places *ps)
@@ -255,10 +256,24 @@ static int check_place(const struct merging *m, const struct config_place *p)
 			   m->section, p->name, other);
 }
 
+static bool is_service(const struct config_place *p)
+{
+	return p->type && (!strcmp(p->type, "github") ||
+			   !strcmp(p->type, "mesa"));
+}
+
+/* Its url is where git is spoken, if anywhere. */
+static bool is_depot(const struct config_place *p)
+{
+	return p->type && !strcmp(p->type, "mesa");
+}
+
 static int set_line(const struct merging *m, struct config_place *p)
 {
 	CLEANUP_FREE char *key = NULL;
 
+	if (p->where)                   /* it is one of several */
+		return 0;
 	if (asprintf(&key, "%s.%s.", m->section, p->name) < 0) {
 		key = NULL;
 		return config_no_memory(m->why);
@@ -269,10 +284,15 @@ static int set_line(const struct merging *m, struct config_place *p)
 
 static int set_where(const struct merging *m, struct config_place *p)
 {
+	const char *usual = config_service_url(p);
 	int r = set_line(m, p);
 
-	if (r || (p->url && *p->url))
+	if (r)
 		return r;
+	if (!p->url && usual && !(p->url = strdup(usual)))
+		return config_no_memory(m->why);
+	if ((p->url && *p->url) || is_depot(p))
+		return 0;
 	return config_fail(m->why, -EBADMSG, "%s: %s \"%s\" needs a url",
 			   p->where, m->section, p->name);
 }
@@ -316,17 +336,35 @@ static int check_type(const struct merging *m, const struct config_place *p)
 
 	if (!p->type || !strcmp(p->type, type))
 		return 0;
-	if (strcmp(p->type, "local") && strcmp(p->type, "git"))
-		return wrong(m, p, "type", p->type, "give one of local, git");
+	if (strcmp(p->type, "local") && strcmp(p->type, "git") &&
+	    !is_service(p))
+		return wrong(m, p, "type", p->type, "give one of local, git, "
+			     "github, mesa");
+	if (is_service(p) && *type == 'g')
+		return 0;
 	return wrong(m, p, "type", p->type, *type == 'l' ?
 		     "the url is a path: that is local" :
 		     "the url is not on this disk: that is git");
 }
 
+/* What only a service has. */
+static int check_service(const struct merging *m, const struct config_place *p)
+{
+	if (p->api_url && !is_service(p))
+		return wrong(m, p, "api-url", p->api_url,
+			     "only github and mesa have one: set the type");
+	if (p->org.n && !is_depot(p))
+		return wrong(m, p, "org", p->org.item[0],
+			     "only a root of type mesa has organisations");
+	return 0;
+}
+
 static int merge_root(const struct merging *m, struct config_place *p)
 {
-	int r;
+	int r = check_service(m, p);
 
+	if (r)
+		return r;
 	if (!has_placeholder(p->url))
 		return wrong(m, p, "url", p->url, "give a pattern, as in "
 			     "/srv/git/{repository}.git");
@@ -395,14 +433,47 @@ static int merge_listeners(const struct merging *m, struct config *from)
 	return r;
 }
 
+/* In place of each depot, what its organisations are. */
+static int expand_depots(const struct merging *m, struct config_places *roots)
+{
+	struct config_places all = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < roots->n; i++) {
+		struct config_place *p = &roots->place[i], taken;
+		const char *key, *wanted;
+
+		if (is_depot(p)) {
+			r = set_where(m, p);
+			if (!r)
+				r = config_service_expand(p, &all, &key,
+							  &wanted);
+			if (r == -EINVAL)
+				r = wrong(m, p, key, "", wanted);
+			continue;
+		}
+		taken = *p;
+		*p = (struct config_place){ 0 };
+		if (!append(&all, &taken))
+			r = -ENOMEM;
+	}
+	if (r == -ENOMEM)
+		config_no_memory(m->why);
+	config_places_clear(roots);
+	*roots = all;
+	return r;
+}
+
 int config_place_merge(struct config *to, struct config *from,
 		       const char *file, char why[CONFIG_WHY])
 {
 	struct merging m = {
 		.to = to, .file = file, .why = why, .section = "root",
 	};
-	int r = merge(&m, &from->roots, &to->roots, merge_root);
+	int r = expand_depots(&m, &from->roots);
 
+	if (!r)
+		r = merge(&m, &from->roots, &to->roots, merge_root);
 	m.section = "source";
 	if (!r)
 		r = merge(&m, &from->sources, &to->sources, merge_source);

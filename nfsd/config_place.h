@@ -21,6 +21,17 @@ struct config_place *config_place_add(struct config_places *,
 				      const char *name, size_t len);
 void config_places_clear(struct config_places *);
 
+/* GitHub, without being told anything: as "github".  -ENOMEM. */
+int config_service_default(struct config *);
+/* What the url of a service's root is when the file does not say.  NULL: it
+ * is no service, or has none. */
+const char *config_service_url(const struct config_place *);
+/* A depot has a root for each organisation: add them to 'ret'.  What is wrong
+ * with 'p' in *wrong_key and *wanted, with -EINVAL. */
+int config_service_expand(const struct config_place *p,
+			  struct config_places *ret, const char **wrong_key,
+			  const char **wanted);
+
 /* A SOURCE of the command line. */
 int config_place_parse(struct config *, const char *arg,
 		       char why[CONFIG_WHY]);

@@ -93,6 +93,14 @@ static bool is_portmap(const char *text)
 	return false;
 }
 
+/* Of an organisation: it goes into paths and URLs. */
+static bool is_name(const char *text)
+{
+	return *text && *text != '.' && *text != '-' &&
+	       text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			   "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
+}
+
 #define AT(field) .at = offsetof(struct config, field)
 
 const struct config_setting config_settings[] = {
@@ -144,6 +152,10 @@ enum { IN_ALL = IN_SOURCE | IN_ROOT | IN_LISTENER };
 const struct config_setting config_place_settings[] = {
 	{ "url", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT, AT(url) },
 	{ "type", NULL, CONFIG_TEXT, IN_ROOT, AT(type) },
+	{ "api-url", NULL, CONFIG_TEXT, IN_ROOT, AT(api_url),
+	  .check = is_something, .wanted = "give a URL" },
+	{ "org", NULL, CONFIG_LIST, IN_ROOT, AT(org), .check = is_name,
+	  .wanted = "give the name of one organisation" },
 	{ "ref", NULL, CONFIG_TEXT, IN_SOURCE, AT(ref) },
 	{ "refresh", NULL, CONFIG_NUMBER, IN_SOURCE | IN_ROOT, AT(refresh),
 	  .min = 1, .max = 1000000, .preset = CONFIG_UNSET,
@@ -359,6 +371,44 @@ void config_merge(const struct config_setting table[], void *to, void *from)
 		else if (!is_number(s) && !t->text)
 			t->text = TAKE(f->text);
 	}
+}
+
+static int copy_list(const struct config_list *from,
+		     char *(*change)(const void *arg, const char *text),
+		     const void *arg, struct config_list *to)
+{
+	if (!from->n)
+		return 0;
+	to->item = calloc(from->n + 1, sizeof *to->item);
+	if (!to->item)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n; i++) {
+		to->item[i] = change(arg, from->item[i]);
+		if (!to->item[i])
+			return -ENOMEM;
+		to->n++;
+	}
+	return 0;
+}
+
+int config_copy(const struct config_setting table[], void *to,
+		const void *from,
+		char *(*change)(const void *arg, const char *text),
+		const void *arg)
+{
+	int r = 0;
+
+	for (const struct config_setting *s = table; !r && s->key; s++) {
+		union field *t = field(s, to), *f = field(s, (void *)from);
+
+		if (s->kind == CONFIG_LIST)
+			r = copy_list(&f->list, change, arg, &t->list);
+		else if (is_number(s))
+			t->number = f->number;
+		else if (f->text && !(t->text = change(arg, f->text)))
+			r = -ENOMEM;
+	}
+	return r;
 }
 
 void config_preset(const struct config_setting table[], void *at)

@@ -71,6 +71,12 @@ int config_set(const struct config_setting *, const struct config_origin *,
 	       const char *value, void *at);
 /* What has not been said in 'to' is taken out of 'from'. */
 void config_merge(const struct config_setting table[], void *to, void *from);
+/* All of 'from', with change(arg, text), which is freed, in place of texts;
+ * 'to' has nothing yet.  -ENOMEM when one is NULL. */
+int config_copy(const struct config_setting table[], void *to,
+		const void *from,
+		char *(*change)(const void *arg, const char *text),
+		const void *arg);
 void config_preset(const struct config_setting table[], void *at);
 void config_clear(const struct config_setting table[], void *at);
 

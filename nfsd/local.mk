@@ -11,6 +11,7 @@ libnfsd_a_SOURCES = \
 	nfsd/commands.c \
 	nfsd/config.c nfsd/config.h \
 	nfsd/config_args.c nfsd/config_file.c nfsd/config_read.h \
+	nfsd/config_service.c \
 	nfsd/config_line.c nfsd/config_line.h \
 	nfsd/config_place.c nfsd/config_place.h \
 	nfsd/config_rules.c nfsd/config_rules.h \

@@ -125,6 +125,9 @@ static struct backend_options options_of(const struct config *c,
 {
 	return (struct backend_options){
 		.anonymous = p->exposed,
+		.type = p->type,
+		.api_url = p->api_url,
+		.git_url = p->git_url,
 		.user = p->user,
 		.token_file = p->token_file,
 		.ca_file = p->ca_file,
@@ -170,6 +173,15 @@ static int open_source(const struct config *c, const struct config_place *s,
 	return 0;
 }
 
+static void log_root(const struct config_place *p)
+{
+	log_info("root", "name=%s url=%s%s%s%s%s%s%s", p->name, p->url,
+		 p->type ? " type=" : "", p->type ? p->type : "",
+		 p->api_url ? " api-url=" : "", p->api_url ? p->api_url : "",
+		 p->token_file ? " token-file=" : "",
+		 p->token_file ? p->token_file : "");
+}
+
 static void log_sources(const struct config *c)
 {
 	for (size_t i = 0; i < c->sources.n; i++) {
@@ -179,8 +191,7 @@ static void log_sources(const struct config *c)
 			 s->ref ? s->ref : "");
 	}
 	for (size_t i = 0; i < c->roots.n; i++)
-		log_info("root", "name=%s url=%s", c->roots.place[i].name,
-			 c->roots.place[i].url);
+		log_root(&c->roots.place[i]);
 }
 
 static int check_source(const struct config *c, const struct config_place *s,

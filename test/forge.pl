@@ -393,8 +393,9 @@ sub github {
 # ---- Mesa ----
 
 sub mesa_error {
-	my ($status, $code, $message) = @_;
-	say_json($status, { error => { code => $code, message => $message } });
+	my ($status, $code, $message, @more) = @_;
+	say_json($status, { error => { code => $code, message => $message } },
+		@more);
 }
 
 sub mesa_repo {
@@ -633,7 +634,7 @@ sub serve {
 			push @more, "Retry-After: $fault{after}" if $fault{after};
 			reply($status, 'text/html', '<p>no', @more)
 				if $fault{html} || $service eq 'github';
-			mesa_error($status, 'X', 'as told');
+			mesa_error($status, 'X', 'as told', @more);
 		}
 		$service eq 'github' ? github($rest, $query, $headers) :
 			mesa($rest, $query, $headers);

@@ -2,10 +2,15 @@
 EXTRA_DIST += test/Host.pm test/forge.pl
 
 if HAVE_CHECK
-check_PROGRAMS += test/test_github
+check_PROGRAMS += test/test_github test/test_mesa
 test_test_github_SOURCES = test/test_github.c \
 	test/githost.c test/githost.h \
 	test/job.c test/job.h
 test_test_github_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_test_github_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)
+test_test_mesa_SOURCES = test/test_mesa.c \
+	test/githost.c test/githost.h \
+	test/job.c test/job.h
+test_test_mesa_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+test_test_mesa_LDADD = $(backend_libs) $(common_libs) $(CHECK_LIBS)
 endif

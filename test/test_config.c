@@ -164,8 +164,6 @@ START_TEST(wrong_sources)
 		ck_assert_msg(load(bad[i], NULL) == -EINVAL, "\"%s\"", bad[i]);
 		says("source");
 	}
-	ck_assert_int_eq(load(NULL), -EINVAL);
-	says("nothing to serve");
 }
 END_TEST
 
@@ -431,6 +429,56 @@ START_TEST(the_command_line_wins)
 }
 END_TEST
 
+static void service_is(size_t i, const char *name, const char *type,
+		       const char *url)
+{
+	ck_assert_uint_lt(i, c.roots.n);
+	ck_assert_str_eq(c.roots.place[i].name, name);
+	ck_assert_pstr_eq(c.roots.place[i].type, type);
+	ck_assert_str_eq(c.roots.place[i].url, url);
+}
+
+START_TEST(services)
+{
+	const struct config_place *p;
+
+	/* Who says nothing gets GitHub; who says anything gets that. */
+	ck_assert_int_eq(load(NULL), 0);
+	ck_assert_uint_eq(c.roots.n, 1);
+	service_is(0, "github", "github",
+		"https://github.com/{owner}/{repo}.git");
+	ck_assert_ptr_null(c.roots.place[0].token_file);
+	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_uint_eq(c.roots.n, 0);
+
+	ck_assert_int_eq(load_file(
+		"[root \"gh\"]\n\ttype = github\n"
+		"[root \"ghe\"]\n\ttype = github\n"
+		"\tapi-url = https://ghe.example.org/api/v3\n"
+		"\turl = https://ghe.example.org/{owner}/{repo}.git\n"
+		"\ttoken-file = t\n"
+		"[root \"mesa\"]\n\ttype = mesa\n"
+		"\torg = hooli\n\torg = github\n"
+		"\ttoken-file = keys/{org}\n"
+		"\turl = https://git.example.org/{org}/{repo}\n"), 0);
+	ck_assert_uint_eq(c.roots.n, 4);
+	service_is(0, "gh", "github", "https://github.com/{owner}/{repo}.git");
+	ck_assert_ptr_null(c.roots.place[0].api_url);
+	service_is(1, "ghe", "github",
+		   "https://ghe.example.org/{owner}/{repo}.git");
+	ck_assert_str_eq(c.roots.place[1].api_url,
+			 "https://ghe.example.org/api/v3");
+	service_is(2, "mesa/hooli", "mesa",
+		"https://depot.mesa.dev/api/v1/hooli/{repo}");
+	p = &c.roots.place[2];
+	ck_assert_str_eq(p->token_file, "keys/hooli");
+	ck_assert_str_eq(p->git_url, "https://git.example.org/hooli/{repo}");
+	service_is(3, "mesa/github", "mesa",
+		"https://depot.mesa.dev/api/v1/github/{owner}/{repo}");
+	ck_assert_str_eq(c.roots.place[3].token_file, "keys/github");
+}
+END_TEST
+
 START_TEST(wrong_files)
 {
 	static const struct {
@@ -472,6 +520,15 @@ START_TEST(wrong_files)
 		{ "[root \"x\"]\n\turl = https://h/{x}\n\ttype = local\n",
 		  "root.x.type" },
 		{ "[root \"x\"]\n\turl = ~nobody/{x}\n", "~nobody/{x}" },
+		{ "[root \"x\"]\n\ttype = mesa\n", "root.x.org" },
+		{ "[root \"x\"]\n\ttype = mesa\n\torg = a/b\n",
+		  "root.x.org" },
+		{ "[root \"x\"]\n\ttype = github\n\torg = a\n",
+		  "root.x.org" },
+		{ "[root \"x\"]\n\turl = /{x}\n\tapi-url = https://h\n",
+		  "root.x.api-url" },
+		{ "[root \"x\"]\n\ttype = github\n\turl = /{o}/{r}\n",
+		  "root.x.type" },
 		{ "[root \"x\"]\n\turl = /{x}\n[source \"x\"]\n\turl = work\n",
 		  "source.x.url: \"x\"" },
 		{ "[source \"x\"]\n\turl = work\n[root \"x\"]\n\turl = /{x}\n",
@@ -621,6 +678,7 @@ int main(void)
 	tcase_add_test(t, wrong_options);
 	tcase_add_test(t, a_whole_file);
 	tcase_add_test(t, roots_of_any_repository);
+	tcase_add_test(t, services);
 	tcase_add_test(t, the_command_line_wins);
 	tcase_add_test(t, wrong_files);
 	tcase_add_test(t, a_file_includes_another);

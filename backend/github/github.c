@@ -29,6 +29,7 @@
 #include "backend/rest/rest.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/url.h"
 
 enum {
 	SEEN = 4,               /* refs whose last answer we remember */
@@ -237,7 +238,7 @@ static int ask_json(struct asked *a, const char *rest,
 /* The commit of 'name', which is an id, HEAD, "heads/..." or "tags/...". */
 static int resolve_as(struct asked *a, const char *name, struct oid *ret)
 {
-	CLEANUP_FREE char *encoded = rest_encode(name), *rest = NULL;
+	CLEANUP_FREE char *encoded = url_encode(name, strlen(name)), *rest = NULL;
 	struct seen seen = { .etag = "" };
 	struct rest_reply reply;
 	bool known;
@@ -778,6 +779,15 @@ static void github_list(struct backend *b, struct job *job)
 		job->ops->done(job, -ENOTSUP);
 }
 
+static void github_why(struct backend *b, int err, char why[BACKEND_WHY])
+{
+	struct backend *git = b->below;
+
+	rest_why(to_github(b)->rest, err, why);
+	if (!*why && git && git->ops->why)
+		git->ops->why(git, err, why);
+}
+
 /* ---- opening ---- */
 
 static void github_close(struct backend *b)
@@ -792,6 +802,12 @@ static void github_close(struct backend *b)
 	free(g->owner);
 	free(g->moved);
 	free(g);
+}
+
+/* A component of a URL, encoded as we do; 's' is spoilt. */
+static char *recode(char *s)
+{
+	return url_decode(s) ? url_encode(s, strlen(s)) : NULL;
 }
 
 /* OWNER and NAME, the last two components of the URL; of a place, NAME is
@@ -810,12 +826,12 @@ static int read_url(struct github *g, const char *url)
 	if (!slash)
 		return -EINVAL;
 	*slash = '\0';
-	name = rest_encode(slash + 1);
 	g->place = !slash[1];
+	name = recode(slash + 1);
 	slash = strrchr(copy, '/');
 	if (!slash || !slash[1] || (slash > copy && slash[-1] == '/'))
 		return -EINVAL;
-	g->owner = rest_encode(slash + 1);
+	g->owner = recode(slash + 1);
 	if (!name || !g->owner ||
 	    asprintf(&g->path, "/repos/%s/%s", g->owner, name) < 0) {
 		g->path = NULL;
@@ -865,4 +881,5 @@ const struct backend_ops backend_github = {
 	.fetch = github_fetch,
 	.stat = github_stat,
 	.list = github_list,
+	.why = github_why,
 };

@@ -31,6 +31,7 @@
 #include "backend/rest/rest.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/url.h"
 
 enum {
 	PLACES = 1 << 12,       /* objects whose paths we remember */
@@ -220,7 +221,7 @@ static int resolve_default(struct asked *a, struct oid *ret)
 static int resolve_name(struct asked *a, const char *ref, struct oid *ret)
 {
 	CLEANUP_JSON struct json_object *j = NULL;
-	CLEANUP_FREE char *name = rest_encode(ref), *rest = NULL;
+	CLEANUP_FREE char *name = url_encode(ref, strlen(ref)), *rest = NULL;
 	struct json_object *list;
 	int r;
 
@@ -254,6 +255,11 @@ static int rest_resolve(struct asked *a)
 }
 
 /* ---- listings ---- */
+
+static char *encode_cursor(const char *cursor)
+{
+	return url_encode(cursor ? cursor : "", cursor ? strlen(cursor) : 0);
+}
 
 struct reading {
 	struct asked *asked;
@@ -313,7 +319,7 @@ static int read_entry(void *arg, struct json_object *j)
 static int content_of(const struct oid *commit, const char *path,
 		      const char *more, char **ret)
 {
-	CLEANUP_FREE char *encoded = rest_encode(path);
+	CLEANUP_FREE char *encoded = url_encode(path, strlen(path));
 	char hex[OID_HEX + 1];
 
 	oid_hex(commit, hex);
@@ -328,7 +334,7 @@ static int read_page(struct reading *rd, int depth, char **cursor,
 		     struct oid *tree)
 {
 	CLEANUP_JSON struct json_object *j = NULL;
-	CLEANUP_FREE char *encoded = rest_encode(*cursor ? *cursor : "");
+	CLEANUP_FREE char *encoded = encode_cursor(*cursor);
 	CLEANUP_FREE char *more = NULL, *rest = NULL;
 	struct rest_reply reply;
 	const char *next;
@@ -365,7 +371,9 @@ static int read_page(struct reading *rd, int depth, char **cursor,
 	return next && !*cursor ? -ENOMEM : 0;
 }
 
-static int read_listing(struct reading *rd, int depth, struct oid *tree)
+/* To its end, or until it is seen to be another one than 'want'. */
+static int read_listing(struct reading *rd, int depth, const struct oid *want,
+			struct oid *tree)
 {
 	CLEANUP_FREE char *cursor = NULL;
 	int pages = 0, r = listing_new(&rd->listing);
@@ -374,7 +382,8 @@ static int read_listing(struct reading *rd, int depth, struct oid *tree)
 		return r;
 	do
 		r = read_page(rd, depth, &cursor, tree);
-	while (!r && cursor && ++pages < PAGES_MAX);
+	while (!r && cursor && ++pages < PAGES_MAX &&
+	       !(want && tree->len && !oid_eq(tree, want)));
 	return r;
 }
 
@@ -386,7 +395,7 @@ static int list_dir(struct asked *a, const struct oid *commit,
 	struct reading rd = { .asked = a, .commit = commit, .dir = path };
 	int depth = a->job->reach == REACH_WANTED ? 1 : 2;
 	struct oid tree = { 0 };
-	int r = read_listing(&rd, depth, &tree);
+	int r = read_listing(&rd, depth, want, &tree);
 
 	if (!r && want && tree.len && !oid_eq(&tree, want))
 		r = -ENOENT;            /* another one is there */
@@ -601,7 +610,7 @@ static int list_page(struct asked *a, char **cursor)
 {
 	CLEANUP_JSON struct json_object *j = NULL;
 	CLEANUP_FREE char *rest = NULL;
-	CLEANUP_FREE char *encoded = rest_encode(*cursor ? *cursor : "");
+	CLEANUP_FREE char *encoded = encode_cursor(*cursor);
 	struct rest_reply reply;
 	const char *next;
 	int r;
@@ -758,6 +767,15 @@ static void mesa_list(struct backend *b, struct job *job)
 		begin(b, job, LIST);
 }
 
+static void mesa_why(struct backend *b, int err, char why[BACKEND_WHY])
+{
+	rest_why(to_mesa(b)->rest, err, why);
+	if (!*why && err == -EBADMSG)
+		snprintf(why, BACKEND_WHY, "what is listed is not all there "
+			 "is, as with submodules: add the url where git's "
+			 "protocol is spoken");
+}
+
 /* ---- opening ---- */
 
 static void mesa_close(struct backend *b)
@@ -789,10 +807,18 @@ static int read_path(struct mesa *m, const char *path)
 	if (m->is_mirror != !!strchr(slash + 1, '/'))
 		return -EINVAL;
 	m->is_place = !slash[1] || slash[strlen(slash) - 1] == '/';
-	org = rest_encode(plain);
+	org = url_encode(plain, strlen(plain));
 	free(plain);
-	plain = m->is_mirror ? json_to_base64(slash + 1) : strdup(slash + 1);
-	name = plain ? rest_encode(plain) : NULL;
+	plain = strdup(slash + 1);
+	if (plain && !url_decode(plain))
+		return -EINVAL;
+	if (plain && m->is_mirror) {
+		char *text = json_to_base64(plain);
+
+		free(plain);
+		plain = text;
+	}
+	name = plain ? url_encode(plain, strlen(plain)) : NULL;
 	if (!org || !name ||
 	    asprintf(&m->path, "/%s%s%s", org, m->is_place ? "" : "/",
 		     m->is_place ? "" : name) < 0) {
@@ -847,4 +873,5 @@ const struct backend_ops backend_mesa = {
 	.resolve = mesa_resolve,
 	.fetch = mesa_fetch,
 	.list = mesa_list,
+	.why = mesa_why,
 };

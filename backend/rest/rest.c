@@ -41,7 +41,9 @@ enum {
 struct rest {
 	struct list link;       /* all.list */
 	unsigned users;         /* all.lock */
-	char *url, *token_file, *ca_file;
+	char *url, *token_file, *ca_file, *allow_address;
+	enum named_by named_by;
+	bool anonymous;
 	char *origin;           /* https://HOST[:PORT] */
 	const char *const *headers;
 	struct cred *cred;
@@ -58,6 +60,7 @@ struct rest {
 	uint64_t minute;        /* since when ... */
 	unsigned asks;          /* ... so many have been made */
 	uint64_t told;          /* the log, of the limit that ends then */
+	char trouble[BACKEND_WHY];      /* the last there was */
 };
 
 static struct {
@@ -120,20 +123,77 @@ static bool news(struct rest *s, uint64_t until)
 	return is;
 }
 
-static void tell(struct rest *s, uint64_t until)
+/* The time of day that a moment of clock_ms() is. */
+static void time_of_day(uint64_t at, char text[16])
 {
-	time_t t = clock_wall().tv_sec;
 	uint64_t now = clock_ms();
-	char text[16] = "";
+	time_t t = clock_wall().tv_sec;
 	struct tm tm;
 
-	if (until <= now || !news(s, until))
-		return;
-	t += (time_t)((until - now + 999) / 1000);
+	*text = '\0';
+	if (at > now)
+		t += (time_t)((at - now + 999) / 1000);
 	if (localtime_r(&t, &tm))
-		strftime(text, sizeof text, "%H:%M:%S", &tm);
-	log_warning("rate limited", "service=%s until=%s%s", s->url, text,
-		    rest_has_token(s) ? "" : " hint=\"add a token-file\"");
+		strftime(text, 16, "%H:%M:%S", &tm);
+}
+
+static const char *hint(const struct rest *s)
+{
+	return rest_has_token(s) ? "" : ", add a token-file";
+}
+
+static void tell(struct rest *s, uint64_t until)
+{
+	char text[16];
+
+	if (until <= clock_ms() || !news(s, until))
+		return;
+	time_of_day(until, text);
+	log_warning("rate limited", "service=%s hint=\"rate limited until "
+		    "%s%s\"", s->url, text, hint(s));
+}
+
+static uint64_t limited_until(struct rest *s)
+{
+	LOCK_SCOPE(&s->lock);
+	return free_at(s);
+}
+
+static void note_trouble(struct rest *s, struct http *x)
+{
+	char why[BACKEND_WHY] = "";
+
+	http_why(x, why);
+	LOCK_SCOPE(&s->lock);
+	memcpy(s->trouble, why, sizeof why);
+}
+
+static void copy_trouble(struct rest *s, char why[BACKEND_WHY])
+{
+	LOCK_SCOPE(&s->lock);
+	memcpy(why, s->trouble, BACKEND_WHY);
+}
+
+void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
+{
+	uint64_t until = limited_until(s);
+	char text[16];
+
+	*why = '\0';
+	if (err == -EAGAIN && until > clock_ms()) {
+		time_of_day(until, text);
+		snprintf(why, BACKEND_WHY, "%.150s: rate limited until %s%s",
+			 s->url, text, hint(s));
+	} else if (err == -EACCES && s->token_file) {
+		snprintf(why, BACKEND_WHY, "%.80s refuses what is in %.120s: "
+			 "is it there, and still good?", s->origin,
+			 s->token_file);
+	} else if (err == -EACCES) {
+		snprintf(why, BACKEND_WHY, "%.150s wants to know who asks: "
+			 "add a token-file", s->origin);
+	} else if (err != -ENOENT) {
+		copy_trouble(s, why);
+	}
 }
 
 static void sleep_ms(uint64_t ms)
@@ -289,7 +349,8 @@ static int send_ask(struct rest *s, const struct rest_ask *ask,
 	headers[n] = NULL;
 	return http_start(&(struct http_ask){
 		.url = url, .headers = headers, .bearer = cred->password,
-		.ca_file = s->ca_file, .redirects = true,
+		.ca_file = s->ca_file, .redirects = true, .home = s->url,
+		.named_by = s->named_by, .allow_address = s->allow_address,
 		.packed = !ask->bytes,
 	}, ret);
 }
@@ -448,6 +509,8 @@ static int ask_as(struct rest *s, const struct cred_pair *cred,
 	}
 	r = http_head(x, silence(ask->deadline), &head);
 	circuit_leave(s->circuit, !r);
+	if (r)
+		note_trouble(s, x);
 	if (!r) {
 		*refused = head.status == 401 && at_home(s, head.url);
 		r = judge(s, x, &head, silence(ask->deadline));
@@ -574,6 +637,7 @@ static void rest_free(struct rest *s)
 	free(s->url);
 	free(s->token_file);
 	free(s->ca_file);
+	free(s->allow_address);
 	free(s->origin);
 	free(s);
 }
@@ -588,8 +652,11 @@ static struct rest *find(const char *url, const struct backend_options *opt)
 	for (struct list *n = all.list.next; n != &all.list; n = n->next) {
 		struct rest *s = container_of(n, struct rest, link);
 
-		if (same(s->url, url) && same(s->token_file, opt->token_file) &&
-		    same(s->ca_file, opt->ca_file))
+		if (s->anonymous == opt->anonymous && same(s->url, url) &&
+		    same(s->token_file, opt->token_file) &&
+		    same(s->ca_file, opt->ca_file) &&
+		    same(s->allow_address, opt->allow_address) &&
+		    s->named_by == opt->named_by)
 			return s;
 	}
 	return NULL;
@@ -624,11 +691,16 @@ static int fill(struct rest *s, const char *url,
 	int r;
 
 	s->url = strdup(url);
+	s->anonymous = opt->anonymous;
+	s->named_by = opt->named_by;
+	s->allow_address = opt->allow_address ? strdup(opt->allow_address) :
+						NULL;
 	s->origin = strndup(url, to_host + strcspn(host, "/"));
 	s->token_file = opt->token_file ? strdup(opt->token_file) : NULL;
 	s->ca_file = opt->ca_file ? strdup(opt->ca_file) : NULL;
 	if (!scheme || !name || !s->url || !s->origin ||
 	    (opt->token_file && !s->token_file) ||
+	    (opt->allow_address && !s->allow_address) ||
 	    (opt->ca_file && !s->ca_file))
 		return -ENOMEM;
 	r = circuit_get(s->origin, s->token_file ? s->token_file : "",
@@ -636,6 +708,8 @@ static int fill(struct rest *s, const char *url,
 	if (!r)
 		r = cred_new(&s->cred, scheme, name, path + (*path == '/'),
 			     NULL, opt->token_file);
+	if (!r && opt->anonymous)
+		cred_be_anonymous(s->cred);
 	if (!r)
 		r = crew_new(&s->crew, "rest", THREADS);
 	return r ? r : http_up();
@@ -678,6 +752,9 @@ static struct rest *enlist(struct rest *s)
 {
 	struct backend_options opt = {
 		.token_file = s->token_file, .ca_file = s->ca_file,
+		.anonymous = s->anonymous,
+		.allow_address = s->allow_address,
+		.named_by = s->named_by,
 	};
 	struct rest *first;
 
@@ -741,28 +818,4 @@ void rest_close(struct rest *s)
 	crew_free(TAKE(s->crew));       /* before the thread that they use */
 	http_down();
 	rest_free(s);
-}
-
-/* ---- text ---- */
-
-char *rest_encode(const char *s)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	char *text = malloc(3 * strlen(s) + 1), *out = text;
-
-	if (!text)
-		return NULL;
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (isalnum(c) || strchr("-._~", c)) {
-			*out++ = (char)c;
-		} else {
-			*out++ = '%';
-			*out++ = hex[c >> 4];
-			*out++ = hex[c & 15];
-		}
-	}
-	*out = '\0';
-	return text;
 }

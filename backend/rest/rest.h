@@ -45,6 +45,8 @@ void rest_submit(struct rest *, struct work *);
 bool rest_has_token(const struct rest *);
 /* May it not be asked at present? */
 bool rest_is_limited(struct rest *);
+/* After an error: what it was and what to do about it, or "". */
+void rest_why(struct rest *, int err, char why[BACKEND_WHY]);
 
 struct rest_ask {
 	const char *path;       /* below 'url', or a whole URL there */
@@ -75,8 +77,5 @@ void rest_end(struct rest_reply *);
 /* And read it, up to 'max' bytes. */
 int rest_get(struct rest *, const struct rest_ask *, size_t max,
 	     struct rest_reply *ret);
-
-/* One component of a path, percent-encoded; NULL: out of memory. */
-char *rest_encode(const char *);
 
 #endif
