@@ -26,6 +26,7 @@ enum {
 	 * receive carry many calls. */
 	IN_SIZE = 128 << 10,
 	LAST_FRAGMENT = 1u << 31,
+	PUMP_MAX = 8 << 20,     /* bytes of replies at a time */
 };
 
 _Static_assert(IN_SIZE > RPC_RECORD_MAX + 4,
@@ -34,7 +35,12 @@ _Static_assert(IN_SIZE > RPC_RECORD_MAX + 4,
 struct conns {
 	struct loop *loop;
 	struct rpc *rpc;
-	struct list all;        /* open, or with waiters out */
+	struct list all;        /* open, or with waiters out; first who has
+				 * got nowhere for longest */
+	size_t n, max;          /* that are open */
+	size_t kept, queued;    /* bytes, for all: in and out */
+	struct list later;      /* have more to run, after the others */
+	struct event *later_timer;
 	struct list dirty;      /* answered since the last flush */
 	struct task flush;
 	bool flushing;          /* 'flush' is posted */
@@ -52,6 +58,7 @@ struct conns {
  */
 struct input {
 	uint8_t *buf;           /* NULL: nothing is kept */
+	size_t room;            /* IN_SIZE while there is more to come */
 	size_t start, len, raw, end;
 	uint32_t left;          /* bytes of the fragment yet to come */
 	bool last;              /* it is the record's last */
@@ -61,6 +68,8 @@ struct conn {
 	struct conns *home;
 	struct list link;       /* home->all */
 	struct list dirty;      /* home->dirty */
+	struct list later;      /* home->later */
+	size_t kept, queued;    /* its share of the home's */
 	struct task adopt;
 	int fd;                 /* -1: closed */
 	struct client client;
@@ -87,12 +96,29 @@ static void conn_free(struct conn *c)
 		loop_end(home->loop);
 }
 
-static void return_buffer(struct conns *home, uint8_t *buf)
+static void drop_input(struct conn *c)
 {
-	if (home->spare)
-		free(buf);
+	struct conns *home = c->home;
+
+	if (home->spare || c->in.room < IN_SIZE)
+		free(c->in.buf);
 	else
-		home->spare = buf;
+		home->spare = c->in.buf;
+	c->in.buf = NULL;
+	c->in.room = 0;
+}
+
+/* What it keeps now of what is kept for all. */
+static void take_stock(struct conn *c)
+{
+	struct conns *home = c->home;
+	size_t kept = c->in.buf ? c->in.end : 0;
+	size_t queued = c->out ? evbuffer_get_length(c->out) : 0;
+
+	home->kept += kept - c->kept;
+	home->queued += queued - c->queued;
+	c->kept = kept;
+	c->queued = queued;
 }
 
 /* Frees 'c' unless there are waiters out. */
@@ -105,13 +131,15 @@ static void conn_close(struct conn *c)
 	c->readable = c->writable = NULL;
 	close(c->fd);
 	c->fd = -1;
+	c->home->n--;
 	if (c->in.buf)
-		return_buffer(c->home, c->in.buf);
-	c->in.buf = NULL;
+		drop_input(c);
 	if (c->out)
 		evbuffer_free(c->out);
 	c->out = NULL;
+	take_stock(c);
 	list_del(&c->dirty);
+	list_del(&c->later);
 	if (!c->waiters)
 		conn_free(c);
 }
@@ -182,8 +210,7 @@ static void tidy_input(struct conn *c)
 	if (!in->buf)
 		return;
 	if (!in->len && !rest) {
-		return_buffer(c->home, in->buf);
-		in->buf = NULL;
+		drop_input(c);
 	} else if (in->start || in->len != in->raw) {
 		memmove(in->buf, in->buf + in->start, in->len);
 		memmove(in->buf + in->len, in->buf + in->raw, rest);
@@ -191,6 +218,44 @@ static void tidy_input(struct conn *c)
 	in->start = 0;
 	in->raw = in->len;
 	in->end = in->len + rest;
+}
+
+/* The large buffer is for what arrives; what has to wait for the rest of its
+ * record does so in one of its size. */
+static void shrink_input(struct conn *c)
+{
+	struct input *in = &c->in;
+	uint8_t *p;
+
+	if (!in->buf || in->room < IN_SIZE || in->end > IN_SIZE / 2)
+		return;
+	p = malloc(in->end);
+	if (!p)
+		return;
+	memcpy(p, in->buf, in->end);
+	drop_input(c);
+	in->buf = p;
+	in->room = in->end;
+}
+
+static int grow_input(struct conn *c)
+{
+	struct input *in = &c->in;
+	uint8_t *p;
+
+	if (in->room == IN_SIZE)
+		return 0;
+	p = TAKE(c->home->spare);
+	if (!p)
+		p = malloc(IN_SIZE);
+	if (!p)
+		return -ENOMEM;
+	if (in->buf)
+		memcpy(p, in->buf, in->end);
+	free(in->buf);
+	in->buf = p;
+	in->room = IN_SIZE;
+	return 0;
 }
 
 static int send_queued(struct conn *c)
@@ -223,31 +288,120 @@ static int set_events(struct conn *c, bool reading, bool writing)
 	return 0;
 }
 
+/* ---- too many, too much ---- */
+
+static void close_for_others(struct conn *c, const char *reason)
+{
+	log_info("connection closed", "reason=%s", reason);
+	conn_close(c);
+}
+
+/* Close the first that keeps some of what there is too much of. */
+static void make_room(struct conns *cs)
+{
+	for (struct list *l = cs->all.next, *next; l != &cs->all; l = next) {
+		struct conn *c = container_of(l, struct conn, link);
+
+		next = l->next;
+		if (cs->kept > CONNS_IN_MAX && c->kept) {
+			close_for_others(c, "too much of half records");
+			return;
+		}
+		if (cs->queued > CONNS_OUT_MAX && c->queued) {
+			close_for_others(c, "too much that is not taken");
+			return;
+		}
+	}
+}
+
+/* Close one that waits for nothing, or else the first. */
+static void make_place(struct conns *cs, const struct conn *new)
+{
+	struct conn *first = NULL;
+
+	for (struct list *l = cs->all.next; l != &cs->all; l = l->next) {
+		struct conn *c = container_of(l, struct conn, link);
+
+		if (c == new || conn_is_closed(c))
+			continue;
+		if (!first || !c->calls)
+			first = c;
+		if (!c->calls)
+			break;
+	}
+	if (first)
+		close_for_others(first, "too many");
+}
+
+/* It has got somewhere. */
+static void touch(struct conn *c)
+{
+	list_del(&c->link);
+	list_add_tail(&c->home->all, &c->link);
+}
+
+/* ---- running ---- */
+
+/* When all others that have something have had their turn. */
+static void go_on_later(struct conn *c)
+{
+	static const struct timeval now = { 0, 0 };
+	struct conns *cs = c->home;
+
+	if (!list_empty(&c->later))
+		return;
+	list_add_tail(&cs->later, &c->later);
+	evtimer_add(cs->later_timer, &now);
+}
+
 /* Do all that can be done now: run, send, and wait for the right events.
  * May free 'c'. */
 static void pump(struct conn *c)
 {
-	bool queued;
+	struct conns *cs = c->home;
+	size_t bytes = 0, queued = c->queued;
+	uint64_t records = c->records;
 	int r, sent;
+	bool more;
 
 	c->pumping = true;
-	rpc_batch(c->home->rpc);
+	rpc_batch(cs->rpc);
 	do {
 		r = run_records(c);
 		tidy_input(c);
+		bytes += batch_bytes(cs->batch);
 		sent = send_queued(c);
-	} while (r == -EAGAIN && !sent && !is_full(c));
+		more = r == -EAGAIN && !sent && !is_full(c);
+	} while (more && bytes < PUMP_MAX);
 	c->pumping = false;
-	rpc_sent(c->home->rpc);
 
 	if (r == -EBADMSG || r == -EMSGSIZE)
 		log_info("connection closed", "reason=%s",
 			 r == -EMSGSIZE ? "record too large" : "not RPC");
-	queued = evbuffer_get_length(c->out);
+	shrink_input(c);
+	take_stock(c);
+	if (c->records != records || c->queued < queued)
+		touch(c);
 	if ((r && r != -EAGAIN) || sent || c->aborted ||
-	    (c->ending && !r && !c->calls && !queued) ||
-	    set_events(c, !c->ending && !r, queued))
+	    (c->ending && !r && !c->calls && !c->queued) ||
+	    set_events(c, !c->ending && !r, c->queued))
 		conn_close(c);
+	else if (more)
+		go_on_later(c);
+	if (cs->kept > CONNS_IN_MAX || cs->queued > CONNS_OUT_MAX)
+		make_room(cs);
+}
+
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+	struct conns *cs = arg;
+	struct list later, *n;
+
+	(void)fd;
+	(void)what;
+	list_take(&later, &cs->later);
+	while ((n = list_pop(&later)))
+		pump(container_of(n, struct conn, later));
 }
 
 /* Take what has arrived, if anything. */
@@ -256,11 +410,7 @@ static int receive(struct conn *c)
 	struct input *in = &c->in;
 	ssize_t n;
 
-	if (!in->buf)
-		in->buf = TAKE(c->home->spare);
-	if (!in->buf)
-		in->buf = malloc(IN_SIZE);
-	if (!in->buf)
+	if (grow_input(c))
 		return -ENOMEM;
 	n = recv(c->fd, in->buf + in->end, IN_SIZE - in->end, 0);
 	if (n > 0)
@@ -382,6 +532,8 @@ static void run_adopt(struct task *t)
 	const int on = 1;
 
 	list_add_tail(&cs->all, &c->link);
+	if (++cs->n > cs->max)
+		make_place(cs, c);
 	/* Both only help, and fail on what is not TCP. */
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -410,6 +562,7 @@ void conns_adopt(struct conns *cs, int fd, const struct client *client)
 	c->adopt.run = run_adopt;
 	list_init(&c->link);
 	list_init(&c->dirty);
+	list_init(&c->later);
 	loop_post(cs->loop, &c->adopt);
 }
 
@@ -485,12 +638,15 @@ static void conns_destroy(struct conns *cs)
 {
 	if (cs->stop_timer)
 		event_free(cs->stop_timer);
+	if (cs->later_timer)
+		event_free(cs->later_timer);
 	batch_free(cs->batch);
 	free(cs->spare);
 	free(cs);
 }
 
-int conns_new(struct conns **ret, struct loop *loop, struct rpc *rpc)
+int conns_new(struct conns **ret, struct loop *loop, struct rpc *rpc,
+	      size_t max)
 {
 	struct conns *cs = calloc(1, sizeof *cs);
 
@@ -500,11 +656,14 @@ int conns_new(struct conns **ret, struct loop *loop, struct rpc *rpc)
 	cs->rpc = rpc;
 	list_init(&cs->all);
 	list_init(&cs->dirty);
+	list_init(&cs->later);
+	cs->max = max;
 	cs->flush.run = run_flush;
 	list_init(&cs->flush.link);
 	cs->batch = batch_new(RPC_REPLY_MAX);
 	cs->stop_timer = evtimer_new(loop_base(loop), on_stop_timer, cs);
-	if (!cs->batch || !cs->stop_timer) {
+	cs->later_timer = evtimer_new(loop_base(loop), on_later, cs);
+	if (!cs->batch || !cs->stop_timer || !cs->later_timer) {
 		conns_destroy(cs);
 		return -ENOMEM;
 	}

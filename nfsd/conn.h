@@ -11,7 +11,12 @@
  * Bounds, for each connection: a record is at most RPC_RECORD_MAX bytes,
  * more is hung up on.  With CONN_CALLS_MAX calls parked or CONN_OUT_MAX
  * bytes queued nothing more is read until there are less.  A connection
- * without bytes of its own to keep has no input buffer.
+ * without bytes of its own to keep has no input buffer.  After PUMP_MAX bytes
+ * of replies it is the others' turn.
+ *
+ * And for all of a loop: with one connection too many, or with too many
+ * bytes kept for all together, the one that has got nowhere for longest is
+ * closed; clients connect again when they want something.
  *
  * Ownership: a connection lives as long as it is open or one of its calls
  * has a waiter out.
@@ -38,10 +43,14 @@ enum {
 	 * them.  Beyond it no call of this connection parks. */
 	CONN_WAITERS_MAX = 1024,
 	CONN_STOP_MS = 800,
+	/* Of all connections of a loop together: bytes of records that are
+	 * not complete, and bytes that were not taken. */
+	CONNS_IN_MAX = 32 << 20,
+	CONNS_OUT_MAX = 128 << 20,
 };
 
-/* The connections of one loop. */
-int conns_new(struct conns **ret, struct loop *, struct rpc *);
+/* The connections of one loop, up to 'max' of them. */
+int conns_new(struct conns **ret, struct loop *, struct rpc *, size_t max);
 
 /* Take over a connected socket. */
 void conns_adopt(struct conns *, int fd, const struct client *);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -31,6 +32,8 @@ enum {
 	BACKLOG = 1024,
 	ACCEPT_BATCH = 64,
 	ACCEPT_PAUSE_MS = 100,
+	CONNECTIONS_MAX = 16384,
+	FILES_SHARE = 4,        /* of the limit: for all but connections */
 };
 
 /* A loop, its calls and its connections. */
@@ -266,8 +269,23 @@ static void run_stop(struct task *t)
 		loop_post(s->worker[i].loop, &s->worker[i].stop);
 }
 
+/* Descriptors are wanted for packs, the store, files on their way in and
+ * hosts, too: connections alone must not use up all of them. */
+static size_t most_connections(const struct server_options *opt)
+{
+	struct rlimit limit;
+	size_t max = CONNECTIONS_MAX;
+
+	if (opt->connections)
+		return opt->connections;
+	if (!getrlimit(RLIMIT_NOFILE, &limit) &&
+	    limit.rlim_cur - limit.rlim_cur / FILES_SHARE < max)
+		max = (size_t)(limit.rlim_cur - limit.rlim_cur / FILES_SHARE);
+	return max;
+}
+
 static int start_worker(struct worker *w, const struct service *service,
-			unsigned jukebox_ms)
+			unsigned jukebox_ms, size_t connections)
 {
 	int r = loop_new(&w->loop);
 
@@ -275,7 +293,7 @@ static int start_worker(struct worker *w, const struct service *service,
 	if (!r)
 		r = rpc_new(&w->rpc, w->loop, service, jukebox_ms);
 	if (!r)
-		r = conns_new(&w->conns, w->loop, w->rpc);
+		r = conns_new(&w->conns, w->loop, w->rpc, connections);
 	return r;
 }
 
@@ -310,12 +328,14 @@ static int start_all(struct server *s, const struct server_options *opt,
 		     char why[SERVER_WHY])
 {
 	unsigned jukebox_ms = opt->jukebox_ms ? opt->jukebox_ms : JUKEBOX_MS;
+	size_t each = most_connections(opt) / s->nworker;
 	int r = registry_new(&s->service.registry);
 
 	if (r)
 		return r;
 	for (size_t i = 0; i < s->nworker; i++) {
-		r = start_worker(&s->worker[i], &s->service, jukebox_ms);
+		r = start_worker(&s->worker[i], &s->service, jukebox_ms,
+				 each ? each : 1);
 		if (r) {
 			snprintf(why, SERVER_WHY, "cannot make an event loop: "
 				 "%s", strerror(-r));

@@ -36,6 +36,8 @@ struct server_options {
 	const struct rule *const *listen_rule;
 	const struct rule *const *rule;
 	size_t nrule;
+	size_t connections;     /* at a time; 0: what the limit on open files
+				 * leaves to them, 16384 at most */
 	unsigned loops;         /* 0: one per processor, at most 4 */
 	unsigned jukebox_ms;    /* a call may be parked; 0: the default, 10 s */
 	/* Told when a client on this machine mounts something, from any

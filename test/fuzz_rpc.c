@@ -41,7 +41,7 @@ static void start(void)
 		return;
 	FUZZ_MUST(!loop_new(&loop));
 	FUZZ_MUST(!rpc_new(&rpc, loop, &world()->service, PATIENCE_MS));
-	FUZZ_MUST(!conns_new(&conns, loop, rpc));
+	FUZZ_MUST(!conns_new(&conns, loop, rpc, 4));
 }
 
 /* ---- from input to bytes ---- */

@@ -299,6 +299,7 @@ static void start(struct harness *h)
 		.nrule = h->root_rule ? h->nsource : 0,
 		.loops = h->loops ? h->loops : LOOPS,
 		.jukebox_ms = h->jukebox_ms,
+		.connections = h->connections,
 	};
 
 	ck_assert_msg(!fs_new(&h->fs, &fo, why), "%s", why);

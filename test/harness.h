@@ -80,6 +80,7 @@ struct harness {
 	uint32_t ref_ttl;
 	size_t memory;
 	unsigned loops, threads;
+	size_t connections;
 	unsigned prefetch;      /* 0: none */
 	const struct rule *rule;        /* whom to admit; NULL: all */
 	const char *listen;     /* "127.0.0.1:0" */

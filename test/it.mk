@@ -18,6 +18,7 @@ it_libs = libit.a $(nfsd_libs) $(CHECK_LIBS)
 check_PROGRAMS += \
 	test/it_access \
 	test/it_big \
+	test/it_crowd \
 	test/it_faults \
 	test/it_held \
 	test/it_hostile \
@@ -37,6 +38,9 @@ test_it_access_LDADD = $(it_libs)
 test_it_big_SOURCES = test/it_big.c
 test_it_big_CFLAGS = $(it_cflags)
 test_it_big_LDADD = $(it_libs)
+test_it_crowd_SOURCES = test/it_crowd.c
+test_it_crowd_CFLAGS = $(it_cflags)
+test_it_crowd_LDADD = $(it_libs)
 test_it_faults_SOURCES = test/it_faults.c
 test_it_faults_CFLAGS = $(it_cflags)
 test_it_faults_LDADD = $(it_libs)

@@ -16,7 +16,7 @@
 #include "test/harness.h"
 
 enum {
-	FILES = 64, CONNS = 4,  /* each asks for every file: all park */
+	FILES = 256, CONNS = 2, /* each asks for every file: all park */
 	SAMPLES = 2000,
 	GROWTH = 16 << 20,      /* bytes, calls and their records included */
 	TRIES = 8,              /* as other programs run, too */
@@ -46,7 +46,7 @@ static void setup(void)
 	f = source.fake = fake_new();
 	for (unsigned i = 0; i < FILES; i++) {
 		sprintf(text, "cold file %u\n", i);
-		sprintf(name[i], "f%02u", i);
+		sprintf(name[i], "f%03u", i);
 		cold_oid[i] = fake_blob(f, text);
 		e[i] = (struct fake_entry){ "100644", name[i], cold_oid[i] };
 	}
@@ -65,7 +65,7 @@ static void setup(void)
 	ck_assert_uint_eq(call_read(&conn, &warm, 0, 9, NULL, NULL, NULL),
 			  N3_OK);
 	for (unsigned i = 0; i < FILES; i++) {
-		sprintf(text, "f%02u", i);
+		sprintf(text, "f%03u", i);
 		cold[i] = find(&root, text);
 	}
 }

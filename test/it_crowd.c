@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* Clients that behave badly, in ones and in thousands: memory and descriptors
+ * stay bounded, and everybody else is served. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test/call.h"
+#include "test/fake.h"
+#include "test/harness.h"
+#include "test/must.h"
+
+enum {
+	MEBI = 1 << 20,
+	LARGE = MEBI,
+	MANY = 10000,           /* connections */
+	FILES = MANY + 1000,    /* open, at each end */
+	FEW = 50,
+	FRAGMENTS = 1000000,
+	CHURN = 3000,
+	RECORD = 96 << 10,      /* the longest there may be */
+	HALVES = 800,           /* half records: more than 32 MiB a loop */
+	DEAF = 40,              /* who take no replies: more than 128 MiB */
+	SAMPLES = 30,
+};
+
+static struct harness h;
+static struct source source = { .name = "src" };
+static struct fake *f;
+static struct raw conn;
+static struct fh top, root, file, large;
+
+static void setup(void)
+{
+	static char text[LARGE + 1];
+	struct oid tree;
+
+	memset(text, 'x', LARGE);
+	f = source.fake = fake_new();
+	const struct fake_entry all[] = {
+		{ "100644", "file", fake_blob(f, "text\n") },
+		{ "100644", "large", fake_blob(f, text) },
+	};
+	tree = fake_tree(f, 2, all);
+	fake_ref(f, NULL, &tree);
+	h = (struct harness){ .source = &source, .nsource = 1, .loops = 1,
+			      .ref_ttl = 3600000 };
+}
+
+static void start(void)
+{
+	harness_start(&h);
+	raw_open(&conn, h.port);
+	ck_assert_uint_eq(call_mnt(&conn, "/", &top), N3_OK);
+	ck_assert_uint_eq(call_find(&conn, &top, "src", &root, NULL), N3_OK);
+	ck_assert_uint_eq(call_find(&conn, &root, "file", &file, NULL),
+			  N3_OK);
+	ck_assert_uint_eq(call_find(&conn, &root, "large", &large, NULL),
+			  N3_OK);
+	ck_assert_uint_eq(call_read(&conn, &large, 0, LARGE, NULL, NULL,
+				    NULL), N3_OK);
+}
+
+static void teardown(void)
+{
+	raw_close(&conn);
+	harness_stop(&h);
+	fake_free(f);
+}
+
+/* Somebody else is served. */
+static void all_is_well(void)
+{
+	CLEANUP_RAW struct raw other = { 0 };
+	CLEANUP_WIRE struct wire data = { 0 };
+
+	raw_open(&other, h.port);
+	ck_assert_uint_eq(call_getattr(&other, &file, NULL), N3_OK);
+	ck_assert_uint_eq(call_read(&other, &file, 0, 99, &data, NULL, NULL),
+			  N3_OK);
+	ck_assert_uint_eq(data.len, 5);
+}
+
+static unsigned descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < FILES; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* The server has closed it, or will in a moment. */
+static bool is_closed(struct raw *r)
+{
+	struct pollfd ready = { .fd = r->fd, .events = POLLIN };
+	char byte;
+
+	return poll(&ready, 1, 20000) == 1 && recv(r->fd, &byte, 1, 0) <= 0;
+}
+
+static bool is_open(struct raw *r)
+{
+	char byte;
+
+	return recv(r->fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/* ---- records ---- */
+
+/* One byte to a fragment, and none in most of them. */
+START_TEST(a_million_fragments)
+{
+	CLEANUP_WIRE struct wire call = { 0 }, sent = { 0 }, reply = { 0 };
+
+	start();
+	raw_head(&call, 77, RAW_NFS, 3, CALL_GETATTR);
+	call_put_fh(&call, &file);
+	for (unsigned i = 0; i < FRAGMENTS; i++) {
+		size_t part = FRAGMENTS / call.len;
+
+		if (i % part || i / part >= call.len) {
+			wire_put32(&sent, 0);
+			continue;
+		}
+		wire_put32(&sent, 1);
+		wire_put_bytes(&sent, call.p + i / part, 1);
+	}
+	wire_put32(&sent, RAW_LAST);
+	raw_send(&conn, sent.p, sent.len);
+	ck_assert(raw_receive(&conn, &reply));
+	ck_assert_uint_eq(raw_reply(&reply).xid, 77);
+	all_is_well();
+}
+END_TEST
+
+/* The beginnings of records, as long as they may be: those who sent first
+ * go first, and those who have done nothing of the kind stay. */
+START_TEST(half_records)
+{
+	static const uint8_t mark[4] = { 0x80, 1, 0x7f, 0xff };
+	static uint8_t half[RECORD / 2 + 4096];
+	static struct raw r[HALVES];
+	uint64_t before;
+	unsigned closed = 0;
+
+	start();
+	before = harness_memory();
+	memcpy(half, mark, sizeof mark);
+	for (unsigned i = 0; i < HALVES; i++) {
+		raw_open(&r[i], h.port);
+		raw_send(&r[i], half, sizeof half);
+	}
+	all_is_well();
+	if (before)
+		ck_assert_uint_le(harness_memory(), before + (48 << 20));
+	ck_assert(is_closed(&r[0]));
+	ck_assert(is_open(&r[HALVES - 1]));
+	ck_assert(is_open(&conn));
+	for (unsigned i = 0; i < HALVES; i++) {
+		closed += !is_open(&r[i]);
+		raw_close(&r[i]);
+	}
+	printf("%u of %u half records of %zu bytes dropped\n", closed, HALVES,
+	       sizeof half);
+	all_is_well();
+}
+END_TEST
+
+/* A little of a record costs a little. */
+START_TEST(slow_senders)
+{
+	static const uint8_t some[] = { 0x80, 0, 0, 200, 1, 2, 3 };
+	static struct raw r[HALVES];
+	uint64_t before;
+
+	start();
+	before = harness_memory();
+	for (unsigned i = 0; i < HALVES; i++) {
+		raw_open(&r[i], h.port);
+		raw_send(&r[i], some, sizeof some);
+	}
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned i = 0; i < HALVES; i++)
+			raw_send(&r[i], some, 1);
+	all_is_well();
+	if (before)
+		ck_assert_uint_le(harness_memory(), before + (8 << 20));
+	for (unsigned i = 0; i < HALVES; i++) {
+		ck_assert(is_open(&r[i]));
+		raw_close(&r[i]);
+	}
+}
+END_TEST
+
+/* ---- replies that nobody takes ---- */
+
+static void ask_for_much(struct raw *r, unsigned times)
+{
+	CLEANUP_WIRE struct wire all = { 0 };
+
+	for (unsigned i = 0; i < times; i++) {
+		CLEANUP_WIRE struct wire call = { 0 };
+
+		raw_head(&call, i, RAW_NFS, 3, CALL_READ);
+		call_put_fh(&call, &large);
+		wire_put64(&call, 0);
+		wire_put32(&call, LARGE);
+		wire_put32(&all, RAW_LAST | (uint32_t)call.len);
+		wire_put_bytes(&all, call.p, call.len);
+	}
+	raw_send(r, all.p, all.len);
+}
+
+START_TEST(who_takes_no_replies)
+{
+	static struct raw r[DEAF];
+	unsigned open, closed;
+	uint64_t before;
+
+	start();
+	before = harness_memory();
+	open = descriptors();
+	for (unsigned i = 0; i < DEAF; i++) {
+		raw_open(&r[i], h.port);
+		ask_for_much(&r[i], 100);
+	}
+	all_is_well();
+	if (before)
+		ck_assert_uint_le(harness_memory(), before + (32 << 20));
+	ck_assert(is_open(&conn));
+	/* The other ends of those that are: a deaf one does not hear it. */
+	do {
+		all_is_well();
+		closed = open + 2 * DEAF - descriptors();
+	} while (!closed);
+	printf("%u of %u closed\n", closed, DEAF);
+	ck_assert_uint_lt(closed, DEAF);
+	for (unsigned i = 0; i < DEAF; i++)
+		raw_close(&r[i]);
+	all_is_well();
+}
+END_TEST
+
+/* ---- connections ---- */
+
+/* Open them all, and see that those are served that were opened first. */
+static int be_ten_thousand(void)
+{
+	static struct raw r[MANY];
+
+	for (unsigned i = 0; i < MANY; i++)
+		raw_open(&r[i], h.port);
+	for (unsigned i = 0; i < MANY; i += 7)
+		if (call_getattr(&r[i], &file, NULL) != N3_OK)
+			return 1;
+	return 0;
+}
+
+START_TEST(ten_thousand)
+{
+	unsigned before, after;
+	struct rlimit limit;
+	int status;
+	pid_t pid;
+
+	ck_assert(!getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &limit));
+	h.connections = FILES;
+	start();
+	if (limit.rlim_max < FILES) {
+		printf("no ten thousand: the limit on open files is %lu\n",
+		       (unsigned long)limit.rlim_max);
+		return;
+	}
+	before = descriptors();
+	pid = fork();
+	if (!pid)
+		_exit(be_ten_thousand());
+	ck_assert_int_gt(pid, 0);
+	while (!waitpid(pid, &status, WNOHANG))
+		all_is_well();
+	ck_assert_int_eq(status, 0);
+	do {
+		all_is_well();
+		after = descriptors();
+	} while (after > before);
+}
+END_TEST
+
+/* The idle ones go, in their order; who does something stays. */
+START_TEST(one_too_many)
+{
+	static struct raw r[2 * FEW];
+
+	h.connections = FEW;
+	start();
+	for (unsigned i = 0; i < 2 * FEW; i++) {
+		raw_open(&r[i], h.port);
+		ck_assert_uint_eq(call_getattr(&r[i], &file, NULL), N3_OK);
+		ck_assert_uint_eq(call_getattr(&conn, &file, NULL), N3_OK);
+	}
+	for (unsigned i = 0; i < FEW; i++)
+		ck_assert(is_closed(&r[i]));
+	for (unsigned i = FEW + 2; i < 2 * FEW; i++)
+		ck_assert_uint_eq(call_getattr(&r[i], &file, NULL), N3_OK);
+	for (unsigned i = 0; i < 2 * FEW; i++)
+		raw_close(&r[i]);
+}
+END_TEST
+
+START_TEST(churn)
+{
+	CLEANUP_WIRE struct wire call = { 0 };
+	unsigned before;
+
+	start();
+	before = descriptors();
+	raw_head(&call, 1, RAW_NFS, 3, CALL_GETATTR);
+	call_put_fh(&call, &file);
+	for (unsigned i = 0; i < CHURN; i++) {
+		struct raw r;
+		struct linger rst = { .l_onoff = 1 };
+
+		raw_open(&r, h.port);
+		if (i % 3)              /* answered into the void */
+			raw_record(&r, &call);
+		if (i % 2)
+			setsockopt(r.fd, SOL_SOCKET, SO_LINGER, &rst,
+				   sizeof rst);
+		raw_close(&r);
+	}
+	all_is_well();
+	for (int i = 0; i < 1000 && descriptors() > before; i++)
+		all_is_well();
+	ck_assert_uint_le(descriptors(), before);
+}
+END_TEST
+
+/* The same call again and again, in one go: each is answered as the first. */
+START_TEST(replays)
+{
+	CLEANUP_WIRE struct wire call = { 0 }, first = { 0 }, again = { 0 };
+
+	start();
+	raw_head(&call, 9, RAW_NFS, 3, CALL_GETATTR);
+	call_put_fh(&call, &file);
+	raw_record(&conn, &call);
+	ck_assert(raw_receive(&conn, &first));
+	for (int i = 0; i < 500; i++)
+		raw_record(&conn, &call);
+	for (int i = 0; i < 500; i++) {
+		ck_assert(raw_receive(&conn, &again));
+		ck_assert_uint_eq(again.len, first.len);
+		ck_assert_mem_eq(again.p, first.p, first.len);
+	}
+}
+END_TEST
+
+/* ---- fairness ---- */
+
+static atomic_bool over;
+static atomic_ulong taken;
+
+/* Asks for as much as it gets, and gets it. */
+static void *glutton(void *arg)
+{
+	static uint8_t sink[MEBI];
+	struct raw *r = arg;
+
+	while (!over) {
+		ssize_t n = recv(r->fd, sink, sizeof sink, 0);
+
+		if (n <= 0)
+			break;
+		taken += (unsigned long)n;
+	}
+	return NULL;
+}
+
+static void *feeder(void *arg)
+{
+	while (!over)
+		ask_for_much(arg, 200);
+	return NULL;
+}
+
+static int ulong_cmp(const void *a, const void *b)
+{
+	const unsigned long *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* One call has to wait for a bounded part of what others ask for, however
+ * much that is. */
+START_TEST(a_glutton)
+{
+	unsigned long meanwhile[SAMPLES];
+	pthread_t eats, asks;
+	struct raw r;
+
+	start();
+	raw_open(&r, h.port);
+	ck_assert(!pthread_create(&eats, NULL, glutton, &r));
+	ck_assert(!pthread_create(&asks, NULL, feeder, &r));
+	while (taken < 64u * MEBI)
+		sched_yield();
+	for (unsigned i = 0; i < SAMPLES; i++) {
+		unsigned long before = taken;
+
+		ck_assert_uint_eq(call_getattr(&conn, &file, NULL), N3_OK);
+		meanwhile[i] = taken - before;
+	}
+	over = true;
+	shutdown(r.fd, SHUT_RDWR);
+	pthread_join(eats, NULL);
+	pthread_join(asks, NULL);
+	raw_close(&r);
+	qsort(meanwhile, SAMPLES, sizeof *meanwhile, ulong_cmp);
+	printf("while one GETATTR waited the other took %lu KiB\n",
+	       meanwhile[SAMPLES / 2] >> 10);
+	ck_assert_uint_le(meanwhile[SAMPLES / 2], 40u * MEBI);
+	all_is_well();
+}
+END_TEST
+
+static void add(TCase *c)
+{
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, a_million_fragments);
+	tcase_add_test(c, half_records);
+	tcase_add_test(c, slow_senders);
+	tcase_add_test(c, who_takes_no_replies);
+	tcase_add_test(c, ten_thousand);
+	tcase_add_test(c, one_too_many);
+	tcase_add_test(c, churn);
+	tcase_add_test(c, replays);
+	tcase_add_test(c, a_glutton);
+}
+
+int main(void)
+{
+	return harness_main("crowd", 120, add, NULL);
+}
