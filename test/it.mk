@@ -19,6 +19,7 @@ check_PROGRAMS += \
 	test/it_access \
 	test/it_big \
 	test/it_crowd \
+	test/it_conformance \
 	test/it_faults \
 	test/it_held \
 	test/it_hostile \
@@ -41,6 +42,9 @@ test_it_big_LDADD = $(it_libs)
 test_it_crowd_SOURCES = test/it_crowd.c
 test_it_crowd_CFLAGS = $(it_cflags)
 test_it_crowd_LDADD = $(it_libs)
+test_it_conformance_SOURCES = test/it_conformance.c
+test_it_conformance_CFLAGS = $(it_cflags)
+test_it_conformance_LDADD = $(it_libs)
 test_it_faults_SOURCES = test/it_faults.c
 test_it_faults_CFLAGS = $(it_cflags)
 test_it_faults_LDADD = $(it_libs)
