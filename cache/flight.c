@@ -386,7 +386,6 @@ int flight_get(struct flights *t, const struct key *k, void *hint,
 	struct flight *f = look(t, s, at, &dead, &stale);
 
 	if (!f && !w) {
-		c->misses++;
 		r = -EINPROGRESS;
 		goto out;
 	}
@@ -419,7 +418,7 @@ int flight_get(struct flights *t, const struct key *k, void *hint,
 		break;
 	default:
 		r = -EINPROGRESS;
-		c->misses += miss || !w;
+		c->misses += miss;
 		if (!w)
 			break;
 		c->joined += !miss;
@@ -640,6 +639,7 @@ struct value *flight_add(struct flights *t, const struct key *k,
 		spare = v;
 		v = value_ref(f->value);
 	} else if ((f = flight_new(k, READY, ASKED, at))) {
+		s->count[k->kind].misses++;
 		f->value = value_ref(v);
 		charge(t, s, f);
 	}                                       /* else it lives unkept */

@@ -118,7 +118,8 @@ enum { FS_KINDS = 6 };
 
 /* Of one kind of thing that is kept in memory, since the start. */
 struct fs_count {
-	uint64_t hits, misses;  /* asked for: was there, was not */
+	uint64_t hits, misses;  /* asked for: was there, was not and was then
+				 * fetched or made */
 	uint64_t joined;        /* was not, but was on its way */
 	uint64_t failed;        /* was not got */
 	uint64_t evicted;
