@@ -68,6 +68,7 @@ struct errand {
 	char *ref;
 	bool pinned;            /* 'ref' is a full id ... */
 	bool peeled;            /* ... but perhaps not a commit's */
+	bool again;             /* what is known will not do */
 	struct oid commit, tree;
 	int64_t time;           /* of the commit, seconds */
 	enum { START, RESOLVE, COMMIT } step;   /* which job was last */
@@ -96,6 +97,7 @@ struct hint {
 	struct sizes *sizes;    /* of it, as far as they were known */
 	uint32_t index;         /* in it */
 	bool listing;           /* it is for a listing */
+	bool again;             /* what is known will not do */
 	bool first;             /* set: of those who asked for it */
 };
 

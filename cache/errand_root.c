@@ -52,6 +52,15 @@ static void land_history(struct errand *e, struct history *h)
 	errand_free(e);
 }
 
+/* Nobody has seen it since the start: what the journal has will do until its
+ * host has answered, which may not be there. */
+static void show_known(struct errand *e, struct history *known)
+{
+	if (known && !e->again && source_is_far(e->source))
+		flight_show(e->f->flights, &e->key,
+			    value_ref(&known->v));
+}
+
 /* A move that cannot be written down is not shown: what is known is, if
  * anything is. */
 static void publish(struct errand *e, struct history *known)
@@ -106,8 +115,10 @@ void errand_root_run(struct errand *e)
 			give_up(e, known);
 		else if (e->pinned)
 			fetch_commit(e);
-		else
+		else {
+			show_known(e, known);
 			resolve(e);
+		}
 		break;
 	case RESOLVE:
 		if (!e->err)

@@ -40,6 +40,7 @@ static void miss(void *arg, const struct key *key, void *hint)
 	e->of = ask->tree ? tree_ref(ask->tree) : NULL;
 	e->asked = ask->index % SIZES_PART;
 	e->listing = ask->listing;
+	e->again = ask->again;
 	if (ask->sizes)
 		e->known = (struct sizes *)value_ref(&ask->sizes->v);
 	pool_submit(f->pool, &e->work);
@@ -126,7 +127,11 @@ int fetch_history(struct fetcher *f, const struct root_name *name,
 int fetch_again(struct fetcher *f, const struct root_name *name,
 		struct waiter *w)
 {
-	struct hint hint = { .source = name->source, .ref = name->ref };
+	struct hint hint = {
+		.source = name->source,
+		.ref = name->ref,
+		.again = true,
+	};
 	struct key key = { .scope = name->id, .kind = KIND_ROOT };
 
 	return flight_renew(f->flights, &key, &hint, w);

@@ -594,8 +594,8 @@ out:
 	shrink(t);
 }
 
-void flight_bring(struct flights *t, const struct key *k, struct value *v,
-		  bool ahead)
+static void bring(struct flights *t, const struct key *k, struct value *v,
+		  bool ahead, uint64_t expires)
 {
 	uint64_t h = hash(k);
 	struct shard *s = shard_of(t, h);
@@ -616,13 +616,25 @@ void flight_bring(struct flights *t, const struct key *k, struct value *v,
 	} else if (f->state != READY) {
 		list_take(&waiters, &f->waiters);
 		f->fetching = f->state == BUSY;
-		spare = settle(t, s, f, v, 0, 0);
+		spare = settle(t, s, f, v, 0, expires);
 	}
 	lock_drop(&s->lock);
 	value_unref(spare);
 	wake_all(&waiters, hold, 0);
 	value_unref(hold);
 	shrink(t);
+}
+
+void flight_bring(struct flights *t, const struct key *k, struct value *v,
+		  bool ahead)
+{
+	bring(t, k, v, ahead, 0);
+}
+
+void flight_show(struct flights *t, const struct key *k, struct value *v)
+{
+	/* Never believed: whoever asks has what is under way. */
+	bring(t, k, v, false, 1);
 }
 
 struct value *flight_add(struct flights *t, const struct key *k,

@@ -129,6 +129,10 @@ void flight_done(struct flights *, const struct key *, struct value *v,
 void flight_bring(struct flights *, const struct key *, struct value *v,
 		  bool ahead);
 
+/* What will do for those who wait, until flight_done() says what came of it;
+ * unless there is a value already.  Takes over 'v'. */
+void flight_show(struct flights *, const struct key *, struct value *v);
+
 /* For values that are made, not fetched: keep 'v' under 'key' unless there
  * is one already.  Takes over 'v'; returns a reference to the one kept. */
 struct value *flight_add(struct flights *, const struct key *,

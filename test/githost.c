@@ -133,7 +133,7 @@ int githost_exit(int failed)
 {
 	for (int i = 0; i < 2; i++) {
 		if (child[i] > 0) {
-			kill(child[i], i ? SIGTERM : SIGKILL);
+			kill(child[i], SIGKILL);
 			waitpid(child[i], NULL, 0);
 		}
 	}
@@ -244,7 +244,7 @@ static void configure_nginx(int port)
 	must(f);
 	exec_path[strcspn(exec_path, "\n")] = '\0';
 	fprintf(f,
-		"%5$s daemon off; worker_processes 1;\n"
+		"%5$s daemon off; master_process off;\n"
 		"pid %1$s/nginx.pid;\n"
 		"error_log %1$s/nginx.err;\n"
 		"events { worker_connections 256; }\n"
@@ -330,6 +330,11 @@ int githost_nginx(void)
 			 -1, "nginx.out");
 	wait_for("nginx.pid");
 	return port;
+}
+
+void githost_hold(bool held)
+{
+	must(!kill(child[1], held ? SIGSTOP : SIGCONT));
 }
 
 int githost_tls_port(void)

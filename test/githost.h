@@ -40,6 +40,8 @@ size_t ids_below(const char *repo, const char *revision, const char *type,
 int githost_scripted(void);
 int githost_forge(void);        /* the APIs of services: test/forge.pl */
 int githost_nginx(void);
+/* nginx takes connections, and then nothing happens; until it goes on. */
+void githost_hold(bool);
 /* That of nginx's TLS. */
 int githost_tls_port(void);
 

@@ -111,7 +111,9 @@ sub serve {
 		push @more, 'WWW-Authenticate: Basic realm="x"'
 			if $status == 401;
 		push @more, "Retry-After: $fault{after}" if $fault{after};
-		answer($client, $status, 'text/html', "<p>no", @more);
+		my $says = $fault{says};
+		answer($client, $status, $says ? 'text/plain' : 'text/html',
+			$says ? "$says\x1b[1m\nand more" : '<p>no', @more);
 		return;
 	}
 	if ($fault{auth}) {	# in base64

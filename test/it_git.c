@@ -201,10 +201,13 @@ START_TEST(not_trusted)
 {
 	const struct backend_options opt = { .ca_file = ca_file };
 	struct backend *b = open_at(tls, "git/r", NULL);
-	char other[64];
+	char other[64], why[BACKEND_WHY];
 	struct oid oid;
 
 	ck_assert_int_eq(resolve(b, NULL, &oid), -EPROTO);
+	b->ops->why(b, -EPROTO, why);
+	ck_assert_msg(strstr(why, "certificate") && strstr(why, "ca-file"),
+		      "%s", why);
 	backend_close(b);
 	snprintf(other, sizeof other, "https://127.0.0.1:%d",
 		 githost_tls_port());

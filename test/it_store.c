@@ -17,6 +17,7 @@
 #include "backend/backend.h"
 #include "cache/fs.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
 #include "common/waiter.h"
@@ -394,6 +395,35 @@ START_TEST(without_store)
 }
 END_TEST
 
+/* A host that hangs holds nobody up who asks for what is known; and when it
+ * goes on, what is new is seen. */
+START_TEST(silent)
+{
+	uint64_t since, limit = 10000;  /* ms; a host may be silent longer */
+	char text[64];
+
+	forget_all();
+	shell("git clone -q repos/r repos/quiet 2>/dev/null && "
+	      "git -C repos/quiet config uploadpack.allowFilter true");
+	start_at("git/quiet", NULL, DISK);
+	holds("r/top", "top\n");
+	stop();
+	githost_hold(true);
+	shell("cd repos/quiet && echo new >top && git commit -q -a -m new");
+	since = clock_ms();
+	start_at("git/quiet", NULL, DISK);
+	holds("r/top", "top\n");
+	holds("r/top", "top\n");
+	ck_assert_uint_lt(clock_ms() - since, limit);
+	githost_hold(false);
+	do {
+		ck_assert_int_eq(cat("r/top", text), 0);
+		ck_assert_uint_lt(clock_ms() - since, WAIT_S * 1000);
+	} while (strcmp(text, "new\n") != 0);
+	stop();
+}
+END_TEST
+
 /* The host is gone: what was read can be read, what was not is an error. */
 START_TEST(offline)
 {
@@ -522,6 +552,7 @@ int main(void)
 	tcase_add_test(tc, sizes);
 	tcase_add_test(tc, warm_restart);
 	tcase_add_test(tc, without_store);
+	tcase_add_test(tc, silent);
 	tcase_add_test(tc, offline);
 	tcase_add_test(tc, flipped);
 	tcase_add_test(tc, refused);

@@ -132,6 +132,13 @@ static void land(uint32_t n, struct value *v, int err, uint32_t ttl)
 	flight_done(t, &k, v, err, ttl);
 }
 
+static void show(uint32_t n, struct value *v)
+{
+	struct key k = key(n);
+
+	flight_show(t, &k, v);
+}
+
 /* Whether it is here; without becoming an asker. */
 static bool here(uint32_t n)
 {
@@ -328,6 +335,41 @@ START_TEST(late_failure_spoils_nothing)
 		value_unref(v);
 		ck_assert_uint_eq(misses, i + 1);
 	}
+}
+END_TEST
+
+/* What is shown meanwhile is what came of it only when that fails. */
+START_TEST(shown_until_it_is_known)
+{
+	struct asker a = asker(), b = asker();
+	struct value *v, *old = thing_new(10, NULL), *new = thing_new(10, NULL);
+
+	ck_assert_int_eq(ask(4, &a, &v), -EINPROGRESS);
+	show(4, value_ref(old));
+	ck_assert_ptr_eq(a.w.value, old);
+	value_unref(a.w.value);
+	/* It is under way still: nothing is begun. */
+	ck_assert_int_eq(ask(4, &b, &v), 0);
+	ck_assert_ptr_eq(v, old);
+	value_unref(v);
+	ck_assert_uint_eq(misses, 1);
+	land(4, value_ref(new), 0, 100);
+	ck_assert_int_eq(ask(4, &b, &v), 0);
+	ck_assert_ptr_eq(v, new);
+	value_unref(v);
+	/* Where there is one, that is as good. */
+	show(4, value_ref(old));
+	ck_assert_int_eq(ask(4, &b, &v), 0);
+	ck_assert_ptr_eq(v, new);
+	value_unref(v);
+	/* What turns out not to be is not shown any more. */
+	ck_assert_int_eq(ask(5, &a, &v), -EINPROGRESS);
+	show(5, value_ref(old));
+	value_unref(a.w.value);
+	land(5, NULL, -ENOENT, 50);
+	ck_assert_int_eq(ask(5, &b, &v), -ENOENT);
+	value_unref(old);
+	value_unref(new);
 }
 END_TEST
 
@@ -985,6 +1027,7 @@ int main(void)
 	tcase_add_test(c, stale_is_served_while_refreshed_once);
 	tcase_add_test(c, failed_refresh_keeps_the_old);
 	tcase_add_test(c, late_failure_spoils_nothing);
+	tcase_add_test(c, shown_until_it_is_known);
 	tcase_add_test(c, refresh_that_finds_nothing_ends_the_old);
 	tcase_add_test(c, drop_forgets_that_value_only);
 	tcase_add_test(c, what_nobody_asked_for_is_kept_but_not_its_failure);

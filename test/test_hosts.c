@@ -296,6 +296,120 @@ START_TEST(a_redirect_may_lead_here)
 }
 END_TEST
 
+/* ---- trouble ---- */
+
+/* It ends so, and a line says why. */
+static void ends(const char *host, const char *fault,
+		 const struct backend_options *opt, int err, const char *text)
+{
+	char why[BACKEND_WHY] = "";
+	int r = result(host, fault, opt, why);
+
+	ck_assert_msg(r == err, "%s %s: %d, %s", host, fault, r, why);
+	ck_assert_msg(strstr(why, text) != NULL, "%s: %s", fault, why);
+	ck_assert_ptr_null(strpbrk(why, "\n\r\x1b"));
+}
+
+START_TEST(refusals_say_why)
+{
+	static const struct backend_options me = {
+		.user = "me", .token_file = "token",
+	};
+
+	shell("echo s3cret >token");
+	ends("127.0.0.1", "status=403,says=Blocked", NULL, -EACCES,
+	     "HTTP 403: Blocked?[1m");
+	ends("127.0.0.1", "status=403", NULL, -EACCES, "127.0.0.1");
+	ends("127.0.0.1", "status=401", NULL, -EACCES, "token-file");
+	ends("127.0.0.1", "status=401", &me, -EACCES, "the token in token");
+	ends("127.0.0.1", "status=500,says=Oops", NULL, -EIO, "Oops");
+	ends("127.0.0.1", "status=302", NULL, -EBADMSG, "302");
+	ends("127.0.0.1", "type=text:html", NULL, -EPROTONOSUPPORT,
+	     "text/html");
+	ends("127.0.0.1", "v0", NULL, -EPROTONOSUPPORT, "version 2");
+	ends("127.0.0.1", "circle", NULL, -EBADMSG, "too often");
+}
+END_TEST
+
+START_TEST(nobody_there)
+{
+	char url[64], why[BACKEND_WHY] = "";
+	struct backend *b;
+	struct oid oid;
+
+	ends("gitnfs.invalid", "", NULL, -EHOSTUNREACH, "check its name");
+	snprintf(url, sizeof url, "http://127.0.0.1:1/r");
+	ck_assert_int_eq(backend_open(&b, url, why), 0);
+	ck_assert_int_eq(resolve(b, NULL, &oid), -ECONNREFUSED);
+	b->ops->why(b, -ECONNREFUSED, why);
+	ck_assert_ptr_nonnull(strstr(why, "127.0.0.1:1"));
+	ck_assert_ptr_nonnull(strstr(why, "check that it runs"));
+	/* What went wrong in another way has another reason. */
+	b->ops->why(b, -EIO, why);
+	ck_assert_str_eq(why, "");
+	backend_close(b);
+}
+END_TEST
+
+/* Who is sent away is not all who know the host. */
+START_TEST(each_is_limited_alone)
+{
+	const struct backend_options me = {
+		.user = "me", .token_file = "token",
+	}, you = {
+		.user = "you", .token_file = "token",
+	};
+	struct backend *limited, *other, *mine;
+	char why[BACKEND_WHY];
+	struct oid oid;
+
+	shell("echo s3cret >token");
+	limited = open_with("localhost", "status=429@1,after=3000", &me);
+	ck_assert_int_eq(resolve(limited, NULL, &oid), -EAGAIN);
+	limited->ops->why(limited, -EAGAIN, why);
+	ck_assert_ptr_nonnull(strstr(why, "wants no requests for"));
+	other = open_with("localhost", "", &you);
+	ck_assert_int_eq(resolve(other, NULL, &oid), 0);
+	githost_mark();
+	mine = open_with("localhost", "x", &me);
+	ck_assert_int_eq(resolve(mine, NULL, &oid), -EAGAIN);
+	ck_assert_uint_eq(githost_count("."), 0);
+	backend_close(limited);
+	backend_close(other);
+	backend_close(mine);
+}
+END_TEST
+
+/* One that hangs, asked for much, does not slow another. */
+START_TEST(hung_hosts_hold_nobody)
+{
+	enum { HUNG = 40, SOON = 8000 };
+	struct backend *hung[HUNG], *good;
+	struct run *r[HUNG];
+	uint64_t since;
+	struct oid oid;
+
+	for (int i = 0; i < HUNG; i++) {
+		hung[i] = open_with("127.0.0.1", "hang", NULL);
+		r[i] = run_new(hung[i], 1);
+		run_resolve(r[i], NULL, SOON + 2000);
+	}
+	since = clock_ms();
+	good = open_with("localhost", "", NULL);
+	ck_assert_int_eq(resolve(good, NULL, &oid), 0);
+	ck_assert_int_eq(fetch_one(good, &oid, OBJ_COMMIT, REACH_NEAR), 0);
+	ck_assert_uint_lt(clock_ms() - since, SOON);
+	for (int i = 0; i < HUNG; i++)
+		ck_assert(!r[i]->done);
+	backend_close(good);
+	for (int i = 0; i < HUNG; i++) {
+		ck_assert_int_eq(run_wait(r[i]), -ETIMEDOUT);
+		run_free(r[i]);
+		backend_close(hung[i]);
+	}
+}
+END_TEST
+
 static void make_repositories(void)
 {
 	shell("cd repos && git init -q -b main r && cd r && echo >file && "
@@ -326,6 +440,10 @@ int main(void)
 	tcase_add_test(tc, proxies);
 	tcase_add_test(tc, a_name_may_lead_here);
 	tcase_add_test(tc, a_redirect_may_lead_here);
+	tcase_add_test(tc, refusals_say_why);
+	tcase_add_test(tc, nobody_there);
+	tcase_add_test(tc, each_is_limited_alone);
+	tcase_add_test(tc, hung_hosts_hold_nobody);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
