@@ -23,7 +23,7 @@ static char dir[64];
 static char source[4096];       /* where the sources are, absolute */
 static int keep_alive[2] = { -1, -1 };  /* scripts end when these are closed */
 static pid_t child[2];          /* fcgiwrap, nginx */
-static int tls_port;
+static int tls_port, proxy_port;
 static long mark;
 
 /* Tests and what is before them alike. */
@@ -234,7 +234,8 @@ static int free_port(void)
 }
 
 /* Below /git/ everybody may read, and below /nosizes/, where object-info is
- * not offered; below /private/ "me" with "s3cret token".
+ * not offered, and /old/, where version 2 is not; below /files/ are files;
+ * below /private/ "me" with "s3cret token" may read.  There is a proxy.
  * The certificate is for localhost, from the authority in ca.pem. */
 static void configure_nginx(int port)
 {
@@ -251,7 +252,8 @@ static void configure_nginx(int port)
 		"http {\n"
 		"  log_format l '$request_method $uri $server_protocol "
 		"$status user=$remote_user in=$request_length "
-		"out=$body_bytes_sent';\n"
+		"out=$body_bytes_sent agent=$http_user_agent';\n"
+		"  log_format p 'PROXY $request_method $request_uri';\n"
 		"  access_log %1$s/log l;\n"
 		"  client_body_temp_path %1$s/n1; proxy_temp_path %1$s/n2;\n"
 		"  fastcgi_temp_path %1$s/n3; uwsgi_temp_path %1$s/n4;\n"
@@ -262,7 +264,8 @@ static void configure_nginx(int port)
 		"    listen 127.0.0.1:%3$d ssl http2;\n"
 		"    ssl_certificate %1$s/host.pem;\n"
 		"    ssl_certificate_key %1$s/host.key;\n"
-		"    location ~ ^/(git|private|nosizes)(/.*)$ {\n"
+		"    location /files/ { alias %1$s/repos/; }\n"
+		"    location ~ ^/(git|private|nosizes|old)(/.*)$ {\n"
 		"      set $git_path $2;\n"
 		"      if (-f %1$s/off) { return 444; }\n"
 		"      fastcgi_param QUERY_STRING $query_string;\n"
@@ -274,6 +277,7 @@ static void configure_nginx(int port)
 		"      fastcgi_param GIT_HTTP_EXPORT_ALL '';\n"
 		"      fastcgi_param PATH_INFO $git_path;\n"
 		"      fastcgi_param REMOTE_USER $remote_user;\n"
+		"      fastcgi_param HTTP_GIT_PROTOCOL $git_protocol;\n"
 		"      fastcgi_buffering off;\n"
 		"      fastcgi_pass unix:%1$s/fcgi;\n"
 		"      sub_filter object-info $sizes;\n"
@@ -283,11 +287,18 @@ static void configure_nginx(int port)
 		"      auth_basic_user_file %1$s/users;\n"
 		"    }\n"
 		"  }\n"
+		"  server {\n"
+		"    listen 127.0.0.1:%6$d;\n"
+		"    access_log %1$s/log p;\n"
+		"    location / { proxy_pass http://$http_host$request_uri; }\n"
+		"  }\n"
+		"  map $uri $git_protocol { ~^/old/ ''; "
+		"default $http_git_protocol; }\n"
 		"  map $uri $sizes { ~^/nosizes/ object-none; "
 		"default object-info; }\n"
 		"  map $uri $realm { ~^/private/ private; default off; }\n"
 		"}\n", dir, port, tls_port,
-		exec_path, geteuid() ? "" : "user root root;");
+		exec_path, geteuid() ? "" : "user root root;", proxy_port);
 	fclose(f);
 	free(exec_path);
 	shell("printf 'me:%%s\\n' \"$(openssl passwd -apr1 's3cret token')\" "
@@ -317,6 +328,7 @@ int githost_nginx(void)
 	setenv("PATH", path, 1);
 	port = free_port();
 	tls_port = free_port();
+	proxy_port = free_port();
 	make_certificate();
 	configure_nginx(port);
 	snprintf(sock, sizeof sock, "unix:%s/fcgi", dir);
@@ -340,6 +352,11 @@ void githost_hold(bool held)
 int githost_tls_port(void)
 {
 	return tls_port;
+}
+
+int githost_proxy_port(void)
+{
+	return proxy_port;
 }
 
 /* ---- the log ---- */

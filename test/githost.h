@@ -44,6 +44,8 @@ int githost_nginx(void);
 void githost_hold(bool);
 /* That of nginx's TLS. */
 int githost_tls_port(void);
+/* That of a proxy, which notes "PROXY METHOD URI". */
+int githost_proxy_port(void);
 
 /* Lines in "log" since githost_mark() that match an extended regular
  * expression. */

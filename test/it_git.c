@@ -241,6 +241,71 @@ START_TEST(not_by_a_connection_of_others)
 }
 END_TEST
 
+/* Servers that are too old, or none at all, are one clear error. */
+START_TEST(not_version_2)
+{
+	static const struct {
+		const char *below, *why;
+	} all[] = {
+		{ "old/r", "version 2" }, { "files/plain", "dumb" },
+	};
+	char why[BACKEND_WHY];
+	struct oid oid;
+
+	shell("git -C repos/plain update-server-info");
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct backend *b = open_at(plain, all[i].below, NULL);
+
+		ck_assert_int_eq(resolve(b, NULL, &oid), -EPROTONOSUPPORT);
+		b->ops->why(b, -EPROTONOSUPPORT, why);
+		ck_assert_msg(strstr(why, all[i].why) != NULL, "%s", why);
+		backend_close(b);
+	}
+}
+END_TEST
+
+/* One who does not serve fetches. */
+START_TEST(closed)
+{
+	struct backend *b = open_at(plain, "git/closed", NULL);
+	char why[BACKEND_WHY];
+	struct oid oid;
+
+	ck_assert_int_eq(resolve(b, NULL, &oid), -EACCES);
+	b->ops->why(b, -EACCES, why);
+	ck_assert_ptr_nonnull(strstr(why, "403"));
+	backend_close(b);
+}
+END_TEST
+
+/* By the environment, and not where it says no. */
+START_TEST(through_a_proxy)
+{
+	const struct backend_options pattern = {
+		.named_by = NAMED_BY_PATTERN,
+	};
+	char proxy[64];
+	struct oid oid;
+
+	snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d",
+		 githost_proxy_port());
+	setenv("http_proxy", proxy, 1);
+	for (int i = 0; i < 3; i++) {
+		struct backend *b;
+
+		setenv("no_proxy", i == 2 ? "127.0.0.1" : "", 1);
+		b = open_at(plain, "git/r", i ? &pattern : NULL);
+		ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+		all_is_logged();
+		ck_assert_uint_eq(githost_count("^PROXY [A-Z]+ .*git/r/"),
+				  i < 2 ? 2 : 0);
+		ck_assert_uint_eq(githost_count("^[GP][A-Z]+ /git/r/.* "
+						"agent=gitnfs/[0-9]"), 2);
+		backend_close(b);
+	}
+}
+END_TEST
+
 /* A branch is pushed to while others read. */
 START_TEST(moves)
 {
@@ -271,7 +336,9 @@ static void make_repositories(void)
 	      "echo more >more && git add . && git commit -q -m two && "
 	      "git repack -q -a -d && "
 	      "git config uploadpack.allowFilter true); done && mv sha1 r && "
-	      "git clone -q --bare r plain 2>&1");
+	      "git clone -q --bare r plain 2>&1 && "
+	      "git clone -q --bare r closed 2>&1 && "
+	      "git -C closed config http.uploadpack false");
 	shell("cd repos && git init -q -b main empty && "
 	      "git init -q -b main moving && git init -q -b main last");
 	shell("cd repos && git init -q -b main large && cd large && "
@@ -310,6 +377,9 @@ int main(void)
 	tcase_add_test(tc, over_tls);
 	tcase_add_test(tc, not_trusted);
 	tcase_add_test(tc, not_by_a_connection_of_others);
+	tcase_add_test(tc, not_version_2);
+	tcase_add_test(tc, closed);
+	tcase_add_test(tc, through_a_proxy);
 	tcase_add_test(tc, moves);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
