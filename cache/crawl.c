@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/clock.h"
 
 enum {
 	CRAWLS = 16,            /* at a time */
@@ -26,7 +25,7 @@ enum {
 	RECENT = 1024,          /* objects that tell how large others are */
 	MARKS = 1 << 16,        /* directories whose last chunk is known */
 	DEPTH_MAX = 256,
-	AGAIN_MS = 10000,       /* before all trees are asked for again */
+	FRESH = 1000,           /* looks, since a crawl was last followed */
 };
 
 /* What has been done in a directory.  Another one may take its place. */
@@ -37,7 +36,6 @@ struct trail {
 	uint32_t reads;         /* files */
 	uint32_t below;         /* children with any */
 	uint32_t listed;        /* children that were */
-	uint64_t walked;        /* clock_ms() when all trees were asked for */
 	bool touched;           /* counted where it is a child */
 };
 
@@ -71,7 +69,6 @@ struct crawl {
 	uint64_t next_began;    /* ... and begins here */
 	uint32_t next_from;
 	struct oid tried;       /* a tree that was asked for */
-	struct oid below;       /* one all below which were */
 
 	/* The rest again is under the lock. */
 	unsigned floor;         /* no higher than this step, ... */
@@ -145,7 +142,7 @@ static const struct dir *top_of(struct crawls *cs, const struct dir *d)
 bool crawl_list(struct crawls *cs, const struct dir *d,
 		const struct tree *tree, struct oid *above)
 {
-	const struct dir *top = NULL;
+	struct oid top = { .len = 0 };
 	LOCK_SCOPE(&cs->lock);
 	struct trail *t = trail_of(cs, d->id);
 	bool first = !t->tree.len;
@@ -156,16 +153,11 @@ bool crawl_list(struct crawls *cs, const struct dir *d,
 	for (d = d->parent; d; d = d->parent) {
 		t = trail_of(cs, d->id);
 		if (t->listed >= LISTED && t->tree.len)
-			top = d;
+			top = t->tree;
 	}
-	if (!top)
+	if (!top.len)
 		return false;
-	/* Where there is no room for them all, not again and again. */
-	t = trail_of(cs, top->id);
-	if (t->walked && clock_ms() - t->walked < AGAIN_MS)
-		return false;
-	t->walked = clock_ms();
-	*above = t->tree;
+	*above = top;
 	return true;
 }
 
@@ -203,8 +195,8 @@ static struct crawl *crawl_of(struct crawls *cs, uint32_t chunk)
 	return NULL;
 }
 
-/* The one of that root that has come to its end last: another one goes on
- * for it. */
+/* The one of that root that was last followed: it has come to its end, or is
+ * not fast enough, and another one goes on for it. */
 static const struct crawl *before(struct crawls *cs, const struct root *root)
 {
 	const struct crawl *last = NULL;
@@ -212,7 +204,7 @@ static const struct crawl *before(struct crawls *cs, const struct root *root)
 	for (int i = 0; i < CRAWLS; i++) {
 		const struct crawl *c = cs->crawl[i];
 
-		if (c && c->root == root && c->over &&
+		if (c && c->root == root && cs->looks - c->seen < FRESH &&
 		    (!last || c->seen > last->seen))
 			last = c;
 	}
@@ -494,10 +486,8 @@ static bool ask_trees(struct crawls *cs, struct crawl *c, unsigned floor,
 		return false;
 	chunk.n = missing_trees(cs, c, chunk.want);
 	c->tried = tree_oid(c->step[c->depth].tree, c->step[c->depth].dir);
-	/* Once: where there is no room for them all they would be fetched
-	 * again and again. */
-	if (top && !oid_eq(&top->oid, &c->below))
-		c->below = chunk.above = top->oid;
+	if (top)
+		chunk.above = top->oid;
 	*ret = chunk;
 	return chunk.n;
 }

@@ -23,6 +23,7 @@ enum {
 	STALL_MS = 60000,       /* an errand without progress ends */
 	ABSENT_TTL = 1000,      /* ms that "there is none" is believed */
 	TROUBLE_TTL = 500,      /* ms that any other failure is */
+	WALKS = 16,
 };
 
 /* KIND_LEVEL: part of a key */
@@ -36,6 +37,12 @@ struct fetcher {
 	pthread_mutex_t lock;   /* covers the rest */
 	pthread_cond_t none;    /* left */
 	unsigned errands;
+	/* Trees all below which were asked for lately. */
+	struct {
+		struct oid oid;
+		uint64_t since; /* clock_ms() */
+	} walked[WALKS];
+	unsigned last;          /* of these */
 };
 
 /* One flight's work: born at the miss, dies when the flight lands. */

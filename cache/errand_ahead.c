@@ -11,6 +11,11 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
+
+enum {
+	WALK_MS = 10000,        /* before all trees are asked for again */
+};
 
 /* End those of its flights that have not landed.  Who has come to wait asks
  * again, and the first of them in earnest: so this may fail in silence. */
@@ -43,6 +48,23 @@ void errand_ahead_done(struct errand *e, int err)
 	a->over(a, &news);
 }
 
+/* Where there is no room for them all, they are not fetched again and
+ * again. */
+static bool may_walk(struct fetcher *f, const struct oid *above)
+{
+	uint64_t now = clock_ms();
+	LOCK_SCOPE(&f->lock);
+
+	for (unsigned i = 0; i < WALKS; i++)
+		if (oid_eq(&f->walked[i].oid, above) &&
+		    now - f->walked[i].since < WALK_MS)
+			return false;
+	f->last = (f->last + 1) % WALKS;
+	f->walked[f->last].oid = *above;
+	f->walked[f->last].since = now;
+	return true;
+}
+
 /* Several objects, those first that are in the store.  Where some are not,
  * one request brings all trees of a walk. */
 void errand_ahead_run(struct errand *e)
@@ -60,7 +82,7 @@ void errand_ahead_run(struct errand *e)
 	memset(e->got, 0, n * sizeof *e->got);
 	e->nwant = n;
 	errand_job(e, e->want, n, errand_type(e));
-	if (n && above) {
+	if (n && above && may_walk(e->f, above)) {
 		e->job.want = above;
 		e->job.nwant = 1;
 		e->job.reach = REACH_TREES;

@@ -72,15 +72,39 @@ static size_t enough(const struct sizes *s)
 	return n < 1 ? 1 : n > SIZES_NEXT ? SIZES_NEXT : (size_t)n;
 }
 
+/* Somebody fetches it already, or has. */
+static bool is_coming(const struct errand *e, const struct oid *oid)
+{
+	const struct key key = {
+		.scope = e->source->number,
+		.kind = KIND_BLOB,
+		.oid = *oid,
+	};
+	struct value *v;
+	int r = flight_join(e->f->flights, &key, NULL, &v);
+
+	if (!r)
+		value_unref(v);
+	return r != -ENOENT;
+}
+
 /* There is no other way to learn them. */
 static void fetch_blobs(struct errand *e)
 {
 	struct backend *b = e->source->backend;
-	size_t n = enough(e->sizes);
+	size_t most = enough(e->sizes), n = 0;
 
-	while (e->nwant > n)
-		e->sizes->size[e->entry[--e->nwant]] = SIZE_UNASKED;
-	errand_job(e, e->want, e->nwant, OBJ_BLOB);
+	for (size_t i = 0; i < e->nwant; i++) {
+		if (n == most || (e->entry[i] != e->asked &&
+				  is_coming(e, &e->want[i]))) {
+			e->sizes->size[e->entry[i]] = SIZE_UNASKED;
+			continue;
+		}
+		e->want[n] = e->want[i];
+		e->entry[n++] = e->entry[i];
+	}
+	e->nwant = n;
+	errand_job(e, e->want, n, OBJ_BLOB);
 	b->ops->fetch(b, &e->job);
 }
 

@@ -133,7 +133,7 @@ static void expect(unsigned found, unsigned there)
 
 static void list_root(void)
 {
-	crawl_list(server.port, "r", true);
+	crawler_list(server.port, "r", true);
 }
 
 static void cat_one(void)
@@ -141,7 +141,7 @@ static void cat_one(void)
 	char path[LINE];
 
 	snprintf(path, sizeof path, "r/%s", set.file);
-	crawl_file(server.port, path);
+	crawler_file(server.port, path);
 }
 
 static void grep_subtree(void)
@@ -151,7 +151,7 @@ static void grep_subtree(void)
 			     .each = look_into };
 
 	snprintf(path, sizeof path, "r/%s", set.subtree);
-	crawl(&c);
+	crawler_run(&c);
 	expect(c.files + c.links, set.sub_files);
 }
 
@@ -160,7 +160,7 @@ static void read_all(void)
 	struct crawler c = { .port = server.port, .path = "r",
 			     .readers = set.readers };
 
-	crawl(&c);
+	crawler_run(&c);
 	expect(c.files + c.links, set.files);
 }
 

@@ -115,8 +115,7 @@ static void see(struct crawl *k, struct raw *conn, struct found *f)
 {
 	if (!f->fh.len || !f->attr.sent)
 		look_up(conn, &f->dir, f->name, &f->fh, &f->attr);
-	if (k->c->readers)
-		read_file(k, conn, f);
+	read_file(k, conn, f);
 	free(f->path);
 }
 
@@ -185,17 +184,18 @@ static void visit(struct crawl *k, struct raw *conn, const struct fh *dir,
 		return;
 	f.path = join(path, e);
 	f.name = f.path + strlen(f.path) - e->len;
-	/* What it is is not known without asking. */
-	if (!f.attr.sent && (c->stat || c->readers <= 1))
+	/* What has no attributes is a file; what kind of, has to be asked. */
+	if (!f.attr.sent && (c->stat || c->readers == 1))
 		look_up(conn, dir, f.name, &f.fh, &f.attr);
 	if (f.attr.sent && f.attr.type == DIR) {
 		walk(k, conn, &f.fh, f.path);
 		free(f.path);
 	} else if (c->readers > 1) {
 		put(k, &f);
-	} else if (c->readers || c->stat) {
+	} else if (c->readers) {
 		see(k, conn, &f);
 	} else {
+		c->files++;
 		free(f.path);
 	}
 }
@@ -213,7 +213,7 @@ static void walk(struct crawl *k, struct raw *conn, const struct fh *dir,
 	}
 }
 
-void crawl(struct crawler *c)
+void crawler_run(struct crawler *c)
 {
 	CLEANUP_RAW struct raw conn;
 	struct crawl *k = calloc(1, sizeof *k);
@@ -242,7 +242,7 @@ void crawl(struct crawler *c)
 	free(k);
 }
 
-uint64_t crawl_file(uint16_t port, const char *path)
+uint64_t crawler_file(uint16_t port, const char *path)
 {
 	struct crawler c = { .port = port };
 	struct crawl k = { .c = &c, .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -255,7 +255,7 @@ uint64_t crawl_file(uint16_t port, const char *path)
 	return c.bytes;
 }
 
-unsigned crawl_list(uint16_t port, const char *path, bool plus)
+unsigned crawler_list(uint16_t port, const char *path, bool plus)
 {
 	CLEANUP_PAGE struct page page = { 0 };
 	CLEANUP_RAW struct raw conn;

@@ -8,7 +8,7 @@
  * each file is read from its start to its end.  With one reader it is
  * "grep -r", with several "find | xargs -P".
  *
- * Threads: crawl() starts and ends its own.
+ * Threads: crawler_run() starts and ends its own.
  * Errors: what goes wrong fails the test.
  */
 #ifndef TEST_CRAWLER_H
@@ -22,8 +22,8 @@ struct crawler {
 	/* Set before: */
 	uint16_t port;
 	const char *path;       /* where to start, from the export */
-	unsigned readers;       /* 0: nothing is read */
-	bool stat;              /* ask for the attributes of every file */
+	unsigned readers;       /* 0: nothing is read, and unless ... */
+	bool stat;              /* ... this, not even looked up */
 	/* For each file and link, on any reader's thread; or NULL. */
 	void (*each)(void *arg, const char *path, const void *data,
 		     size_t len);
@@ -34,11 +34,11 @@ struct crawler {
 	uint64_t bytes;
 };
 
-void crawl(struct crawler *);
+void crawler_run(struct crawler *);
 
 /* One path of a file: looked up, and read.  Returns its size. */
-uint64_t crawl_file(uint16_t port, const char *path);
+uint64_t crawler_file(uint16_t port, const char *path);
 /* One directory: its names, by READDIR or by READDIRPLUS. */
-unsigned crawl_list(uint16_t port, const char *path, bool plus);
+unsigned crawler_list(uint16_t port, const char *path, bool plus);
 
 #endif

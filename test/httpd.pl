@@ -140,6 +140,9 @@ sub serve {
 		sleep 3600;
 		return;
 	}
+	if ($fault{hold} && $wants >= $fault{hold}) {	# until it is let go
+		select undef, undef, undef, 0.01 until -e "$dir/released";
+	}
 	if ($fault{large} && $wants > $fault{large}) {
 		answer($client, 413, 'text/html', '<p>too large');
 		return;

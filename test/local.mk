@@ -6,6 +6,7 @@ test_bench_cache_LDADD = libcache.a $(backend_libs) $(common_libs)
 test_bench_load_SOURCES = test/bench/load.c
 test_bench_floor_SOURCES = test/bench/floor.c
 dist_noinst_SCRIPTS = test/bench/hits.pl test/bench/cache.sh
+EXTRA_DIST += test/crawlrepo.sh
 
 bench: gitnfsd test/bench/load test/bench/floor
 	srcdir=$(srcdir) $(srcdir)/test/bench/hits.pl $(BENCHFLAGS) $(REPOSITORY)
@@ -27,7 +28,6 @@ test_bench_cold_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_bench_cold_LDADD = $(common_libs) $(CHECK_LIBS)
 test_bench_pack_SOURCES = test/bench_pack.c
 test_bench_pack_LDADD = $(backend_libs) $(common_libs)
-EXTRA_DIST += test/crawlrepo.sh
 
 bench-cold: gitnfsd test/bench_cold
 	srcdir=$(srcdir) REPOSITORY=$(REPOSITORY) test/bench_cold

@@ -8,3 +8,13 @@ test_test_store_SOURCES = test/test_store.c test/scratch.c test/scratch.h
 test_test_store_CFLAGS = $(cache_test_cflags)
 test_test_store_LDADD = $(cache_test_libs)
 endif
+
+# The whole server between NFS clients and git http-backend.
+if HAVE_LIBNFS
+check_PROGRAMS += test/it_crawl
+test_it_crawl_SOURCES = test/it_crawl.c \
+	test/crawler.c test/crawler.h \
+	test/githost.c test/githost.h
+test_it_crawl_CFLAGS = $(it_cflags)
+test_it_crawl_LDADD = $(it_libs)
+endif

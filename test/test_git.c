@@ -312,6 +312,40 @@ START_TEST(many_in_one_job)
 }
 END_TEST
 
+/* However much is asked for ahead, and however long that takes. */
+START_TEST(those_who_wait_go_first)
+{
+	enum { N = 4000, JOBS = 6 };
+	struct backend *b = open_faulty("hold=1000", "blobs");
+	struct run *ahead[JOBS], *r = run_new(b, 1);
+	struct oid head;
+
+	shell("rm -f released");
+	ck_assert_int_eq(resolve(b, NULL, &head), 0);
+	githost_mark();
+	for (int i = 0; i < JOBS; i++) {
+		ahead[i] = run_new(b, N);
+		ids_below("blobs", "main", "blob", ahead[i]->want, N);
+		ahead[i]->job.ahead = true;
+		run_fetch(ahead[i], OBJ_BLOB, REACH_WANTED, PATIENCE);
+	}
+	githost_wait("wants=4000");
+	ids_below("blobs", "main", "blob", r->want, 1);
+	run_fetch(r, OBJ_BLOB, REACH_NEAR, PATIENCE);
+	ck_assert_int_eq(run_wait(r), 0);
+	ck_assert(r->came[0]);
+	ck_assert_uint_le(githost_count("wants=4000"), 2);
+	ck_assert_uint_eq(githost_count("wants=1 "), 1);
+	shell("touch released");
+	for (int i = 0; i < JOBS; i++) {
+		ck_assert_int_eq(run_wait(ahead[i]), 0);
+		run_free(ahead[i]);
+	}
+	run_free(r);
+	backend_close(b);
+}
+END_TEST
+
 START_TEST(same_thing_twice)
 {
 	struct backend *b = open_faulty("", "r");
@@ -1052,6 +1086,7 @@ int main(void)
 	tcase_add_test(tc, nested);
 	tcase_add_test(tc, travel_together);
 	tcase_add_test(tc, many_in_one_job);
+	tcase_add_test(tc, those_who_wait_go_first);
 	tcase_add_test(tc, same_thing_twice);
 	tcase_add_test(tc, missing);
 	tcase_add_test(tc, not_what_it_was_said_to_be);
