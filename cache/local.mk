@@ -16,6 +16,7 @@ libcache_a_SOURCES = \
 	cache/readdir.c \
 	cache/shown.c \
 	cache/root.c cache/root.h \
+	cache/spelling.c cache/spelling.h \
 	cache/state.c cache/state.h \
 	cache/store.c cache/store.h \
 	cache/where.c

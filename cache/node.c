@@ -8,6 +8,7 @@
 
 #include "cache/composite.h"
 #include "cache/node.h"
+#include "cache/spelling.h"
 #include "common/cleanup.h"
 #include "common/waiter.h"
 
@@ -388,7 +389,11 @@ static int lookup_entry(struct node *n, const char *name, size_t len,
 		return r == -ENOENT ? -EIO : r;
 	r = tree_find(t, tree_name_hash(&fs->names, name, len), name, len, &i);
 	if (r)
+		r = spelling_find(t, &fs->names, name, len, &i);
+	if (r)
 		return r;
+	name = tree_name(t, i);
+	len = t->entry[i].len;
 	if (t->entry[i].type != FT_DIR) {
 		if (where_steps(NODE_FILE, n->dir->depth, &width) < 0)
 			return -ENAMETOOLONG;

@@ -14,4 +14,4 @@ libcommon_a_SOURCES = \
 	common/unix.c common/unix.h \
 	common/value.h \
 	common/waiter.h
-common_libs = libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS)
+common_libs = libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS) $(UTF8PROC_LIBS)

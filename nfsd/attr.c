@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "nfsd/attr.h"
+#include "nfsd/steady.h"
 
 enum { BLOCK = 512, DIR_SIZE = 4096 };
 
@@ -34,7 +35,7 @@ fattr3 attr_of(const struct service *service, const struct attr *attr)
 	bool is_dir = shown[attr->type].type == NF3DIR;
 	uint64_t size = is_dir ? DIR_SIZE : attr->size;
 
-	return (fattr3){
+	const fattr3 ret = {
 		.type = shown[attr->type].type,
 		.mode = shown[attr->type].mode,
 		.nlink = 1,
@@ -48,6 +49,9 @@ fattr3 attr_of(const struct service *service, const struct attr *attr)
 		.mtime = time_of(attr->mtime),
 		.ctime = time_of(attr->ctime),
 	};
+
+	steady_check(&ret);
+	return ret;
 }
 
 post_op_attr attr_known(const struct service *service, struct node *node)

@@ -38,6 +38,7 @@ libnfsd_a_SOURCES = \
 	nfsd/sockets.c nfsd/sockets.h \
 	nfsd/standing.c nfsd/standing.h \
 	nfsd/status.c nfsd/status.h \
+	nfsd/steady.c nfsd/steady.h \
 	nfsd/tally.c nfsd/tally.h \
 	nfsd/trace.c nfsd/trace.h \
 	nfsd/udp.c nfsd/udp.h \

@@ -26,6 +26,7 @@ check_PROGRAMS += \
 	test/it_levels \
 	test/it_memo \
 	test/it_moves \
+	test/it_names \
 	test/it_nfs3 \
 	test/it_oracle \
 	test/it_park \
@@ -63,6 +64,9 @@ test_it_memo_LDADD = $(it_libs)
 test_it_moves_SOURCES = test/it_moves.c
 test_it_moves_CFLAGS = $(it_cflags)
 test_it_moves_LDADD = $(it_libs)
+test_it_names_SOURCES = test/it_names.c
+test_it_names_CFLAGS = $(it_cflags)
+test_it_names_LDADD = $(it_libs)
 test_it_nfs3_SOURCES = test/it_nfs3.c
 test_it_nfs3_CFLAGS = $(it_cflags)
 test_it_nfs3_LDADD = $(it_libs)
