@@ -6,7 +6,8 @@ dist_check_SCRIPTS += \
 	test/secrets.sh \
 	test/kernel/gitnfs.sh \
 	test/kernel/mount.sh \
-	test/kernel/plain.sh
+	test/kernel/plain.sh \
+	test/kernel/recipes.sh
 
 EXTRA_DIST += \
 	.ci/run \
@@ -17,5 +18,6 @@ EXTRA_DIST += \
 	test/kernel/guest.sh \
 	test/kernel/manifest \
 	test/kernel/plain_guest.sh \
+	test/kernel/staleness.sh \
 	test/kernel/vm \
 	test/kernel/xstate.c
