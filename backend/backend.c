@@ -3,6 +3,7 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 #include "backend/backend.h"
+#include "backend/http/ledger.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -201,4 +202,9 @@ int job_object(struct job *job, const struct oid *oid, enum obj type,
 	if (!r && len > 0)
 		r = job->ops->data(job, data, len);
 	return r ? r : job->ops->end(job);
+}
+
+size_t backend_hosts(struct backend_host *ret, size_t room)
+{
+	return ledger_list(ret, room);
 }

@@ -184,6 +184,23 @@ void backend_options_clear(struct backend_options *);
 int job_object(struct job *, const struct oid *, enum obj, const void *data,
 	       size_t len);
 
+/* What a host has been asked over HTTP, by all backends, and how many
+ * requests it says it will take. */
+enum { BACKEND_STATUSES = 16 };
+struct backend_host {
+	char name[128];
+	struct {
+		long status;    /* 0: any other */
+		uint64_t n;
+	} status[BACKEND_STATUSES];     /* of the answers; n 0: no more */
+	uint64_t failed;        /* it did not answer */
+	bool limited;           /* the rest is known: */
+	int64_t left, limit;    /* requests; -1: not told */
+	int64_t reset;          /* seconds: when there are more */
+};
+/* Returns how many hosts there are, of whom 'room' were written. */
+size_t backend_hosts(struct backend_host *ret, size_t room);
+
 extern const struct backend_ops backend_git;
 extern const struct backend_ops backend_github;
 extern const struct backend_ops backend_local;

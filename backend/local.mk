@@ -19,6 +19,7 @@ libbackend_a_SOURCES += \
 	backend/http/circuit.c backend/http/circuit.h \
 	backend/http/cred.c backend/http/cred.h \
 	backend/http/http.c backend/http/http.h \
+	backend/http/ledger.c backend/http/ledger.h \
 	backend/http/route.c backend/http/route.h
 # Repositories elsewhere, by git's own protocol.
 libbackend_a_SOURCES += \

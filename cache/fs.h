@@ -181,6 +181,23 @@ void fs_shown_free(struct fs_shown *, size_t n);
  * none of that id. */
 int fs_renew(struct fs *, uint64_t id, struct waiter *);
 
+/* What a host has been asked, and how many requests it will take: as struct
+ * backend_host. */
+enum { FS_STATUSES = 16 };
+struct fs_host {
+	char name[128];
+	struct {
+		long status;    /* 0: any other */
+		uint64_t n;
+	} status[FS_STATUSES];  /* n 0: no more */
+	uint64_t failed;        /* it did not answer */
+	bool limited;           /* the rest is known: */
+	int64_t left, limit;    /* requests; -1: not told */
+	int64_t reset;          /* seconds: when there are more */
+};
+/* Returns how many were written. */
+size_t fs_hosts(struct fs_host *ret, size_t room);
+
 /* ---- nodes ---- */
 
 /* As git has them: an executable is a file with mode 0755, a gitlink (the

@@ -202,3 +202,33 @@ int fs_renew(struct fs *fs, uint64_t id, struct waiter *w)
 		.ref = root->ref,
 	}, w);
 }
+
+/* ---- hosts ---- */
+
+_Static_assert((int)FS_STATUSES == (int)BACKEND_STATUSES, "the same");
+
+size_t fs_hosts(struct fs_host *ret, size_t room)
+{
+	CLEANUP_FREE struct backend_host *all =
+		calloc(room + 1, sizeof *all);
+	size_t n = all ? backend_hosts(all, room) : 0;
+
+	n = n < room ? n : room;
+	for (size_t i = 0; i < n; i++) {
+		const struct backend_host *h = &all[i];
+
+		ret[i] = (struct fs_host){
+			.failed = h->failed,
+			.limited = h->limited,
+			.left = h->left,
+			.limit = h->limit,
+			.reset = h->reset,
+		};
+		memcpy(ret[i].name, h->name, sizeof ret[i].name);
+		for (int k = 0; k < FS_STATUSES; k++) {
+			ret[i].status[k].status = h->status[k].status;
+			ret[i].status[k].n = h->status[k].n;
+		}
+	}
+	return n;
+}

@@ -189,6 +189,49 @@ static void put_ahead(struct json_object *status)
 	putchar('\n');
 }
 
+/* ---- hosts ---- */
+
+static void put_host(struct json_object *o, int64_t now)
+{
+	struct json_object *answers = json_at(o, "answers", json_type_object);
+	uint64_t good = 0, bad = 0, failed = u64_at(o, "failed");
+	int64_t left = json_i64_at(o, "left");
+	char n[TEXT_SIZE], age[TEXT_SIZE];
+
+	json_object_object_foreach(answers, status, count)
+		*(*status < '4' ? &good : &bad) +=
+			(uint64_t)json_object_get_int64(count);
+	printf("  %-28s %8s answers", json_text_at(o, "name"),
+	       text_count(good, n));
+	if (bad)
+		printf(", %s%s refused%s", text_look(LOOK_WARN),
+		       text_count(bad, n), text_look(LOOK_PLAIN));
+	if (failed)
+		printf(", %s%s without%s", text_look(LOOK_BAD),
+		       text_count(failed, n), text_look(LOOK_PLAIN));
+	if (json_at(o, "left", json_type_int))
+		printf(", %s%lld left for %s%s",
+		       text_look(left ? LOOK_PLAIN : LOOK_BAD),
+		       (long long)left,
+		       text_age(json_i64_at(o, "reset") - now, age),
+		       text_look(LOOK_PLAIN));
+	putchar('\n');
+}
+
+static void put_hosts(struct json_object *list, int64_t now, bool all)
+{
+	size_t n = list ? json_object_array_length(list) : 0;
+	size_t rows = shown(n, all);
+
+	if (!n)
+		return;
+	heading("\nHOSTS");
+	printf("   %zu\n", n);
+	for (size_t i = 0; i < rows; i++)
+		put_host(json_object_array_get_idx(list, i), now);
+	more(n, rows);
+}
+
 /* ---- clients ---- */
 
 static void put_clients(struct json_object *list, bool all)
@@ -255,6 +298,7 @@ static void put_status(struct json_object *o, bool all)
 	put_memory(json_at(o, "memory", json_type_object));
 	put_disk(json_at(o, "disk", json_type_object));
 	put_ahead(o);
+	put_hosts(json_at(o, "hosts", json_type_array), now, all);
 	put_clients(json_at(o, "clients", json_type_array), all);
 	put_parked(json_at(o, "parked", json_type_array), all);
 }

@@ -17,6 +17,7 @@
 #include "nfsd/admin.h"
 #include "nfsd/control.h"
 #include "nfsd/report.h"
+#include "nfsd/web.h"
 
 /* Those that admin_start() adds events for, in this order. */
 static const int heard[] = { SIGINT, SIGTERM, SIGUSR1 };
@@ -72,7 +73,11 @@ int admin_start(struct admin *a, char why[ADMIN_WHY])
 		return r;
 	}
 	open_control(a);
-	return 0;
+	if (a->http_listen)
+		r = web_new(&a->web, a, why);
+	if (r)
+		admin_stop(a);
+	return r;
 }
 
 /* They are blocked in all other threads, and here while nobody listens. */
@@ -95,6 +100,8 @@ void admin_run(struct admin *a)
 
 int admin_stop(struct admin *a)
 {
+	web_free(a->web);
+	a->web = NULL;
 	control_free(a->control);
 	a->control = NULL;
 	/* What that has left to do. */

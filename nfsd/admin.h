@@ -18,6 +18,7 @@
 enum { ADMIN_WHY = 256 };
 
 struct event;
+struct web;
 struct fs;
 struct server;
 
@@ -25,10 +26,12 @@ struct admin {
 	struct fs *fs;
 	struct server *server;
 	const char *state_dir;
+	const char *http_listen, *http_secret_file;     /* or NULL */
 
 	/* The rest is its own. */
 	struct loop *loop;
 	struct control *control;
+	struct web *web;        /* or NULL */
 	struct event *signal[3];
 	uint64_t started;       /* clock_ms() */
 	unsigned waiters;       /* out, for commands */

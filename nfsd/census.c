@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "nfsd/census.h"
 #include "nfsd/conn.h"
+#include "nfsd/tally.h"
 
 static void name_peer(int fd, char ret[ENDPOINT_SIZE])
 {
@@ -80,8 +81,14 @@ static void add_client(void *arg, const struct conn_peer *p)
 
 static void visit(void *arg, struct rpc *rpc, struct conns *conns)
 {
+	struct census *c = arg;
+
 	rpc_parked(rpc, add_call, arg);
 	conns_peers(conns, add_client, arg);
+	if (!c->tally)
+		return;
+	LOCK_SCOPE(&c->lock);
+	tally_add(c->tally, rpc_tally(rpc));
 }
 
 static int older_first(const void *a, const void *b)
@@ -98,9 +105,10 @@ static int more_first(const void *a, const void *b)
 	return x->calls > y->calls ? -1 : x->calls < y->calls;
 }
 
-int census_take(struct server *server, struct census *ret)
+int census_take(struct server *server, struct census *ret,
+		struct tally *tally)
 {
-	struct census c = { 0 };
+	struct census c = { .tally = tally };
 	int r;
 
 	pthread_mutex_init(&c.lock, NULL);

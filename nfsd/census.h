@@ -30,16 +30,20 @@ struct census_client {
 	unsigned parked;
 };
 
+struct tally;
+
 struct census {
 	struct census_call *call;       /* oldest first */
 	size_t ncall, call_room;
 	struct census_client *client;   /* who has asked most first */
 	size_t nclient, client_room;
+	struct tally *tally;            /* while it is taken */
 	int err;
 	pthread_mutex_t lock;           /* while it is taken */
 };
 
-int census_take(struct server *, struct census *ret);
+/* *tally, when not NULL, gets all calls so far added. */
+int census_take(struct server *, struct census *ret, struct tally *tally);
 void census_free(struct census *);
 
 #endif

@@ -51,7 +51,7 @@ static struct json_object *server_json(const struct admin *a)
 static void status(struct control_call *call)
 {
 	struct admin *a = call->context;
-	struct standing s;
+	CLEANUP_STANDING struct standing *s = NULL;
 	struct json_object *o;
 	int r = standing_take(a->fs, a->server, SHOWN_MAX, &s);
 
@@ -59,9 +59,8 @@ static void status(struct control_call *call)
 		control_fail(call, r, "%s", strerror(-r));
 		return;
 	}
-	o = standing_json(&s);
+	o = standing_json(s);
 	json_put(o, "server", server_json(a));
-	standing_free(&s);
 	control_end(call, o);
 }
 

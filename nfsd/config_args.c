@@ -33,6 +33,7 @@ const char config_help[] =
 "      --portmap HOW       tell clients the port: auto (the default), register\n"
 "                          (with rpcbind), serve (as port mapper), off\n"
 "      --loops N           threads that answer (default: processors, up to 4)\n"
+"      --http-listen ADDR:PORT  metrics and health over HTTP (default: none)\n"
 "      --log-level LEVEL   error, warning, info or debug (default info)\n"
 "      --check-config      check configuration and sources, and exit\n"
 "      --version           tell the version, and exit\n"

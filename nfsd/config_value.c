@@ -127,6 +127,12 @@ const struct config_setting config_settings[] = {
 	{ "server.log-level", "log-level", CONFIG_LEVEL, AT(log_level),
 	  .preset = LOG_INFO,
 	  .wanted = "give one of error, warning, info, debug" },
+	{ "http.listen", "http-listen", CONFIG_TEXT, AT(http_listen),
+	  .check = is_address,
+	  .wanted = "give an address and a port in figures, as in "
+		    "127.0.0.1:9049" },
+	{ "http.secret-file", NULL, CONFIG_PATH, AT(http_secret_file),
+	  .check = is_something, .wanted = "give the path of a file" },
 	{ "state.dir", "state-dir", CONFIG_PATH, AT(state_dir),
 	  .check = is_something, .wanted = "give the path of a directory" },
 	{ "cache.dir", "cache-dir", CONFIG_PATH, AT(cache_dir),

@@ -21,6 +21,7 @@ libnfsd_a_SOURCES = \
 	nfsd/fh.c nfsd/fh.h \
 	nfsd/loop.c nfsd/loop.h \
 	nfsd/memo.c nfsd/memo.h \
+	nfsd/metrics.c nfsd/metrics.h \
 	nfsd/mount3.c \
 	nfsd/nfs3.c nfsd/nfs3_proc.h \
 	nfsd/nfs3_about.c \
@@ -43,6 +44,8 @@ libnfsd_a_SOURCES = \
 	nfsd/trace.c nfsd/trace.h \
 	nfsd/udp.c nfsd/udp.h \
 	nfsd/warm.c nfsd/warm.h \
+	nfsd/web.c nfsd/web.h \
+	nfsd/webhook.c nfsd/webhook.h \
 	nfsd/xdr.h
 # What rpcgen makes is not held to our warnings.
 noinst_LIBRARIES += libnfsxdr.a

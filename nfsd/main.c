@@ -361,6 +361,8 @@ static int run(const struct config *c, struct fs *fs, struct server *server,
 		.fs = fs,
 		.server = server,
 		.state_dir = c->state_dir,
+		.http_listen = c->http_listen,
+		.http_secret_file = c->http_secret_file,
 	};
 	int r = admin_start(&admin, why);
 

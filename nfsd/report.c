@@ -85,13 +85,12 @@ static void report_all(const struct standing *all)
 
 void report(struct fs *fs, struct server *server)
 {
-	struct standing s;
+	CLEANUP_STANDING struct standing *s = NULL;
 	int r = standing_take(fs, server, SHOWN_MAX, &s);
 
 	if (r) {
 		tell("how things stand", "error=%s", strerror(-r));
 		return;
 	}
-	report_all(&s);
-	standing_free(&s);
+	report_all(s);
 }

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -13,27 +15,31 @@
 #include "nfsd/standing.h"
 
 int standing_take(struct fs *fs, struct server *server, size_t shown,
-		  struct standing *ret)
+		  struct standing **ret)
 {
-	struct standing s = { 0 };
-	int r = fs_shown(fs, shown, &s.shown, &s.nshown, &s.all);
+	struct standing *s = calloc(1, sizeof *s);
+	int r = s ? fs_shown(fs, shown, &s->shown, &s->nshown, &s->all) :
+		    -ENOMEM;
 
 	if (!r)
-		r = census_take(server, &s.census);
+		r = census_take(server, &s->census, &s->tally);
 	if (r) {
-		standing_free(&s);
+		standing_free(s);
 		return r;
 	}
-	fs_stats(fs, &s.fs);
+	fs_stats(fs, &s->fs);
+	s->nhost = fs_hosts(s->host, STANDING_HOSTS);
 	*ret = s;
 	return 0;
 }
 
 void standing_free(struct standing *s)
 {
+	if (!s)
+		return;
 	fs_shown_free(s->shown, s->nshown);
 	census_free(&s->census);
-	*s = (struct standing){ 0 };
+	free(s);
 }
 
 /* ---- as JSON ---- */
@@ -166,6 +172,37 @@ static struct json_object *clients(const struct census *c)
 	return list;
 }
 
+static struct json_object *hosts(const struct standing *s)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < s->nhost; i++) {
+		const struct fs_host *h = &s->host[i];
+		struct json_object *o = json_object_new_object();
+		struct json_object *answers = json_object_new_object();
+
+		json_text(o, "name", h->name);
+		for (int k = 0; k < FS_STATUSES && h->status[k].n; k++) {
+			char status[24] = "other";
+
+			if (h->status[k].status)
+				snprintf(status, sizeof status, "%ld",
+					 h->status[k].status);
+			json_u64(answers, status, h->status[k].n);
+		}
+		json_put(o, "answers", answers);
+		json_u64(o, "failed", h->failed);
+		if (h->limited) {
+			json_i64(o, "left", h->left);
+			if (h->limit >= 0)
+				json_i64(o, "limit", h->limit);
+			moment(o, "reset", h->reset);
+		}
+		json_append(list, o);
+	}
+	return list;
+}
+
 struct json_object *standing_json(const struct standing *s)
 {
 	struct json_object *o = json_object_new_object();
@@ -173,6 +210,7 @@ struct json_object *standing_json(const struct standing *s)
 	json_i64(o, "time", clock_wall().tv_sec);
 	json_put(o, "repositories", repositories(s));
 	json_u64(o, "repositories_all", s->all);
+	json_put(o, "hosts", hosts(s));
 	json_put(o, "memory", memory(&s->fs));
 	json_put(o, "disk", disk(&s->fs.stored));
 	json_put(o, "prefetch", prefetch(&s->fs));

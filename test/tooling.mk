@@ -7,7 +7,8 @@ dist_check_SCRIPTS += \
 	test/kernel/gitnfs.sh \
 	test/kernel/mount.sh \
 	test/kernel/plain.sh \
-	test/kernel/recipes.sh
+	test/kernel/recipes.sh \
+	test/web.sh
 
 EXTRA_DIST += \
 	.ci/run \

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/http/ledger.h"
 #include "backend/http/route.h"
 #include "backend/wait.h"
 #include "common/cleanup.h"
@@ -208,9 +209,11 @@ static void note_head(struct http *x)
 	curl_easy_getinfo(x->curl, CURLINFO_CONTENT_TYPE, &type);
 	curl_easy_getinfo(x->curl, CURLINFO_EFFECTIVE_URL, &url);
 	curl_easy_getinfo(x->curl, CURLINFO_RETRY_AFTER, &retry_after);
-	LOCK_SCOPE(&x->lock);
+	/* Set by this thread alone. */
 	if (x->answered)
 		return;
+	ledger_answer(x->route.host, status, x->fields ? x->fields : "");
+	LOCK_SCOPE(&x->lock);
 	x->type = strdup(type ? type : "");
 	x->url = strdup(url ? url : "");
 	if (!x->fields)
@@ -326,6 +329,8 @@ static int to_errno(CURLcode code)
 
 static void end(struct http *x, int err)
 {
+	if (err && !x->answered && x->route.host)
+		ledger_failure(x->route.host);
 	LOCK_SCOPE(&x->lock);
 	if (!x->err)
 		x->err = err;
