@@ -19,9 +19,9 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "nfsd/endpoint.h"
 #include "nfsd/metrics.h"
 #include "nfsd/refresh.h"
-#include "nfsd/server.h"
 #include "nfsd/standing.h"
 #include "nfsd/web.h"
 #include "nfsd/webhook.h"
@@ -32,7 +32,7 @@ struct web {
 	struct admin *admin;
 	struct evhttp *http;
 	int64_t start;          /* seconds since 1970 */
-	char address[SERVER_ADDRESS];
+	char address[ENDPOINT_SIZE];
 };
 
 /* ---- answers ---- */
@@ -227,10 +227,10 @@ static void on_other(struct evhttp_request *rq, void *arg)
 
 static int listen_at(struct web *web, const char *text)
 {
-	struct sockaddr_storage addr = { 0 };
-	socklen_t len;
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
 	const int on = 1;
-	int fd, r = server_parse_address(text, &addr, &len);
+	int fd, r = endpoint_parse(text, &addr);
 
 	if (r)
 		return r;
@@ -240,11 +240,12 @@ static int listen_at(struct web *web, const char *text)
 	evutil_make_socket_nonblocking(fd);
 	evutil_make_socket_closeonexec(fd);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, (struct sockaddr *)&addr, len) || listen(fd, BACKLOG) ||
+	if (bind(fd, (struct sockaddr *)&addr, endpoint_len(&addr)) ||
+	    listen(fd, BACKLOG) ||
 	    getsockname(fd, (struct sockaddr *)&addr, &len))
 		r = -errno;
 	if (!r)
-		r = server_name_address(&addr, len, web->address);
+		r = endpoint_text(&addr, web->address);
 	if (!r && evhttp_accept_socket(web->http, fd))
 		r = -ENOMEM;
 	if (r)
