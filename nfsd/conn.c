@@ -374,6 +374,7 @@ static void pump(struct conn *c)
 		more = r == -EAGAIN && !sent && !is_full(c);
 	} while (more && bytes < PUMP_MAX);
 	c->pumping = false;
+	rpc_sent(cs->rpc);
 
 	if (r == -EBADMSG || r == -EMSGSIZE)
 		log_info("connection closed", "reason=%s",
