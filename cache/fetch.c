@@ -277,6 +277,15 @@ static int near_size(struct fetcher *f, const struct source *source,
 	return 0;
 }
 
+struct sizes *fetch_known_sizes(struct fetcher *f, const struct source *source,
+				const struct tree *tree, uint32_t index)
+{
+	struct key key = sizes_key(source, tree, index);
+	struct value *v;
+
+	return flight_peek(f->flights, &key, &v) ? NULL : (struct sizes *)v;
+}
+
 static int ask_size(struct fetcher *f, struct hint *hint, struct waiter *w,
 		    uint64_t *ret)
 {

@@ -104,6 +104,10 @@ struct ahead_news {
 	uint64_t bytes;         /* ... and how much that was */
 };
 
+/* Those that are in memory, of this entry and those around it, or NULL. */
+struct sizes *fetch_known_sizes(struct fetcher *, const struct source *,
+				const struct tree *, uint32_t index);
+
 /* What to fetch before anybody asks for it. */
 struct ahead {
 	struct source *source;

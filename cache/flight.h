@@ -47,15 +47,17 @@ enum kind {
 	KIND_SIZES,             /* struct sizes: of some entries of a tree */
 	KIND_DIR,               /* struct dir: a directory at a path */
 	KIND_LEVEL,             /* a level above repositories: it exists */
+	KIND_PAGE,              /* struct page: a reply to a listing */
 };
-_Static_assert((int)KIND_LEVEL + 1 == (int)FS_KINDS, "each is counted");
+_Static_assert((int)KIND_PAGE + 1 == (int)FS_KINDS, "each is counted");
 
 struct key {
 	uint64_t scope;         /* the source's number; DIR, ROOT: root id;
-				 * LEVEL: its id */
-	uint32_t part;          /* SIZES: which part of the tree */
+				 * LEVEL: its id; PAGE: a history's serial */
+	uint32_t part;          /* SIZES: which part of the tree; PAGE: the
+				 * cookie */
 	uint32_t kind;
-	struct oid oid;         /* DIR: the directory's id */
+	struct oid oid;         /* DIR: the directory's id; PAGE: all else */
 };
 
 /* Start fetching 'key'.  Called once per flight, no lock held, on the

@@ -231,7 +231,7 @@ const uint8_t *fs_secret(const struct fs *fs)
 const char *const fs_kind_name[FS_KINDS] = {
 	[KIND_ROOT] = "roots", [KIND_TREE] = "trees", [KIND_BLOB] = "blobs",
 	[KIND_SIZES] = "sizes", [KIND_DIR] = "directories",
-	[KIND_LEVEL] = "levels",
+	[KIND_LEVEL] = "levels", [KIND_PAGE] = "listings",
 };
 
 void fs_stats(struct fs *fs, struct fs_stats *ret)

@@ -114,7 +114,7 @@ const uint8_t *fs_secret(const struct fs *);
 
 /* ---- what happens ---- */
 
-enum { FS_KINDS = 6 };
+enum { FS_KINDS = 7 };
 
 /* Of one kind of thing that is kept in memory, since the start. */
 struct fs_count {
@@ -343,5 +343,21 @@ struct fs_dirent {
 typedef bool fs_emit(void *arg, const struct fs_dirent *);
 int fs_readdir(struct node *dir, uint64_t cookie, uint64_t *verf, bool plus,
 	       struct waiter *, fs_emit *emit, void *arg, bool *eof);
+
+/* Replies to listings of a directory in a root can be kept as they were
+ * sent: asked again for the same, of a root that shows the same, they are
+ * the same.  Bounded and dropped as everything is. */
+struct fs_page {
+	uint64_t root, serial;  /* as in fs_proof */
+	uint64_t dir;           /* its fileid */
+	uint64_t verf;
+	uint32_t cookie;
+	uint32_t room, names;   /* what the client has room for */
+	bool plus;
+};
+/* -ENOENT */
+int fs_find_page(struct fs *, const struct fs_page *, struct slice *ret);
+void fs_keep_page(struct fs *, const struct fs_page *, const void *data,
+		  size_t len);
 
 #endif

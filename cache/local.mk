@@ -11,6 +11,7 @@ libcache_a_SOURCES = \
 	cache/inode.c cache/inode.h \
 	cache/intake.c cache/intake.h \
 	cache/node.c cache/node.h \
+	cache/page.c \
 	cache/pattern.c cache/pattern.h \
 	cache/prefetch.c cache/prefetch.h \
 	cache/readdir.c \

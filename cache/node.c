@@ -119,29 +119,44 @@ static void set_times(const struct history *h, uint32_t epoch,
 	ret->ctime = h->root->pinned ? e->mtime : e->ctime;
 }
 
-/* Of entry 'index' of a directory's version 'at'. */
-int entry_attr(struct fs *fs, const struct dir *d, const struct history *h,
-		      const struct dirstate *s, uint32_t at, struct tree *t,
-		      uint32_t index, bool listed, struct waiter *w,
-		      struct attr *ret)
+static int entry_size(struct fs *fs, const struct entry *e, struct waiter *w,
+		      uint64_t *ret)
 {
-	struct attr a = { .type = t->entry[index].type, .size = DIR_SIZE };
-	struct source *source = d->root->source;
-	bool here = listed && source_is_far(source);
+	struct source *source = e->dir->root->source;
+
+	if (e->sizes) {
+		uint64_t size = e->sizes->size[e->index % SIZES_PART];
+
+		if (size_is_known(size)) {
+			*ret = size;
+			return 0;
+		}
+	}
+	return (e->listed ? fetch_listed_size : fetch_size)
+		(fs->fetcher, source, e->tree, e->index, w, ret);
+}
+
+int entry_attr(struct fs *fs, const struct entry *e, struct waiter *w,
+	       struct attr *ret)
+{
+	struct attr a = {
+		.type = e->tree->entry[e->index].type,
+		.size = DIR_SIZE,
+		.fileid = e->fileid,
+	};
+	bool here = e->listed && source_is_far(e->dir->root->source);
 	uint32_t epoch;
-	int r = inode_since(&fs->in, d, s, at, t, index, here ? NULL : w,
-			    &epoch);
+	int r = inode_since(&fs->in, e->dir, e->state, e->at, e->tree,
+			    e->index, here ? NULL : w, &epoch);
 
 	if (r)
 		return here ? -EIO : r;
 	if (a.type != FT_DIR && a.type != FT_GITLINK) {
-		r = (listed ? fetch_listed_size : fetch_size)
-			(fs->fetcher, source, t, index, w, &a.size);
+		r = entry_size(fs, e, w, &a.size);
 		if (r)
 			return r;
 	}
-	a.fileid = entry_id(fs, d, t, index);
-	set_times(h, epoch, &a);
+	set_times(e->hist, epoch, &a);
 	*ret = a;
 	return 0;
 }
@@ -205,8 +220,18 @@ static int file_attr(const struct node *n, struct waiter *w, struct attr *ret)
 		at++;
 	if (at == s->n)
 		return -ESTALE;
-	return entry_attr(n->fs, n->dir, n->hist, s, at, n->tree, n->index,
-			  false, w, ret);
+
+	const struct entry e = {
+		.dir = n->dir,
+		.hist = n->hist,
+		.state = s,
+		.at = at,
+		.index = n->index,
+		.tree = n->tree,
+		.fileid = n->fileid,
+	};
+
+	return entry_attr(n->fs, &e, w, ret);
 }
 
 int fs_getattr(struct node *n, struct waiter *w, struct attr *ret)

@@ -48,11 +48,23 @@ bool node_is_dir(const struct node *);
 uint64_t entry_id(const struct fs *, const struct dir *, const struct tree *,
 		  uint32_t index);
 uint32_t entry_hash(const struct fs *, const struct tree *, uint32_t index);
-/* 'tree' is that of version 'at' in 'state'.  'listed': what would cost a
- * round trip is not waited for, see fetch_listed_size(). */
-int entry_attr(struct fs *, const struct dir *, const struct history *,
-	       const struct dirstate *state, uint32_t at, struct tree *tree,
-	       uint32_t index, bool listed, struct waiter *,
+
+struct entry {
+	const struct dir *dir;
+	const struct history *hist;
+	const struct dirstate *state;
+	uint32_t at;            /* the version of it that has 'tree' */
+	uint32_t index;         /* in the tree */
+	struct tree *tree;
+	uint64_t fileid;
+	/* What would cost a round trip is not waited for, see
+	 * fetch_listed_size(). */
+	bool listed;
+	/* Of this entry among others, when they are at hand. */
+	const struct sizes *sizes;
+};
+
+int entry_attr(struct fs *, const struct entry *, struct waiter *,
 	       struct attr *ret);
 
 /* What a root that is known shows.  -ESTALE: it is not served. */

@@ -146,12 +146,10 @@ static uint32_t version_of(const struct dirstate *s, uint64_t verf)
 	return inode_shown(s);
 }
 
-/* What all entries of one listing have in common. */
 struct listing_dir {
 	struct node *n;
-	const struct dirstate *state;
-	struct tree *tree;
-	uint32_t at;            /* the version that has 'tree' */
+	struct entry e;         /* the one at hand */
+	struct sizes *sizes;    /* of those around it, or NULL */
 	struct waiter *w;
 	/* Places of a file and of a directory in it, but for the last step;
 	 * kind 0: too deep to have one. */
@@ -160,7 +158,7 @@ struct listing_dir {
 
 static void list_bases(struct listing_dir *ld)
 {
-	struct dir *d = ld->n->dir;
+	const struct dir *d = ld->n->dir;
 
 	if (where_path(NODE_FILE, d, d->depth, &ld->file))
 		ld->file.kind = 0;
@@ -169,23 +167,38 @@ static void list_bases(struct listing_dir *ld)
 }
 
 /* False: too deep. */
-static bool entry_where(const struct listing_dir *ld, uint32_t i,
-			uint64_t fileid, struct where *ret)
+static bool entry_where(const struct listing_dir *ld, struct where *ret)
 {
-	bool is_tree = ld->tree->entry[i].type == FT_DIR;
-	uint32_t hash = entry_hash(ld->n->fs, ld->tree, i);
+	bool is_tree = ld->e.tree->entry[ld->e.index].type == FT_DIR;
+	uint32_t hash = entry_hash(ld->n->fs, ld->e.tree, ld->e.index);
 
 	*ret = is_tree ? ld->dir : ld->file;
 	if (!ret->kind)
 		return false;
 	if (is_tree) {
 		where_put_step(ret, ret->depth - 1u, hash);
-		ret->dir = fileid;
+		ret->dir = ld->e.fileid;
 	} else {
 		ret->name = hash;
-		ret->fileid = fileid;
+		ret->fileid = ld->e.fileid;
 	}
 	return true;
+}
+
+/* On to an entry.  The sizes that are in memory are taken out for all. */
+static void go_to_entry(struct listing_dir *ld, uint32_t i, bool first)
+{
+	struct entry *e = &ld->e;
+
+	e->index = i;
+	e->fileid = entry_id(ld->n->fs, e->dir, e->tree, i);
+	if (!first && i % SIZES_PART)
+		return;
+	if (ld->sizes)
+		value_unref(&ld->sizes->v);
+	ld->sizes = fetch_known_sizes(ld->n->fs->fetcher,
+				      e->dir->root->source, e->tree, i);
+	e->sizes = ld->sizes;
 }
 
 /* Attributes that are known here are waited for, which is what the client
@@ -193,32 +206,30 @@ static bool entry_where(const struct listing_dir *ld, uint32_t i,
 static int list_entries(struct listing *l, struct listing_dir *ld,
 			uint64_t cookie)
 {
-	struct node *n = ld->n;
-	struct tree *t = ld->tree;
+	const struct entry *e = &ld->e;
+	struct tree *t = e->tree;
+	uint64_t first = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
 	/* What is listed from an older version may be another file by now:
 	 * the client shall look. */
-	bool plus = l->plus && ld->at == inode_shown(ld->state);
+	bool plus = l->plus && e->at == inode_shown(e->state);
 
-	list_dots(l, n, cookie);
-	for (uint64_t at = cookie < COOKIE_FIRST ? 0 :
-	     cookie - COOKIE_FIRST + 1; at < t->n && !l->full; at++) {
-		uint32_t i = (uint32_t)at;
-		uint64_t id = entry_id(n->fs, n->dir, t, i);
+	list_dots(l, ld->n, cookie);
+	for (uint64_t i = first; i < t->n && !l->full; i++) {
 		bool has_attr = false, has_place = false;
 		struct where where;
 		struct attr attr;
 
+		go_to_entry(ld, (uint32_t)i, i == first);
 		if (plus) {
-			int r = entry_attr(n->fs, n->dir, n->hist, ld->state,
-					   ld->at, t, i, true, ld->w, &attr);
+			int r = entry_attr(ld->n->fs, e, ld->w, &attr);
 
 			if (r == -EINPROGRESS)
 				return r;
 			has_attr = !r;
-			has_place = entry_where(ld, i, id, &where);
+			has_place = entry_where(ld, &where);
 		}
-		list_one(l, tree_name(t, i), t->entry[i].len, id,
-			 COOKIE_FIRST + at, has_attr ? &attr : NULL,
+		list_one(l, tree_name(t, e->index), t->entry[i].len, e->fileid,
+			 COOKIE_FIRST + i, has_attr ? &attr : NULL,
 			 has_place ? &where : NULL);
 	}
 	return 0;
@@ -246,9 +257,14 @@ static int list_dir(struct listing *l, struct node *n, uint64_t cookie,
 
 	struct listing_dir ld = {
 		.n = n,
-		.state = s,
-		.tree = t,
-		.at = at,
+		.e = {
+			.dir = n->dir,
+			.hist = n->hist,
+			.state = s,
+			.at = at,
+			.tree = t,
+			.listed = true,
+		},
 		.w = w,
 	};
 
@@ -257,7 +273,10 @@ static int list_dir(struct listing *l, struct node *n, uint64_t cookie,
 	*verf = tree_verf(&t->oid);
 	if (!cookie)
 		prefetch_listed(fs->prefetch, n->dir, t);
-	return list_entries(l, &ld, cookie);
+	r = list_entries(l, &ld, cookie);
+	if (ld.sizes)
+		value_unref(&ld.sizes->v);
+	return r;
 }
 
 int fs_readdir(struct node *n, uint64_t cookie, uint64_t *verf, bool plus,

@@ -12,6 +12,7 @@ enum {
 	SETS = 4096,
 	WAYS = 2,
 	ROOTS = 64,
+	ASKED = 1024,
 	LINE = 64,              /* bytes that come into a CPU together */
 	NAME_KEPT = 99,         /* longer names are seldom */
 };
@@ -38,6 +39,7 @@ struct memo {
 	/* What rests on no proof goes here. */
 	_Alignas(LINE) struct memo_node other;
 	struct shown shown[ROOTS];
+	uint64_t asked[ASKED];
 	uint32_t node_tag[SETS * WAYS], name_tag[SETS * WAYS];
 	_Alignas(LINE) struct memo_node node[SETS * WAYS];
 	_Alignas(LINE) struct memo_name name[SETS * WAYS];
@@ -173,6 +175,15 @@ int memo_find_name(struct memo *m, const struct memo_node *dir,
 		return 0;
 	}
 	return -ENODATA;
+}
+
+bool memo_asked(struct memo *m, uint64_t what)
+{
+	uint64_t *last = &m->asked[what % ASKED];
+	bool again = *last == what;
+
+	*last = what;
+	return again;
 }
 
 const struct memo_node *memo_keep(struct memo *m, struct fh_arg fh,

@@ -51,6 +51,9 @@ int memo_find_name(struct memo *, const struct memo_node *dir,
 		   const char *name, size_t len,
 		   const struct memo_node **ret);
 
+/* Whether this was asked before, and not long ago.  Now it was. */
+bool memo_asked(struct memo *, uint64_t what);
+
 /* 'fh', which has been resolved, is the handle of 'node', which has these
  * attributes.  Returns them as they are sent, good until something else is
  * kept. */

@@ -8,6 +8,7 @@
 
 #include "nfsd/attr.h"
 #include "nfsd/fh.h"
+#include "nfsd/memo.h"
 #include "nfsd/nfs3_proc.h"
 
 enum {
@@ -20,12 +21,30 @@ enum {
 _Static_assert((int)RPC_RESULTS_MAX >= 4 + NFS3_IO_MAX,
 	       "there is room for the status and all that may be asked for");
 
+/* What a client asks for. */
+struct ask {
+	struct fh_arg fh;
+	uint64_t cookie, verf;
+	uint32_t names;         /* bytes for names; READDIRPLUS */
+	uint32_t room;          /* bytes for the results, without the status */
+};
+
 struct listing {
 	struct request *rq;
 	bool plus;
+	bool partial;           /* not all that could be told is known yet */
 	uint32_t dircount;      /* bytes left of it */
 	bool any;               /* an entry is in the reply */
 };
+
+static struct ask get_ask(struct reader *in)
+{
+	struct ask ask = { .fh = get_fh(in) };
+
+	ask.cookie = get64(in);
+	ask.verf = get64(in);
+	return ask;
+}
 
 /* An entry's attributes and handle, as far as they are known. */
 static void put_plus(struct listing *l, const struct fs_dirent *e)
@@ -33,6 +52,8 @@ static void put_plus(struct listing *l, const struct fs_dirent *e)
 	struct writer *out = &l->rq->out;
 	struct fh fh;
 
+	/* What ".." is may change without its directory. */
+	l->partial |= !e->attr || !e->where || e->where->kind == NODE_LEVEL;
 	put32(out, e->attr != NULL);
 	if (e->attr) {
 		fattr3 a = attr_of(l->rq->service, e->attr);
@@ -81,20 +102,70 @@ static void put_failure(struct request *rq, nfsstat3 status,
 	put_post_op_attr(&rq->out, attr);
 }
 
-/* 'room': bytes for the results, without the status. */
-static int list(struct listing *l, struct fh_arg fh, uint64_t cookie,
-		uint64_t verf, size_t room, struct waiter *w)
+/* ---- replies that were made before ---- */
+
+/* Which reply it is.  0; -ENODATA: none that could be kept; or
+ * -EINPROGRESS. */
+static int page_of(struct listing *l, const struct ask *ask,
+		   struct waiter *w, struct fs_page *ret)
+{
+	const struct memo_node *dir;
+	int r = memo_find(l->rq->memo, ask->fh, w, &dir);
+
+	if (r)
+		return r;
+	if (dir->type != FT_DIR || ask->cookie > UINT32_MAX)
+		return -ENODATA;
+	*ret = (struct fs_page){
+		.root = dir->proof.root,
+		.serial = dir->proof.serial,
+		.dir = dir->fileid,
+		/* That of no cookie says nothing. */
+		.verf = ask->cookie ? ask->verf : 0,
+		.cookie = (uint32_t)ask->cookie,
+		.room = ask->room,
+		.names = ask->names,
+		.plus = l->plus,
+	};
+	return 0;
+}
+
+/* Keep what is asked for twice: most listings are asked for once. */
+static void keep_page(struct request *rq, const struct fs_page *page,
+		      const uint8_t *from)
+{
+	uint64_t what = page->dir ^ page->serial << 48 ^
+			(uint64_t)page->cookie << 16 ^ page->room ^
+			page->names ^ page->plus;
+
+	if (memo_asked(rq->memo, what))
+		fs_keep_page(rq->service->fs, page, from,
+			     (size_t)(rq->out.p - from));
+}
+
+/* ---- making one ---- */
+
+static int list(struct listing *l, const struct ask *ask, struct waiter *w)
 {
 	CLEANUP_NODE struct node dir = { 0 };
 	struct request *rq = l->rq;
 	struct writer start = rq->out;
 	struct writer *out = &rq->out;
 	post_op_attr attr = { .attributes_follow = FALSE };
+	uint64_t verf = ask->verf;
+	size_t room = ask->room;
+	struct fs_page page;
+	struct attr known;
 	uint8_t *verf_at;
 	bool eof;
 	int r;
 
-	r = fh_node(rq->service, fh.data, fh.len, w, &dir);
+	r = page_of(l, ask, w, &page);
+	if (r == -EINPROGRESS)
+		return r;
+	if (!r && !fs_find_page(rq->service->fs, &page, &rq->tail))
+		return 0;
+	r = fh_node(rq->service, ask->fh.data, ask->fh.len, w, &dir);
 	if (r == -EINPROGRESS)
 		return r;
 	attr = attr_known(rq->service, &dir);
@@ -102,6 +173,10 @@ static int list(struct listing *l, struct fh_arg fh, uint64_t cookie,
 		put_failure(rq, nfs3_status(rq, r), &attr);
 		return 0;
 	}
+	if (fs_getattr(&dir, NULL, &known))
+		l->partial = true;
+	else
+		memo_keep(rq->memo, ask->fh, &dir, &known);
 	if (room > NFS3_IO_MAX)
 		room = NFS3_IO_MAX;
 	if (room < LIST_END)
@@ -110,7 +185,8 @@ static int list(struct listing *l, struct fh_arg fh, uint64_t cookie,
 	out->end = out->p + room - LIST_END;
 	put_post_op_attr(out, &attr);
 	verf_at = put_room(out, 8);
-	r = fs_readdir(&dir, cookie, &verf, l->plus, w, put_entry, l, &eof);
+	r = fs_readdir(&dir, ask->cookie, &verf, l->plus, w, put_entry, l,
+		       &eof);
 	if (r == -EINPROGRESS)
 		return r;
 	if (r || !verf_at || (!l->any && !eof)) {
@@ -123,33 +199,26 @@ static int list(struct listing *l, struct fh_arg fh, uint64_t cookie,
 	out->end = start.end;
 	put32(out, FALSE);
 	put32(out, eof);
+	if (!l->partial && !page_of(l, ask, NULL, &page))
+		keep_page(rq, &page, start.p);
 	return 0;
 }
 
 int nfs3_readdir(struct request *rq, struct waiter *w)
 {
 	struct listing l = { .rq = rq };
-	struct fh_arg fh = get_fh(&rq->in);
-	uint64_t cookie = get64(&rq->in);
-	uint64_t verf = get64(&rq->in);
-	uint32_t count = get32(&rq->in);
+	struct ask ask = get_ask(&rq->in);
 
-	if (rq->in.bad)
-		return -EBADMSG;
-	return list(&l, fh, cookie, verf, count, w);
+	ask.room = get32(&rq->in);
+	return rq->in.bad ? -EBADMSG : list(&l, &ask, w);
 }
 
 int nfs3_readdirplus(struct request *rq, struct waiter *w)
 {
 	struct listing l = { .rq = rq, .plus = true };
-	struct fh_arg fh = get_fh(&rq->in);
-	uint64_t cookie = get64(&rq->in);
-	uint64_t verf = get64(&rq->in);
-	uint32_t dircount = get32(&rq->in);
-	uint32_t maxcount = get32(&rq->in);
+	struct ask ask = get_ask(&rq->in);
 
-	if (rq->in.bad)
-		return -EBADMSG;
-	l.dircount = dircount;
-	return list(&l, fh, cookie, verf, maxcount, w);
+	l.dircount = ask.names = get32(&rq->in);
+	ask.room = get32(&rq->in);
+	return rq->in.bad ? -EBADMSG : list(&l, &ask, w);
 }
