@@ -20,6 +20,7 @@
 enum {
 	TRIM_SHARE = 32,        /* of the budget evicted: give it back */
 	SHARDS = 16,
+	YOUNG_SHARE = 4,        /* of what is kept: not moved when asked for */
 	EVICT_SCAN = 8,         /* entries looked at per visit to a shard */
 	AHEAD_SHARE = 8,        /* of the budget, for what nobody asked for */
 	BYTES_PER_BUCKET = 4096,
@@ -48,6 +49,7 @@ struct flight {
 	uint8_t state;                  /* enum state */
 	uint8_t want;                   /* enum want */
 	bool fetching;                  /* READY: a fetch is under way */
+	uint32_t moved;                 /* when it became the youngest */
 };
 
 struct shard {
@@ -55,6 +57,8 @@ struct shard {
 	struct flight **bucket;
 	struct list lru;                /* oldest first */
 	struct list ahead;              /* oldest first */
+	uint32_t n;                     /* on both */
+	uint32_t moves;                 /* a clock: to the young end so far */
 	struct fs_count count[FS_KINDS];
 };
 
@@ -114,6 +118,17 @@ static struct fs_count *count(struct shard *s, const struct flight *f)
 	return &s->count[f->key.kind];
 }
 
+/* To the young end.  What is young already stays where it is: those that are
+ * asked for all the time are young anyway, and need no care. */
+static void touch(struct shard *s, struct flight *f)
+{
+	if (s->moves - f->moved < s->n / YOUNG_SHARE)
+		return;
+	list_del(&f->lru);
+	list_add_tail(&s->lru, &f->lru);
+	f->moved = ++s->moves;
+}
+
 /* A landed flight enters the books, or leaves them. */
 static void charge(struct flights *t, struct shard *s, struct flight *f)
 {
@@ -123,6 +138,8 @@ static void charge(struct flights *t, struct shard *s, struct flight *f)
 	atomic_fetch_add_explicit(&t->cost, n, memory_order_relaxed);
 	c->kept++;
 	c->bytes += n;
+	s->n++;
+	f->moved = ++s->moves;
 	if (f->want == AHEAD) {
 		list_add_tail(&s->ahead, &f->lru);
 		atomic_fetch_add_explicit(&t->ahead, n, memory_order_relaxed);
@@ -142,6 +159,7 @@ static void discharge(struct flights *t, struct shard *s, struct flight *f)
 	atomic_fetch_sub_explicit(&t->cost, n, memory_order_relaxed);
 	c->kept--;
 	c->bytes -= n;
+	s->n--;
 	if (f->want == AHEAD) {
 		atomic_fetch_sub_explicit(&t->ahead, n, memory_order_relaxed);
 		c->waiting--;
@@ -401,12 +419,10 @@ int flight_get(struct flights *t, const struct key *k, void *hint,
 	case READY:
 		c->hits++;
 		met = f->want == AHEAD;
-		if (met) {
+		if (met)
 			use(t, s, f);
-		} else {
-			list_del(&f->lru);
-			list_add_tail(&s->lru, &f->lru);
-		}
+		else
+			touch(s, f);
 		miss = stale && w && !f->fetching;
 		f->fetching |= miss;
 		*ret = value_ref(f->value);
@@ -487,8 +503,7 @@ int flight_peek(struct flights *t, const struct key *k, struct value **ret)
 	    (f->expires && f->expires <= clock_ms()))
 		return -EINPROGRESS;
 	s->count[k->kind].hits++;
-	list_del(&f->lru);
-	list_add_tail(&s->lru, &f->lru);
+	touch(s, f);
 	*ret = value_ref(f->value);
 	return 0;
 }

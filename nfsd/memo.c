@@ -8,9 +8,9 @@
 #include "nfsd/memo.h"
 
 enum {
-	/* Sets of two, in which the newer pushes out the older. */
-	SETS = 4096,
-	WAYS = 2,
+	/* A thing has a place in one set; each in turn makes room there. */
+	SETS = 2048,
+	WAYS = 4,
 	ROOTS = 64,
 	ASKED = 1024,
 	LINE = 64,              /* bytes that come into a CPU together */
@@ -40,6 +40,7 @@ struct memo {
 	_Alignas(LINE) struct memo_node other;
 	struct shown shown[ROOTS];
 	uint64_t asked[ASKED];
+	uint8_t turn[SETS];
 	uint32_t node_tag[SETS * WAYS], name_tag[SETS * WAYS];
 	_Alignas(LINE) struct memo_node node[SETS * WAYS];
 	_Alignas(LINE) struct memo_name name[SETS * WAYS];
@@ -170,7 +171,7 @@ int memo_find_name(struct memo *m, const struct memo_node *dir,
 			continue;
 		if (e->node && (n->fileid != e->node ||
 				n->proof.serial != e->serial))
-			return -ENODATA;
+			continue;
 		*ret = e->node ? n : NULL;
 		return 0;
 	}
@@ -186,6 +187,13 @@ bool memo_asked(struct memo *m, uint64_t what)
 	return again;
 }
 
+static uint32_t room_in(struct memo *m, uint64_t mixed)
+{
+	uint32_t set = set_of(mixed);
+
+	return set + m->turn[set / WAYS]++ % WAYS;
+}
+
 const struct memo_node *memo_keep(struct memo *m, struct fh_arg fh,
 				  const struct node *node,
 				  const struct attr *attr)
@@ -194,7 +202,8 @@ const struct memo_node *memo_keep(struct memo *m, struct fh_arg fh,
 	struct writer out = { n->attr, n->attr + ATTR_SIZE, false };
 	fattr3 a = attr_of(m->service, attr);
 	uint64_t mixed = mix_fh(fh.data, fh.len);
-	uint32_t set = set_of(mixed);
+	const struct memo_node *old = recall(m, fh);
+	uint32_t i = old ? (uint32_t)(old - m->node) : room_in(m, mixed);
 
 	put_fattr3(&out, &a);
 	n->type = (uint8_t)attr->type;
@@ -205,13 +214,9 @@ const struct memo_node *memo_keep(struct memo *m, struct fh_arg fh,
 		n->proof = (struct fs_proof){ 0 };
 		return n;
 	}
-	if (!has_fh(&m->node[set], fh)) {
-		m->node[set + 1] = m->node[set];
-		m->node_tag[set + 1] = m->node_tag[set];
-	}
-	m->node[set] = *n;
-	m->node_tag[set] = tag_of(mixed);
-	return &m->node[set];
+	m->node[i] = *n;
+	m->node_tag[i] = tag_of(mixed);
+	return &m->node[i];
 }
 
 void memo_keep_name(struct memo *m, struct fh_arg dir_fh, const char *name,
@@ -226,16 +231,14 @@ void memo_keep_name(struct memo *m, struct fh_arg dir_fh, const char *name,
 		return;
 
 	uint64_t mixed = mix_name(dir->fileid, name, len);
-	uint32_t set = set_of(mixed);
-	struct memo_name *e = &m->name[set];
+	uint32_t i = room_in(m, mixed);
+	struct memo_name *e = &m->name[i];
 
-	m->name[set + 1] = *e;
-	m->name_tag[set + 1] = m->name_tag[set];
 	e->serial = dir->proof.serial;
 	e->dir = dir->fileid;
 	e->node = found ? found->fileid : 0;
 	e->at = found ? (uint32_t)(found - m->node) : 0;
 	e->len = (uint8_t)len;
 	memcpy(e->name, name, len);
-	m->name_tag[set] = tag_of(mixed);
+	m->name_tag[i] = tag_of(mixed);
 }

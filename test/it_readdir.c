@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cache/fs.h"
 #include "common/cleanup.h"
 #include "test/call.h"
 #include "test/fake.h"
@@ -473,6 +474,62 @@ START_TEST(a_removal_between_pages)
 }
 END_TEST
 
+/* ---- what was listed before ---- */
+
+enum { LISTINGS = 6 };          /* of the kinds that are counted */
+
+static uint64_t kept_listings_used(void)
+{
+	struct fs_stats s;
+
+	fs_stats(h.fs, &s);
+	ck_assert_str_eq(fs_kind_name[LISTINGS], "listings");
+	return s.kind[LISTINGS].hits;
+}
+
+static void list_wide(bool plus, struct page *ret)
+{
+	ck_assert_uint_eq(plus ? call_readdirplus(&conn, &wide, 0, 0, 8192,
+						  8192, ret) :
+			  call_readdir(&conn, &wide, 0, 0, 8192, ret), N3_OK);
+}
+
+START_TEST(asked_again)
+{
+	CLEANUP_PAGE struct page first = { 0 }, after = { 0 };
+	bool plus = _i;
+	uint64_t before;
+
+	list_wide(plus, &first);
+	for (int i = 0; i < 4; i++) {
+		CLEANUP_PAGE struct page again = { 0 };
+
+		list_wide(plus, &again);
+		ck_assert_uint_eq(again.n, first.n);
+		ck_assert_uint_eq(again.verf, first.verf);
+		for (size_t e = 0; e < first.n; e++) {
+			const struct entry *a = &first.entry[e];
+			const struct entry *b = &again.entry[e];
+
+			must(a->len == b->len && a->cookie == b->cookie &&
+			     !memcmp(a->name, b->name, a->len));
+			must(a->fileid == b->fileid);
+			must(!plus || (fh_eq(&a->fh, &b->fh) &&
+				       fattr_eq(&a->attr, &b->attr)));
+		}
+	}
+	ck_assert_uint_ge(kept_listings_used(), 1);
+
+	/* It has moved: nothing of that is shown any more. */
+	before = attr_of(&wide).ctime;
+	show(many(WIDE, "n"));
+	until_moved(&wide, before);
+	list_wide(plus, &after);
+	ck_assert_uint_ne(after.verf, first.verf);
+	ck_assert_int_eq(after.entry[2].name[0], 'n');
+}
+END_TEST
+
 /* ---- many ---- */
 
 static void large(unsigned n)
@@ -526,6 +583,7 @@ static void add(TCase *c)
 	tcase_add_test(c, a_move_between_pages);
 	tcase_add_test(c, a_move_and_a_restart_between_pages);
 	tcase_add_test(c, a_removal_between_pages);
+	tcase_add_loop_test(c, asked_again, 0, 2);
 	tcase_add_test(c, a_hundred_thousand_entries);
 	tcase_add_test(c, a_million_entries);
 }
