@@ -88,4 +88,11 @@ test_it_rpc_LDADD = $(it_libs)
 test_it_stress_SOURCES = test/it_stress.c
 test_it_stress_CFLAGS = $(it_cflags)
 test_it_stress_LDADD = $(it_libs)
+
+# By hand: soak.sh MINUTES.
+EXTRA_PROGRAMS += test/it_soak
+test_it_soak_SOURCES = test/it_soak.c
+test_it_soak_CFLAGS = $(it_cflags)
+test_it_soak_LDADD = $(it_libs)
 endif
+EXTRA_DIST += test/soak.sh

@@ -59,6 +59,8 @@ struct raw {
 	int fd;
 	uint16_t port;
 	uint32_t xid;           /* of the last call */
+	bool patient;           /* the server may go and come back: connect
+				 * and call again */
 };
 
 void raw_open(struct raw *, uint16_t port);
@@ -84,7 +86,7 @@ void raw_send(struct raw *, const void *, size_t);
 void raw_record(struct raw *, const struct wire *);
 
 /* The next record, into a wire that is emptied first.  False: the server
- * closed the connection.  Twenty seconds without either fail the
+ * closed the connection.  A minute without either fails the
  * test. */
 bool raw_receive(struct raw *, struct wire *ret);
 
