@@ -163,6 +163,7 @@ bool crawl_list(struct crawls *cs, const struct dir *d,
 
 /* ---- crawls; the lock is held ---- */
 
+/* Not with the lock. */
 static void crawl_free(struct crawl *c)
 {
 	if (!c)
@@ -211,9 +212,11 @@ static const struct crawl *before(struct crawls *cs, const struct root *root)
 	return last;
 }
 
-/* In place of the one that nobody has followed for longest. */
+/* In place of the one that nobody has followed for longest: *gone, to be
+ * freed without the lock. */
 static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
-			       struct tree *tree, uint32_t index)
+			       struct tree *tree, uint32_t index,
+			       struct crawl **gone)
 {
 	struct crawl **place = NULL, *c = calloc(1, sizeof *c);
 	const struct crawl *old = before(cs, d->root);
@@ -235,7 +238,7 @@ static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
 	c->size = old ? old->size : FIRST / GROWTH;
 	c->came = old ? old->came : 0;
 	c->bytes = old ? old->bytes : 0;
-	crawl_free(*place);
+	*gone = *place;
 	*place = c;
 	c->serial = ++cs->serials;
 	c->root = d->root;
@@ -280,8 +283,9 @@ static void lift(struct crawls *cs, struct crawl *c, const struct dir *d,
 	c->over = false;
 }
 
-struct crawl *crawl_read(struct crawls *cs, struct dir *d, struct tree *tree,
-			 uint32_t index)
+static struct crawl *follow(struct crawls *cs, struct dir *d,
+			    struct tree *tree, uint32_t index,
+			    struct crawl **gone)
 {
 	const struct dir *top;
 	struct crawl *c;
@@ -298,7 +302,7 @@ struct crawl *crawl_read(struct crawls *cs, struct dir *d, struct tree *tree,
 	chunk = chunk_of(cs, d->id);
 	c = crawl_of(cs, chunk);
 	if (!c && !chunk && top)
-		c = crawl_new(cs, d, tree, index);
+		c = crawl_new(cs, d, tree, index, gone);
 	if (!c)
 		return NULL;
 	c->seen = cs->looks;
@@ -311,6 +315,16 @@ struct crawl *crawl_read(struct crawls *cs, struct dir *d, struct tree *tree,
 	c->size = size_of(cs, c);
 	c->due = true;
 	return c;
+}
+
+struct crawl *crawl_read(struct crawls *cs, struct dir *d, struct tree *tree,
+			 uint32_t index)
+{
+	struct crawl *gone = NULL;
+	struct crawl *ret = follow(cs, d, tree, index, &gone);
+
+	crawl_free(gone);
+	return ret;
 }
 
 /* ---- moving; the crawl is the caller's ---- */

@@ -3,7 +3,7 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* The clients of soak.sh, which see to it that a server is at SOAK_PORT, goes
- * and comes back, while the repository SOAK_REPO moves:
+ * and comes back, while a repository moves, whose history SOAK_REPO has:
  *
  *	/near   that repository, at its moving branch
  *	/far    the same one by git's protocol, through ssh

@@ -134,7 +134,7 @@ one_event() {
 }
 
 start
-SOAK_PORT=$port SOAK_REPO=$repo SOAK_TROUBLE=$trouble \
+SOAK_PORT=$port SOAK_REPO=$work SOAK_TROUBLE=$trouble \
 	SOAK_SECONDS=$((minutes * 60)) test/it_soak >"$dir/clients" 2>&1 &
 clients=$!
 servers+=("$clients")
