@@ -15,6 +15,12 @@ PATIENCE=60             # seconds for what should take a moment
 skip() { echo "skipped: $*" >&2; exit 77; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
+# Before programs of ours run in the guest: a sanitizer's memory does not fit
+# its addresses.
+fits_the_guest() {
+	! grep -q '^#define SANITIZED' config.h || skip 'built with a sanitizer'
+}
+
 # A directory of the test's own, with a blank in its name.
 dir=$(mktemp -d "${TMPDIR:-/tmp}/gitnfs test.XXXXXX")
 servers=()

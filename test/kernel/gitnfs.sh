@@ -10,6 +10,7 @@
 if [ "${1-}" != guest ]; then
 	. "${srcdir:=$(dirname "$0")/../..}/test/functions.sh"
 	kernel=$(cd "$srcdir/test/kernel" && pwd)
+	fits_the_guest
 	why=$("$kernel/vm" --check 2>&1) || skip "$why"
 	repo=$dir/repo.git
 	"$srcdir/test/oddrepo.sh" "$repo" bare

@@ -12,6 +12,7 @@
 . "${srcdir:=$(dirname "$0")/../..}/test/functions.sh"
 kernel=$(cd "$srcdir/test/kernel" && pwd)
 
+fits_the_guest
 why=$("$kernel/vm" --check 2>&1) || skip "$why"
 PATH=$PATH:/usr/sbin:/sbin
 for program in mount.nfs rpcbind rpcinfo showmount sqlite3; do
