@@ -168,6 +168,32 @@ static int land_object(struct errand *e, bool wanted)
 	}
 }
 
+static void count_trouble(struct fetcher *f, int err)
+{
+	struct fs_trouble *t = &f->trouble;
+
+	LOCK_SCOPE(&f->lock);
+	switch (err) {
+	case 0: case -ENOENT: case -ENOTSUP: case -ENOMEM:
+		break;
+	case -EBADMSG: case -EFBIG: case -EPROTONOSUPPORT:
+		t->unsound++;
+		break;
+	case -ETIMEDOUT: case -EHOSTUNREACH: case -EHOSTDOWN:
+	case -ECONNREFUSED: case -ECONNRESET: case -ENETUNREACH:
+		t->gone++;
+		break;
+	case -EACCES: case -EPERM: case -EPROTO:
+		t->refused++;
+		break;
+	case -EAGAIN:
+		t->limited++;
+		break;
+	default:
+		t->other++;
+	}
+}
+
 static int take_end(struct job *job)
 {
 	struct errand *e = container_of(job, struct errand, job);
@@ -176,6 +202,8 @@ static int take_end(struct job *job)
 
 	if (r && wanted)
 		e->err = r;
+	else
+		count_trouble(e->f, r);
 	intake_drop(&e->in);
 	return r;
 }
@@ -328,6 +356,7 @@ void errand_done(struct job *job, int err)
 		err = e->err;
 	if (!err && !e->landed && e->key.kind != KIND_SIZES)
 		err = -ENOENT;
+	count_trouble(e->f, err);
 	if (e->key.kind == KIND_ROOT || e->key.kind == KIND_LEVEL) {
 		e->err = err;
 		pool_submit(e->f->pool, &e->work);

@@ -43,6 +43,7 @@ struct fetcher {
 		uint64_t since; /* clock_ms() */
 	} walked[WALKS];
 	unsigned last;          /* of these */
+	struct fs_trouble trouble;
 };
 
 /* One flight's work: born at the miss, dies when the flight lands. */

@@ -101,6 +101,12 @@ void fetcher_free(struct fetcher *f)
 	free(f);
 }
 
+void fetcher_trouble(struct fetcher *f, struct fs_trouble *ret)
+{
+	LOCK_SCOPE(&f->lock);
+	*ret = f->trouble;
+}
+
 struct flights *fetcher_flights(struct fetcher *f)
 {
 	return f->flights;

@@ -47,6 +47,8 @@ int fetcher_new(struct fetcher **ret, const struct fetch_options *);
 void fetcher_free(struct fetcher *);
 
 /* The table itself, for values that are made and not fetched. */
+/* What the sources did wrong since the start. */
+void fetcher_trouble(struct fetcher *, struct fs_trouble *ret);
 struct flights *fetcher_flights(struct fetcher *);
 
 /* A root by what it is called, whether it is known yet or not. */

@@ -244,6 +244,7 @@ void fs_stats(struct fs *fs, struct fs_stats *ret)
 	};
 	if (fs->store)
 		store_count(fs->store, &ret->stored);
+	fetcher_trouble(fs->fetcher, &ret->trouble);
 	/* In this order: where it is idle, the counts are those at its end. */
 	prefetch_count(fs->prefetch, ret);
 	flights_count(t, ret->kind);

@@ -139,8 +139,19 @@ struct fs_stored {
 	uint64_t bytes, budget;
 };
 
+/* How often sources did not do as they should. */
+struct fs_trouble {
+	uint64_t unsound;       /* answers, packs and objects that are not what
+				 * they are called, or nothing at all */
+	uint64_t gone;          /* no answer, or not all of it */
+	uint64_t refused;       /* to us, or by us */
+	uint64_t limited;       /* not now */
+	uint64_t other;
+};
+
 struct fs_stats {
 	struct fs_stored stored;
+	struct fs_trouble trouble;
 	struct fs_count kind[FS_KINDS];
 	uint64_t bytes, budget; /* of memory: in use now, at most */
 	uint64_t jobs;          /* prefetch: asked of the sources */

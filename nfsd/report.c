@@ -78,6 +78,10 @@ static void report_all(const struct standing *all)
 	tell("prefetch", "jobs=%" PRIu64 " running=%" PRIu64
 	     " queued=%" PRIu64 " dropped=%" PRIu64 " throttled=%" PRIu64,
 	     s->jobs, s->running, s->queued, s->dropped, s->throttled);
+	tell("trouble", "unsound=%" PRIu64 " gone=%" PRIu64 " refused=%" PRIu64
+	     " limited=%" PRIu64 " other=%" PRIu64, s->trouble.unsound,
+	     s->trouble.gone, s->trouble.refused, s->trouble.limited,
+	     s->trouble.other);
 	report_shown(all);
 	tell("clients", "connected=%zu", all->census.nclient);
 	report_parked(&all->census);

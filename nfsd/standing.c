@@ -102,6 +102,18 @@ static struct json_object *prefetch(const struct fs_stats *s)
 	return o;
 }
 
+static struct json_object *trouble(const struct fs_trouble *t)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_u64(o, "unsound", t->unsound);
+	json_u64(o, "gone", t->gone);
+	json_u64(o, "refused", t->refused);
+	json_u64(o, "limited", t->limited);
+	json_u64(o, "other", t->other);
+	return o;
+}
+
 /* A moment, in seconds, unless there was none. */
 static void moment(struct json_object *o, const char *key, int64_t s)
 {
@@ -214,6 +226,7 @@ struct json_object *standing_json(const struct standing *s)
 	json_put(o, "memory", memory(&s->fs));
 	json_put(o, "disk", disk(&s->fs.stored));
 	json_put(o, "prefetch", prefetch(&s->fs));
+	json_put(o, "trouble", trouble(&s->fs.trouble));
 	json_put(o, "clients", clients(&s->census));
 	json_put(o, "parked", parked(&s->census));
 	return o;

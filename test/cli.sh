@@ -226,7 +226,8 @@ for kind in roots trees blobs sizes directories levels; do
 		"$dir/log" || fail "SIGUSR1: nothing about $kind"
 done
 for what in 'memory" bytes=[0-9]* budget=268435456' 'parked" calls=0' \
-	'prefetch" jobs=0 running=0 queued=0 dropped=0 throttled=0'; do
+	'prefetch" jobs=0 running=0 queued=0 dropped=0 throttled=0' \
+	'trouble" unsound=0 gone=0 refused=0 limited=0 other=0'; do
 	grep -q "msg=\"$what\$" "$dir/log" || fail "SIGUSR1: no $what"
 done
 

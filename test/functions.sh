@@ -68,6 +68,22 @@ serve() {
 	address=${BASH_REMATCH[1]} port=${BASH_REMATCH[2]}
 }
 
+# start_host DIR: test/httpd.pl serves the repositories in DIR/repos.  Sets
+# 'host' to its URL.
+start_host() {
+	local i
+
+	mkfifo "$1/in"
+	perl "$(cd "$srcdir" && pwd)/test/httpd.pl" "$1" <"$1/in" &
+	exec 8>"$1/in"		# it ends when this is closed
+	for ((i = 0; i < 10 * PATIENCE; i++)); do
+		[ ! -s "$1/port" ] || break
+		sleep 0.1
+	done
+	[ -s "$1/port" ] || fail 'httpd.pl did not get ready'
+	host=http://127.0.0.1:$(cat "$1/port")
+}
+
 # end_server SIGNAL: returns gitnfsd's exit status.
 end_server() {
 	kill "-$1" "$server"

@@ -9,29 +9,20 @@
 . "${srcdir:=$(dirname "$0")/..}/test/functions.sh"
 command -v perl >/dev/null || skip 'no perl'
 gitnfs=$PWD/gitnfs
-host=$dir/host
 home=$dir/home
 
-# A host that wants to know who asks.  It ends with the fifo.
-mkdir -p "$host/repos" "$home"
-git init -q -b main "$host/repos/r"
-echo content >"$host/repos/r/file"
-git -C "$host/repos/r" -c user.name=t -c user.email=t@example.org add file
-git -C "$host/repos/r" -c user.name=t -c user.email=t@example.org \
+# A host that wants to know who asks.
+mkdir -p "$dir/host/repos" "$home"
+git init -q -b main "$dir/host/repos/r"
+echo content >"$dir/host/repos/r/file"
+git -C "$dir/host/repos/r" -c user.name=t -c user.email=t@example.org add file
+git -C "$dir/host/repos/r" -c user.name=t -c user.email=t@example.org \
 	commit -q -m one
-mkfifo "$dir/host.in"
-perl "$(cd "$srcdir" && pwd)/test/httpd.pl" "$host" <"$dir/host.in" &
-exec 8>"$dir/host.in"
-for ((i = 0; i < 600; i++)); do
-	[ ! -s "$host/port" ] || break
-	sleep 0.1
-done
-read -r host_port <"$host/port"
+start_host "$dir/host"
 
 base64_of() { printf '%s' "$1" | perl -MMIME::Base64 -e 'print encode_base64(<STDIN>, "")'; }
 tokens=(T0ken-of-a-file N3trc-password H3lper-password Wr0ng-token Url-passw0rd)
-at=http://127.0.0.1:$host_port
-auth() { echo "$at/auth=$(base64_of "me:$1")/r"; }
+auth() { echo "$host/auth=$(base64_of "me:$1")/r"; }
 
 # The ways to say it.  The helper also tells how it was called, and by whom.
 printf '%s\n' "${tokens[0]}" >"$dir/token"
@@ -68,7 +59,7 @@ cat >"$conf" <<END
 	url = http://127.0.0.1:1/r
 	token-file = $dir/token
 [root "hub"]
-	url = $at/auth=$(base64_of "me:${tokens[0]}")/{repository}
+	url = $host/auth=$(base64_of "me:${tokens[0]}")/{repository}
 	token-file = $dir/token
 	user = me
 END
@@ -121,7 +112,7 @@ done
 # They did go where they should, ...
 for i in 0 1 2 3; do
 	grep -qF "authorization=Basic $(base64_of "me:${tokens[i]}") " \
-		"$host/log" || fail "nobody said ${tokens[i]}"
+		"$dir/host/log" || fail "nobody said ${tokens[i]}"
 done
 # ... and what is to be looked through is there, ...
 grep -q 'get' "$dir/seen" || fail 'no helper was run'

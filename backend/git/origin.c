@@ -89,8 +89,20 @@ void origin_blame(struct origin *o, int err, const char *why)
 
 void origin_why(struct origin *o, int err, char why[BACKEND_WHY])
 {
+	const char *usual = "";
+
+	if (err == -EBADMSG)
+		usual = "its answer makes no sense; \"git fsck\" there tells "
+			"whether the repository is sound, or something "
+			"between us changes what passes";
+	else if (err == -ECONNRESET)
+		usual = "its answer was cut; its log may tell why, or that of "
+			"what is between us";
+	else if (err == -ETIMEDOUT)
+		usual = "no answer in time; check the host, and what is "
+			"between us";
 	LOCK_SCOPE(&o->lock);
-	snprintf(why, BACKEND_WHY, "%s", o->err == err ? o->why : "");
+	snprintf(why, BACKEND_WHY, "%s", o->err == err ? o->why : usual);
 }
 
 int origin_caps(struct origin *o, struct patience *p, struct caps *ret)
