@@ -2,6 +2,7 @@ bin_PROGRAMS += gitnfs
 gitnfs_SOURCES = \
 	cli/attach.c cli/attach.h \
 	cli/cli.h \
+	cli/doctor.c \
 	cli/main.c \
 	cli/mount.c \
 	cli/mounts.c cli/mounts.h \

@@ -29,6 +29,7 @@ static const struct {
 	{ "refresh", cli_refresh, "[PATH]", "look at sources now" },
 	{ "trace", cli_trace, "[--misses] [--slow MS]",
 	  "calls as they are answered" },
+	{ "doctor", cli_doctor, "", "what might be in the way" },
 	{ "log-level", cli_log_level, "LEVEL", "log more or less, from now on" },
 	{ "stop", cli_stop, "", "stop the server" },
 	{ "attach", cli_attach, NULL, NULL },

@@ -220,13 +220,28 @@ static int mount_at(const struct cli *cli, const char *dir, const char *path,
 /* Have a server run that knows what was added. */
 static int have_server(const struct cli *cli, bool added, char **ret_address)
 {
-	CLEANUP_JSON struct json_object *result = NULL;
+	CLEANUP_FREE char *ours = NULL;
 	int status = END_WELL;
 
-	if (!talk_is_up(cli->state_dir))
+	if (!talk_is_up(cli->state_dir)) {
 		status = serve_start(cli);
-	else if (added)
-		status = talk_once(cli, talk_request("reload"), &result);
+	} else if (added) {
+		*ret_address = address_of_server(cli);
+		ours = serve_address(cli);
+		if (*ret_address && (!ours || strcmp(ours, *ret_address))) {
+			cli_say(cli, "the server on %s was not started by "
+				"gitnfs: add the source to its configuration, "
+				"and restart it", cli->state_dir);
+			status = END_FAILED;
+		} else {
+			cli_say(cli, "restarting the server, to show it; what "
+				"is mounted goes on");
+			free(TAKE(*ret_address));
+			status = serve_stop(cli);
+		}
+		if (!status)
+			status = serve_start(cli);
+	}
 	if (status)
 		return status;
 	*ret_address = address_of_server(cli);

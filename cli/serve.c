@@ -9,6 +9,7 @@
 #include <git2.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@
 enum {
 	START_MS = 60000,       /* a large journal takes a while */
 	LOG_MAX = 1 << 20,      /* bytes; then it is begun anew */
+	STOP_US = 20000,
+	STOP_TRIES = 500,
 };
 
 /* ---- what is kept in the state directory ---- */
@@ -430,4 +433,27 @@ int serve_start(const struct cli *cli)
 		status = start(cli);
 	git_libgit2_shutdown();
 	return status;
+}
+
+int serve_stop(const struct cli *cli)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	int status = talk_once(cli, talk_request("ping"), &result);
+	pid_t pid;
+
+	if (status)
+		return status;
+	pid = (pid_t)json_i64_at(result, "pid");
+	if (pid <= 1 || kill(pid, SIGTERM)) {
+		cli_say(cli, "cannot stop it: %s", strerror(errno));
+		return END_FAILED;
+	}
+	/* It is gone within a second, unless the machine is very busy. */
+	for (int i = 0; i < STOP_TRIES; i++) {
+		if (kill(pid, 0) && errno == ESRCH)
+			return END_WELL;
+		usleep(STOP_US);
+	}
+	cli_say(cli, "process %d does not stop", (int)pid);
+	return END_FAILED;
 }

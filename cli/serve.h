@@ -25,6 +25,8 @@ int serve_add(const struct cli *, const char *url, bool *added,
 
 /* Have a server run. */
 int serve_start(const struct cli *);
+/* Have it gone. */
+int serve_stop(const struct cli *);
 
 /* Where the server of this state directory listened last: HOST:PORT, which
  * the caller frees; NULL: not known. */

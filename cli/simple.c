@@ -3,13 +3,11 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* Commands that ask one thing. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/serve.h"
 #include "cli/talk.h"
 #include "cli/text.h"
 
@@ -70,22 +68,7 @@ int cli_log_level(struct cli *cli, int argc, char **argv)
 
 int cli_stop(struct cli *cli, int argc, char **argv)
 {
-	CLEANUP_JSON struct json_object *result = NULL;
 	int status = cli_options(cli, none, &argc, argv);
-	pid_t pid;
 
-	if (status)
-		return status;
-	status = talk_once(cli, talk_request("ping"), &result);
-	if (status)
-		return status;
-	pid = (pid_t)json_i64_at(result, "pid");
-	if (pid <= 1 || kill(pid, SIGTERM)) {
-		cli_say(cli, "cannot stop it: %s", strerror(errno));
-		return END_FAILED;
-	}
-	/* It is gone within a second. */
-	for (int i = 0; i < 100 && talk_is_up(cli->state_dir); i++)
-		usleep(20000);
-	return END_WELL;
+	return status ? status : serve_stop(cli);
 }

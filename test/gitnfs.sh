@@ -114,6 +114,14 @@ run 0 -s "$state" status
 says stdout "^repo +$(git -C "$repo" rev-parse --short=10 HEAD) .* local"
 says stdout '^repo@main '
 says stdout '^gone +- +- +- +Connection refused, [0-9]+ s ago$'
+status=0
+"$gitnfs" -s "$state" doctor >"$dir/stdout" || status=$?
+[ $status -eq 4 ] || fail "doctor: exit status $status"
+says stdout "^ok +server .*, process $server\$"
+says stdout '^WRONG +source +gone: Connection refused$'
+says stdout '^ +-> does this work\?  git ls-remote http://127.0.0.1:1/x.git HEAD'
+[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' \
+	"$dir/stdout")" -le 90 ] || fail 'doctor is too wide'
 rm -rf "$repo/.git"
 run 4 -s "$state" refresh repo
 run 1 -s "$state" log-level loud

@@ -59,13 +59,27 @@ ln -s "$gitnfs" /run/mount.gitnfs
 cmp /run/m/repo/README /run/m/helper/README || fail 'mount.gitnfs'
 gitnfs umount /run/m/helper
 
+# One more source: the server is another, what is mounted goes on.
+git clone -q --bare "$repo" /run/second.git
+gitnfs mount /run/second.git /run/m/second 2>/run/said
+grep -q 'restarting' /run/said || fail 'not told of the restart'
+cmp /run/m/repo/README /run/m/second/README || fail 'the second is not there'
+[ -e /run/m/all/second/README ] || fail 'the second is not among all'
+gitnfs umount /run/m/second
+
+# Nothing is wrong, and that is said.
+gitnfs doctor >/run/said || { cat /run/said; fail 'the doctor'; }
+grep -q 'ok .* port .* answers NFS calls' /run/said || fail 'no call was made'
+grep -q 'ok .* mounts .* 3, and all are served' /run/said ||
+	fail 'the doctor does not see the mounts'
+
 # What it does can be watched.
 mkfifo /run/traced
 gitnfs trace >/run/traced &
 watcher=$!
 exec 8</run/traced
 until gitnfs status --json | grep -q '"watchers":1'; do sleep 0.1; done
-: </run/m/all/repo@$oid/sizes/1
+: <"/run/m/all/repo@$oid/sizes/1"
 found=
 while [ -z "$found" ] && IFS= read -r -t 30 -u 8 line; do
 	case $line in
@@ -92,6 +106,11 @@ gitnfs umount /run/m/repo
 
 # It dies again, and for good.
 kill -KILL "$(pidof gitnfsd)"
+status=0
+gitnfs doctor >/run/said || status=$?
+[ $status -eq 4 ] || fail "the doctor ends with $status"
+grep -q 'WRONG .* /run/m/all waits for a server that is gone' /run/said ||
+	fail 'the doctor does not see what is stale'
 start=$SECONDS
 gitnfs umount /run/m/all
 gitnfs umount /run/m/pinned

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* doctor: what might be in the way, and what to do about each. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/mounts.h"
+#include "cli/talk.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/dirs.h"
+
+enum {
+	ANSWER_S = 5,
+	FREE_MIN = 100 << 20,   /* bytes on a disk */
+	LEFT_MIN = 10,          /* requests */
+	BUILT = 1767225600,     /* 2026: no clock is right that is before */
+	AHEAD_S = 300,          /* of a commit, with clocks that are right */
+};
+
+/* ---- findings ---- */
+
+enum finding { FINE, NOTE, WRONG };
+
+struct doctor {
+	struct cli *cli;
+	struct json_object *status;     /* of the server, or NULL */
+	unsigned wrong;
+};
+
+static void find(struct doctor *d, enum finding f, const char *what,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static void find(struct doctor *d, enum finding f, const char *what,
+		 const char *fmt, ...)
+{
+	static const struct {
+		const char *word;
+		enum text_look look;
+	} sign[] = {
+		[FINE] = { "ok", LOOK_GOOD },
+		[NOTE] = { "note", LOOK_WARN },
+		[WRONG] = { "WRONG", LOOK_BAD },
+	};
+	va_list ap;
+
+	d->wrong += f == WRONG;
+	printf("%s%-5s%s  %-12s ", text_look(sign[f].look), sign[f].word,
+	       text_look(LOOK_PLAIN), what);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+/* What to do, below it. */
+static void advise(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static void advise(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("%21s", "-> ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+/* ---- the server ---- */
+
+static void check_server(struct doctor *d)
+{
+	struct json_object *line = NULL, *server;
+	struct talk *t = NULL;
+	int r = talk_open(&t, d->cli->state_dir);
+
+	if (!r)
+		r = talk_ask(t, talk_request("status"));
+	while (!r && (r = talk_next(t, &line)) > 0) {
+		json_object_put(line);
+		r = 0;
+	}
+	talk_close(t);
+	if (r == -ENOENT || r == -ECONNREFUSED) {
+		find(d, NOTE, "server", "none runs on %s", d->cli->state_dir);
+		advise("gitnfs mount DIR starts one");
+		return;
+	}
+	if (r) {
+		find(d, WRONG, "server", "%s: %s", d->cli->state_dir,
+		     strerror(-r));
+		advise("is it yours?  try: sudo gitnfs doctor");
+		return;
+	}
+	d->status = line;
+	server = json_at(line, "server", json_type_object);
+	if (strcmp(json_text_at(server, "version"), PACKAGE_VERSION)) {
+		find(d, NOTE, "server", "is %s, this is %s",
+		     json_text_at(server, "version"), PACKAGE_VERSION);
+		advise("restart it: gitnfs stop; gitnfs mount DIR");
+		return;
+	}
+	find(d, FINE, "server", "%s, process %lld", PACKAGE_VERSION,
+	     (long long)json_i64_at(server, "pid"));
+}
+
+/* A NULL call to NFS: RFC 5531. */
+static bool answers(unsigned port)
+{
+	static const uint8_t call[] = {
+		0x80, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2,
+		0, 1, 0x86, 0xa3, 0, 0, 0, 3, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	};
+	const struct timeval patience = { .tv_sec = ANSWER_S };
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint8_t answer[28];
+
+	if (fd < 0)
+		return false;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	return !connect(fd, (struct sockaddr *)&addr, sizeof addr) &&
+	       send(fd, call, sizeof call, 0) == sizeof call &&
+	       recv(fd, answer, sizeof answer, MSG_WAITALL) == sizeof answer;
+}
+
+static void check_ports(struct doctor *d)
+{
+	struct json_object *server = d->status ?
+		json_at(d->status, "server", json_type_object) : NULL;
+	struct json_object *list = server ?
+		json_at(server, "listen", json_type_array) : NULL;
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *address = json_object_get_string(
+			json_object_array_get_idx(list, i));
+		const char *colon = strrchr(address, ':');
+
+		if (*address == '[')
+			find(d, NOTE, "port", "%s is not tried: IPv6",
+			     address);
+		else if (answers((unsigned)strtoul(colon + 1, NULL, 10)))
+			find(d, FINE, "port", "%s answers NFS calls", address);
+		else {
+			find(d, WRONG, "port", "%s does not answer", address);
+			advise("a firewall, or a rule in gitnfs.conf(5)?");
+		}
+	}
+}
+
+/* ---- the system ---- */
+
+#ifdef __linux__
+static bool file_has(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "re");
+	CLEANUP_FREE char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+
+	while (f && !found && getline(&line, &room, f) > 0)
+		found = strstr(line, text);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void check_client(struct doctor *d)
+{
+	if (file_has("/proc/filesystems", "\tnfs\n")) {
+		find(d, FINE, "NFS client", "this kernel has it");
+	} else if (!system("modinfo nfs >/dev/null 2>&1")) {
+		find(d, FINE, "NFS client", "a module, to be loaded when it "
+		     "is needed");
+	} else {
+		find(d, WRONG, "NFS client", "this kernel has none");
+		advise("in a container: mount outside, pass the directory in;");
+		advise("else install the kernel's extra modules, then: "
+		       "modprobe nfs");
+	}
+}
+
+static void check_privileges(struct doctor *d)
+{
+	if (!geteuid())
+		find(d, FINE, "privileges", "root may mount");
+	else if (!system("command -v sudo >/dev/null 2>&1"))
+		find(d, FINE, "privileges", "sudo is asked to mount");
+	else if (!system("command -v pkexec >/dev/null 2>&1"))
+		find(d, FINE, "privileges", "pkexec is asked to mount");
+	else {
+		find(d, WRONG, "privileges", "only root may mount, and there "
+		     "is neither sudo nor pkexec");
+		advise("install sudo, or have root mount (mount.gitnfs in "
+		       "fstab)");
+	}
+}
+#else
+static void check_client(struct doctor *d)
+{
+	if (!system("command -v mount_nfs >/dev/null 2>&1"))
+		find(d, FINE, "NFS client", "mount_nfs is there");
+	else
+		find(d, WRONG, "NFS client", "there is no mount_nfs");
+}
+
+static void check_privileges(struct doctor *d)
+{
+	find(d, FINE, "privileges", "any user may mount here");
+}
+#endif
+
+static void check_rpcbind(struct doctor *d)
+{
+	find(d, FINE, "rpcbind", "not needed: mounts are told the port");
+}
+
+static void check_mounts(struct doctor *d)
+{
+	struct mounts all;
+	unsigned port, n = 0, dead = 0;
+
+	if (mounts_read(&all)) {
+		find(d, NOTE, "mounts", "cannot tell what is mounted");
+		return;
+	}
+	for (size_t i = 0; i < all.n; i++) {
+		if (!mounts_is_ours(&all.mount[i], &port))
+			continue;
+		n++;
+		if (answers(port))
+			continue;
+		dead++;
+		find(d, WRONG, "mounts", "%s waits for a server that is gone",
+		     all.mount[i].dir);
+		advise("gitnfs mount %s brings it back, gitnfs umount %s "
+		       "ends it", all.mount[i].dir, all.mount[i].dir);
+	}
+	if (!dead)
+		find(d, FINE, "mounts", "%u, and all are served", n);
+	mounts_free(&all);
+}
+
+static void check_clock(struct doctor *d)
+{
+	struct json_object *list = d->status ?
+		json_at(d->status, "repositories", json_type_array) : NULL;
+	size_t n = list ? json_object_array_length(list) : 0;
+	time_t now = time(NULL);
+
+	if (now < BUILT) {
+		find(d, WRONG, "clock", "it is before 2026 here: TLS will "
+		     "fail");
+		advise("set the clock");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		if (json_i64_at(o, "committed") <= now + AHEAD_S)
+			continue;
+		find(d, NOTE, "clock", "the commit of %s is of the future: "
+		     "this clock may be late", json_text_at(o, "name"));
+		return;
+	}
+	find(d, FINE, "clock", "as far as can be told");
+}
+
+/* ---- what is kept ---- */
+
+static void check_dir(struct doctor *d, const char *what, const char *dir,
+		      bool private)
+{
+	struct statvfs fs;
+	struct stat st;
+	char free_text[TEXT_SIZE];
+
+	if (!dir || (stat(dir, &st) && errno == ENOENT)) {
+		find(d, FINE, what, "%s is made when it is needed",
+		     dir ? dir : "it");
+		return;
+	}
+	if (access(dir, R_OK | W_OK | X_OK)) {
+		find(d, WRONG, what, "%s: %s", dir, strerror(errno));
+		advise("whose is it?  ls -ld %s", dir);
+		return;
+	}
+	if (private && !stat(dir, &st) && st.st_mode & 022) {
+		find(d, WRONG, what, "%s can be written by others", dir);
+		advise("chmod go-w %s", dir);
+		return;
+	}
+	if (statvfs(dir, &fs)) {
+		find(d, NOTE, what, "%s: %s", dir, strerror(errno));
+		return;
+	}
+	uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
+
+	find(d, left < FREE_MIN ? WRONG : FINE, what, "%s, %s free", dir,
+	     text_bytes(left, free_text));
+	if (left < FREE_MIN)
+		advise("make room, or say less for cache.disk");
+}
+
+static void check_dirs(struct doctor *d)
+{
+	CLEANUP_FREE char *usual = dirs_default(DIRS_STATE);
+	CLEANUP_FREE char *cache = dirs_default(DIRS_CACHE), *own = NULL;
+
+	/* One that is not the usual one has a cache of its own. */
+	if (usual && strcmp(usual, d->cli->state_dir)) {
+		if (asprintf(&own, "%s/cache", d->cli->state_dir) < 0)
+			own = NULL;
+		free(TAKE(cache));
+		cache = TAKE(own);
+	}
+	check_dir(d, "state", d->cli->state_dir, true);
+	check_dir(d, "cache", cache, true);
+}
+
+/* ---- sources ---- */
+
+static void check_helper(struct doctor *d)
+{
+	if (!system("git --version >/dev/null 2>&1")) {
+		if (!system("git config credential.helper >/dev/null 2>&1"))
+			find(d, FINE, "credentials", "git has a helper");
+		else
+			find(d, FINE, "credentials", "none; public "
+			     "repositories need none");
+		return;
+	}
+	find(d, NOTE, "credentials", "there is no git to ask for them");
+	advise("install git, or name a token-file in gitnfs.conf(5)");
+}
+
+static void check_hosts(struct doctor *d)
+{
+	struct json_object *list = d->status ?
+		json_at(d->status, "hosts", json_type_array) : NULL;
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		struct json_object *left = json_at(o, "left", json_type_int);
+		char age[TEXT_SIZE];
+
+		if (!left || json_object_get_int64(left) >= LEFT_MIN)
+			continue;
+		find(d, WRONG, "rate limit", "%s takes %lld more requests "
+		     "for %s", json_text_at(o, "name"),
+		     (long long)json_object_get_int64(left),
+		     text_age(json_i64_at(o, "reset") - time(NULL), age));
+		advise("give a token: token-file in gitnfs.conf(5)");
+		return;
+	}
+	if (n)
+		find(d, FINE, "rate limit", "no host has had enough");
+}
+
+static void check_sources(struct doctor *d)
+{
+	struct json_object *list = d->status ?
+		json_at(d->status, "repositories", json_type_array) : NULL;
+	size_t n = list ? json_object_array_length(list) : 0, bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *trouble = json_text_at(o, "trouble");
+		const char *url = json_text_at(o, "url");
+
+		if (!trouble || bad++ >= 5)
+			continue;
+		find(d, WRONG, "source", "%s: %s", json_text_at(o, "name"),
+		     trouble);
+		advise("does this work?  git ls-remote %s HEAD", url);
+	}
+	if (d->status && !bad)
+		find(d, FINE, "sources", "%zu, none in trouble", n);
+}
+
+int cli_doctor(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_option options[] = { { NULL, NULL, NULL } };
+	struct doctor d = { .cli = cli };
+	int status = cli_options(cli, options, &argc, argv);
+
+	if (status)
+		return status;
+	if (argc > 1)
+		return cli_usage(cli, "\"%s\" is too much", argv[1]);
+	check_server(&d);
+	check_ports(&d);
+	check_client(&d);
+	check_privileges(&d);
+	check_rpcbind(&d);
+	check_mounts(&d);
+	check_dirs(&d);
+	check_clock(&d);
+	check_helper(&d);
+	check_hosts(&d);
+	check_sources(&d);
+	json_object_put(d.status);
+	return d.wrong ? END_TROUBLE : END_WELL;
+}

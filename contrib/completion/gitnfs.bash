@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# bash completion for gitnfs(1)
+# shellcheck shell=bash disable=SC2207
+
+_gitnfs() {
+	local cur=${COMP_WORDS[COMP_CWORD]} command='' i
+	local commands='mount umount status warm refresh trace log-level stop
+		doctor'
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-s | -c | --state-dir | --config) ((i++)) ;;
+		-*) ;;
+		*) command=${COMP_WORDS[i]} && break ;;
+		esac
+	done
+	case $command,$cur in
+	,-*) COMPREPLY=($(compgen -W '--state-dir --config --help --version' \
+		-- "$cur")) ;;
+	,*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+	mount,-*) COMPREPLY=($(compgen -W \
+		'--pinned --follow --server --options' -- "$cur")) ;;
+	status,*) COMPREPLY=($(compgen -W '--json --watch --all' -- "$cur")) ;;
+	trace,*) COMPREPLY=($(compgen -W '--misses --slow --json' \
+		-- "$cur")) ;;
+	log-level,*) COMPREPLY=($(compgen -W 'error warning info debug' \
+		-- "$cur")) ;;
+	umount,*) COMPREPLY=($(compgen -W "$(awk \
+		'/ - nfs gitnfs:/ { print $5 }' /proc/self/mountinfo \
+		2>/dev/null)" -- "$cur")) ;;
+	warm,* | refresh,*) COMPREPLY=($(compgen -W "$(gitnfs status --json \
+		2>/dev/null | sed -n 's/^ *"name":"\([^"]*\)",*$/\1/p')" \
+		-- "$cur")) ;;
+	*) COMPREPLY=($(compgen -f -- "$cur")) ;;
+	esac
+}
+complete -o filenames -F _gitnfs gitnfs
