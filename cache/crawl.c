@@ -23,7 +23,7 @@ enum {
 	GROWTH = 4,             /* ... and so many times more in the next */
 	SCAN = 1 << 14,         /* entries looked at for a chunk */
 	RECENT = 1024,          /* objects that tell how large others are */
-	MARKS = 1 << 16,        /* directories whose last chunk is known */
+	MARKS = 1 << 15,        /* directories whose last chunk is known */
 	DEPTH_MAX = 256,
 	FRESH = 1000,           /* looks, since a crawl was last followed */
 };
@@ -33,10 +33,12 @@ struct trail {
 	uint64_t dir;
 	uint64_t seen;          /* the last time, in looks */
 	struct oid tree;        /* that it was listed from, or length 0 */
-	uint32_t reads;         /* files */
-	uint32_t below;         /* children with any */
 	uint32_t listed;        /* children that were */
-	bool touched;           /* counted where it is a child */
+	struct {
+		uint32_t files;
+		uint32_t below; /* children with any */
+		bool touched;   /* counted where it is a child */
+	} asked[CRAWL_OFS];
 };
 
 /* The last chunk with files of a directory.  Another one may take its
@@ -55,6 +57,7 @@ struct step {
 
 struct crawl {
 	uint64_t serial;
+	enum crawl_of of;
 	uint64_t seen;          /* in looks */
 	bool due;               /* somebody's */
 
@@ -74,6 +77,7 @@ struct crawl {
 	unsigned floor;         /* no higher than this step, ... */
 	bool shallow;           /* ... and not below it either; ... */
 	bool over;              /* ... it is at the end of that */
+	bool unsized;           /* sizes are only had with contents */
 	size_t size;            /* of a chunk, in objects */
 	uint32_t chunk;         /* the last, and where it began: */
 	uint64_t began;         /* directory */
@@ -89,7 +93,7 @@ struct crawls {
 	uint64_t looks, serials;
 	uint32_t chunks;
 	struct trail trail[TRAILS][WAYS];
-	struct mark mark[MARKS];
+	struct mark mark[CRAWL_OFS][MARKS];
 	struct crawl *crawl[CRAWLS];
 };
 
@@ -110,31 +114,32 @@ static struct trail *trail_of(struct crawls *cs, uint64_t dir)
 }
 
 /* Something below each is read. */
-static void touch(struct crawls *cs, const struct dir *d)
+static void touch(struct crawls *cs, const struct dir *d, enum crawl_of of)
 {
 	for (; d->parent; d = d->parent) {
-		if (trail_of(cs, d->id)->touched)
+		if (trail_of(cs, d->id)->asked[of].touched)
 			return;
-		trail_of(cs, d->id)->touched = true;
-		trail_of(cs, d->parent->id)->below++;
+		trail_of(cs, d->id)->asked[of].touched = true;
+		trail_of(cs, d->parent->id)->asked[of].below++;
 	}
 }
 
 /* Is file after file in it, or below it, being read? */
-static bool is_read(struct crawls *cs, const struct dir *d)
+static bool is_read(struct crawls *cs, const struct dir *d, enum crawl_of of)
 {
 	const struct trail *t = trail_of(cs, d->id);
 
-	return t->reads >= READS || t->below >= BELOW;
+	return t->asked[of].files >= READS || t->asked[of].below >= BELOW;
 }
 
 /* The highest directory of those that are read, 'd' itself or above; NULL:
  * not even that. */
-static const struct dir *top_of(struct crawls *cs, const struct dir *d)
+static const struct dir *top_of(struct crawls *cs, const struct dir *d,
+				enum crawl_of of)
 {
-	const struct dir *top = is_read(cs, d) ? d : NULL;
+	const struct dir *top = is_read(cs, d, of) ? d : NULL;
 
-	for (d = d->parent; d && is_read(cs, d); d = d->parent)
+	for (d = d->parent; d && is_read(cs, d, of); d = d->parent)
 		top = d;
 	return top;
 }
@@ -175,15 +180,16 @@ static void crawl_free(struct crawl *c)
 	free(c);
 }
 
-static struct mark *mark_of(struct crawls *cs, uint64_t dir)
+static struct mark *mark_of(struct crawls *cs, uint64_t dir,
+			    enum crawl_of of)
 {
-	return &cs->mark[dir % MARKS];
+	return &cs->mark[of][dir % MARKS];
 }
 
 /* The last chunk with files of this directory, or 0. */
-static uint32_t chunk_of(struct crawls *cs, uint64_t dir)
+static uint32_t chunk_of(struct crawls *cs, uint64_t dir, enum crawl_of of)
 {
-	const struct mark *m = mark_of(cs, dir);
+	const struct mark *m = mark_of(cs, dir, of);
 
 	return m->dir == dir ? m->chunk : 0;
 }
@@ -198,14 +204,15 @@ static struct crawl *crawl_of(struct crawls *cs, uint32_t chunk)
 
 /* The one of that root that was last followed: it has come to its end, or is
  * not fast enough, and another one goes on for it. */
-static const struct crawl *before(struct crawls *cs, const struct root *root)
+static const struct crawl *before(struct crawls *cs, const struct root *root,
+				  enum crawl_of of)
 {
 	const struct crawl *last = NULL;
 
 	for (int i = 0; i < CRAWLS; i++) {
 		const struct crawl *c = cs->crawl[i];
 
-		if (c && c->root == root && cs->looks - c->seen < FRESH &&
+		if (c && c->root == root && c->of == of && cs->looks - c->seen < FRESH &&
 		    (!last || c->seen > last->seen))
 			last = c;
 	}
@@ -216,10 +223,10 @@ static const struct crawl *before(struct crawls *cs, const struct root *root)
  * freed without the lock. */
 static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
 			       struct tree *tree, uint32_t index,
-			       struct crawl **gone)
+			       enum crawl_of of, struct crawl **gone)
 {
 	struct crawl **place = NULL, *c = calloc(1, sizeof *c);
-	const struct crawl *old = before(cs, d->root);
+	const struct crawl *old = before(cs, d->root, of);
 
 	for (int i = 0; i < CRAWLS; i++) {
 		struct crawl **p = &cs->crawl[i];
@@ -238,6 +245,8 @@ static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
 	c->size = old ? old->size : FIRST / GROWTH;
 	c->came = old ? old->came : 0;
 	c->bytes = old ? old->bytes : 0;
+	c->unsized = old && old->unsized;
+	c->of = of;
 	*gone = *place;
 	*place = c;
 	c->serial = ++cs->serials;
@@ -251,7 +260,7 @@ static struct crawl *crawl_new(struct crawls *cs, struct dir *d,
 	/* Others who read here at the same time are part of it. */
 	c->chunk = ++cs->chunks;
 	c->began = d->id;
-	*mark_of(cs, d->id) = (struct mark){ d->id, c->chunk };
+	*mark_of(cs, d->id, of) = (struct mark){ d->id, c->chunk };
 	return c;
 }
 
@@ -260,7 +269,7 @@ static size_t size_of(const struct crawls *cs, const struct crawl *c)
 {
 	size_t size = c->size * GROWTH, most = CRAWL_OBJECTS;
 
-	if (c->came)
+	if (c->came && (c->of == CRAWL_CONTENTS || c->unsized))
 		most = cs->bytes / (c->bytes / c->came + 1);
 	if (most < 1)
 		most = 1;
@@ -273,7 +282,8 @@ static size_t size_of(const struct crawls *cs, const struct crawl *c)
 static void lift(struct crawls *cs, struct crawl *c, const struct dir *d,
 		 const struct dir *top)
 {
-	bool shallow = top == d && trail_of(cs, d->id)->below < BELOW;
+	bool shallow = top == d &&
+		       trail_of(cs, d->id)->asked[c->of].below < BELOW;
 
 	if (top->depth > c->floor || (top->depth == c->floor &&
 				      (shallow || !c->shallow)))
@@ -285,7 +295,7 @@ static void lift(struct crawls *cs, struct crawl *c, const struct dir *d,
 
 static struct crawl *follow(struct crawls *cs, struct dir *d,
 			    struct tree *tree, uint32_t index,
-			    struct crawl **gone)
+			    enum crawl_of of, struct crawl **gone)
 {
 	const struct dir *top;
 	struct crawl *c;
@@ -293,16 +303,16 @@ static struct crawl *follow(struct crawls *cs, struct dir *d,
 	LOCK_SCOPE(&cs->lock);
 	struct trail *t = trail_of(cs, d->id);
 
-	t->reads++;
+	t->asked[of].files++;
 	/* One file of a directory that nobody lists is no more than that. */
-	if (!t->tree.len && t->reads < READS)
+	if (!t->tree.len && t->asked[of].files < READS)
 		return NULL;
-	touch(cs, d);
-	top = top_of(cs, d);
-	chunk = chunk_of(cs, d->id);
+	touch(cs, d, of);
+	top = top_of(cs, d, of);
+	chunk = chunk_of(cs, d->id, of);
 	c = crawl_of(cs, chunk);
 	if (!c && !chunk && top)
-		c = crawl_new(cs, d, tree, index, gone);
+		c = crawl_new(cs, d, tree, index, of, gone);
 	if (!c)
 		return NULL;
 	c->seen = cs->looks;
@@ -317,11 +327,11 @@ static struct crawl *follow(struct crawls *cs, struct dir *d,
 	return c;
 }
 
-struct crawl *crawl_read(struct crawls *cs, struct dir *d, struct tree *tree,
-			 uint32_t index)
+struct crawl *crawl_asked(struct crawls *cs, struct dir *d, struct tree *tree,
+			  uint32_t index, enum crawl_of of)
 {
 	struct crawl *gone = NULL;
-	struct crawl *ret = follow(cs, d, tree, index, &gone);
+	struct crawl *ret = follow(cs, d, tree, index, of, &gone);
 
 	crawl_free(gone);
 	return ret;
@@ -384,10 +394,19 @@ static bool is_file(const struct tree *t, uint32_t i)
 	return t->entry[i].type != FT_DIR && t->entry[i].type != FT_GITLINK;
 }
 
-static void note_mark(struct crawls *cs, uint64_t dir, uint32_t chunk)
+static void note_mark(struct crawls *cs, uint64_t dir, const struct crawl *c)
 {
 	LOCK_SCOPE(&cs->lock);
-	*mark_of(cs, dir) = (struct mark){ dir, chunk };
+	*mark_of(cs, dir, c->of) = (struct mark){ dir, c->next };
+}
+
+/* Is what is wanted of it on this disk? */
+static bool is_kept(struct crawls *cs, const struct crawl *c,
+		    const struct oid *oid)
+{
+	return c->of == CRAWL_SIZES ?
+		fetch_size_is_kept(cs->fetcher, c->root->source, oid) :
+		fetch_is_kept(cs->fetcher, c->root->source, OBJ_BLOB, oid);
 }
 
 /* Take the files of the directory where it is.  False: enough for now. */
@@ -398,7 +417,7 @@ static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 	struct tree *t = s->tree;
 
 	if (s->file < t->n)
-		note_mark(cs, s->id, c->next);
+		note_mark(cs, s->id, c);
 	for (; s->file < t->n; s->file++) {
 		struct oid oid;
 
@@ -412,8 +431,7 @@ static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 			c->next_from = s->file;
 		}
 		oid = tree_oid(t, s->file);
-		if (!fetch_is_kept(cs->fetcher, c->root->source, OBJ_BLOB,
-				   &oid))
+		if (!is_kept(cs, c, &oid))
 			c->want[c->n++] = oid;
 	}
 	return true;
@@ -526,6 +544,7 @@ bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
 	lock_take(&cs->lock);
 	unsigned floor = c->floor;
 	bool shallow = c->shallow;
+	bool sizes = c->of == CRAWL_SIZES && !c->unsized;
 	size_t max = c->size;
 
 	if (!c->want)
@@ -553,7 +572,7 @@ bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
 	lock_drop(&cs->lock);
 	*ret = (struct crawl_chunk){
 		.source = c->root->source,
-		.kind = KIND_BLOB,
+		.kind = sizes ? KIND_SIZES : KIND_BLOB,
 		.want = TAKE(c->want),
 		.n = c->n,
 		.crawl = c->serial,
@@ -585,6 +604,14 @@ void crawl_came(struct crawls *cs, uint64_t crawl, size_t n, uint64_t bytes)
 		c->came += n;
 		c->bytes += bytes;
 	}
+}
+
+void crawl_unsized(struct crawls *cs, uint64_t crawl)
+{
+	LOCK_SCOPE(&cs->lock);
+	for (int i = 0; i < CRAWLS; i++)
+		if (cs->crawl[i] && cs->crawl[i]->serial == crawl)
+			cs->crawl[i]->unsized = true;
 }
 
 /* ---- all of them ---- */

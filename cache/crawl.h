@@ -16,7 +16,7 @@
  * What is on this disk is passed over.  It fetches nothing itself, and it
  * knows no clients.
  *
- * Threads: crawl_list() and crawl_read() any, they do not block; a crawl
+ * Threads: crawl_list() and crawl_asked() any, they do not block; a crawl
  * that is due belongs to the caller until crawl_rest().
  * Errors: -ENOMEM.
  */
@@ -44,16 +44,19 @@ void crawls_free(struct crawls *);              /* NULL is allowed */
 bool crawl_list(struct crawls *, const struct dir *, const struct tree *,
 		struct oid *above);
 
-/* A client reads the file at 'index', and is the first to.  Returns the
- * crawl that is due, or NULL. */
-struct crawl *crawl_read(struct crawls *, struct dir *, struct tree *tree,
-			 uint32_t index);
+/* What is wanted of the files. */
+enum crawl_of { CRAWL_CONTENTS, CRAWL_SIZES, CRAWL_OFS };
+
+/* A client reads the file at 'index', or asks for its size, and is the first
+ * to.  Returns the crawl that is due, or NULL. */
+struct crawl *crawl_asked(struct crawls *, struct dir *, struct tree *tree,
+			  uint32_t index, enum crawl_of);
 
 /* What comes next.  Trees are those without which it cannot tell: it is
  * to be asked again. */
 struct crawl_chunk {
 	struct source *source;
-	enum kind kind;         /* BLOB or TREE */
+	enum kind kind;         /* BLOB, TREE or SIZES */
 	struct oid *want;       /* from malloc: the caller's */
 	size_t n;               /* CRAWL_OBJECTS or CRAWL_TREES at most */
 	struct oid above;       /* TREE: as in struct ahead */
@@ -66,5 +69,7 @@ bool crawl_next(struct crawls *, struct crawl *, struct crawl_chunk *ret);
 void crawl_rest(struct crawls *, struct crawl *);
 /* So many objects of it have come, of so many bytes. */
 void crawl_came(struct crawls *, uint64_t crawl, size_t n, uint64_t bytes);
+/* Its source does not tell sizes: only contents will do. */
+void crawl_unsized(struct crawls *, uint64_t crawl);
 
 #endif

@@ -212,8 +212,12 @@ static void take_size(struct job *job, size_t i, uint64_t size)
 {
 	struct errand *e = container_of(job, struct errand, job);
 
-	if (!e->sizes || i >= job->nwant || !size_is_known(size))
+	if (i >= job->nwant || !size_is_known(size))
 		return;
+	if (!e->sizes) {                /* ahead, for nobody in particular */
+		store_put_size(errand_store(e), &e->want[i], size);
+		return;
+	}
 	e->sizes->size[e->entry[i]] = size;
 	e->told = true;
 }
@@ -360,7 +364,7 @@ void errand_done(struct job *job, int err)
 	if (e->key.kind == KIND_ROOT || e->key.kind == KIND_LEVEL) {
 		e->err = err;
 		pool_submit(e->f->pool, &e->work);
-	} else if (e->key.kind == KIND_SIZES) {
+	} else if (e->key.kind == KIND_SIZES && e->sizes) {
 		errand_sizes_done(e, err);
 	} else if (e->ahead) {
 		errand_ahead_done(e, err ? err : -ENOENT);

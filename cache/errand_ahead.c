@@ -38,11 +38,12 @@ void errand_ahead_done(struct errand *e, int err)
 		.tree = t,
 		.objects = e->objects,
 		.bytes = e->bytes,
+		.unsized = err == -ENOTSUP,
 	};
 
 	if (e->key.kind != KIND_SIZES)
 		end_flights(e, err);
-	else if (err)
+	else if (err && a->tree)
 		flight_done(e->f->flights, &e->key, NULL, err, 0);
 	errand_free(e);
 	a->over(a, &news);
@@ -111,6 +112,30 @@ static bool claim_objects(struct errand *e)
 	return e->nwant;
 }
 
+/* Sizes that no flight is for: they are only kept, on disk. */
+static void ask_sizes(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+
+	errand_job(e, e->want, e->nwant, OBJ_BLOB);
+	if (b->ops->stat)
+		b->ops->stat(b, &e->job);
+	else
+		errand_done(&e->job, -ENOTSUP);
+}
+
+static bool copy_wants(struct errand *e)
+{
+	const struct ahead *a = e->ahead;
+
+	e->want = calloc(a->n + 1, sizeof *e->want);
+	if (!e->want || !errand_store(e) || errand_open(e))
+		return false;
+	memcpy(e->want, a->want, a->n * sizeof *e->want);
+	e->nwant = a->n;
+	return true;
+}
+
 bool fetch_ahead(struct fetcher *f, const struct ahead *a)
 {
 	struct key key = {
@@ -118,7 +143,7 @@ bool fetch_ahead(struct fetcher *f, const struct ahead *a)
 		.kind = a->kind,
 	};
 
-	if (a->kind == KIND_SIZES)
+	if (a->kind == KIND_SIZES && a->tree)
 		key.oid = a->tree->oid;
 
 	struct errand *e = errand_new(f, a->source, &key);
@@ -127,7 +152,13 @@ bool fetch_ahead(struct fetcher *f, const struct ahead *a)
 	if (!e)
 		return false;
 	e->ahead = a;
-	if (a->kind == KIND_SIZES) {
+	if (a->kind == KIND_SIZES && !a->tree) {
+		any = copy_wants(e);
+		if (any) {
+			ask_sizes(e);
+			return true;
+		}
+	} else if (a->kind == KIND_SIZES) {
 		any = flight_claim(f->flights, &key);
 		e->of = tree_ref(a->tree);
 	} else {
@@ -145,4 +176,13 @@ bool fetch_is_kept(struct fetcher *f, struct source *source,
 {
 	return source_is_far(source) && f->opt.store &&
 	       store_has(f->opt.store, oid, type);
+}
+
+bool fetch_size_is_kept(struct fetcher *f, struct source *source,
+			const struct oid *oid)
+{
+	uint64_t size;
+
+	return source_is_far(source) && f->opt.store &&
+	       store_size(f->opt.store, oid, &size);
 }

@@ -324,8 +324,9 @@ static int ask_size(struct fetcher *f, struct hint *hint, struct waiter *w,
 	}
 }
 
-int fetch_size(struct fetcher *f, struct source *source, struct tree *tree,
-	       uint32_t index, struct waiter *w, uint64_t *ret)
+int fetch_asked_size(struct fetcher *f, struct source *source,
+		     struct tree *tree, uint32_t index, struct waiter *w,
+		     bool *first, uint64_t *ret)
 {
 	struct hint hint = {
 		.source = source,
@@ -335,7 +336,18 @@ int fetch_size(struct fetcher *f, struct source *source, struct tree *tree,
 	int r = source_is_far(source) ?
 		near_size(f, source, tree, index, w, ret) : -ENOENT;
 
-	return r == -ENOENT ? ask_size(f, &hint, w, ret) : r;
+	if (r == -ENOENT)
+		r = ask_size(f, &hint, w, ret);
+	*first = hint.first;
+	return r;
+}
+
+int fetch_size(struct fetcher *f, struct source *source, struct tree *tree,
+	       uint32_t index, struct waiter *w, uint64_t *ret)
+{
+	bool first;
+
+	return fetch_asked_size(f, source, tree, index, w, &first, ret);
 }
 
 int fetch_listed_size(struct fetcher *f, struct source *source,

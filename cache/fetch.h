@@ -94,6 +94,10 @@ int fetch_known_blob(struct fetcher *, const struct source *,
 /* Of the blob that entry 'index' names.  -EIO: it cannot be learnt. */
 int fetch_size(struct fetcher *, struct source *, struct tree *,
 	       uint32_t index, struct waiter *, uint64_t *ret);
+/* The same.  *first: nobody has asked for it, or one near it, before. */
+int fetch_asked_size(struct fetcher *, struct source *, struct tree *,
+		     uint32_t index, struct waiter *, bool *first,
+		     uint64_t *ret);
 
 /* As fetch_size(), for a listing: of a repository elsewhere only what is
  * known here is waited for.  -EIO also when it would have to be asked for. */
@@ -104,6 +108,7 @@ struct ahead_news {
 	struct tree *tree;      /* TREE: the first that came, or NULL */
 	size_t objects;         /* that came, from the source ... */
 	uint64_t bytes;         /* ... and how much that was */
+	bool unsized;           /* SIZES: it does not tell them */
 };
 
 /* Those that are in memory, of this entry and those around it, or NULL. */
@@ -114,12 +119,13 @@ struct sizes *fetch_known_sizes(struct fetcher *, const struct source *,
 struct ahead {
 	struct source *source;
 	enum kind kind;         /* TREE, BLOB or SIZES */
-	const struct oid *want; /* TREE, BLOB */
-	size_t n;
+	const struct oid *want; /* TREE, BLOB; SIZES, if no tree: of these, */
+	size_t n;               /* if the source tells them and there is a */
+				/* disk to keep them on */
 	/* TREE: if one of them is not here, ask for all trees below this
 	 * one, which has them all.  NULL: only for them. */
 	const struct oid *above;
-	struct tree *tree;      /* SIZES: of its first part */
+	struct tree *tree;      /* SIZES: of its first part, or NULL */
 	/* It is over, well or not; on any thread.  The struct ahead must stay
 	 * until then. */
 	void (*over)(const struct ahead *, const struct ahead_news *);
@@ -133,5 +139,6 @@ bool fetch_ahead(struct fetcher *, const struct ahead *);
 /* Is an object from elsewhere on this disk? */
 bool fetch_is_kept(struct fetcher *, struct source *, enum obj,
 		   const struct oid *);
+bool fetch_size_is_kept(struct fetcher *, struct source *, const struct oid *);
 
 #endif

@@ -123,6 +123,8 @@ static int entry_size(struct fs *fs, const struct entry *e, struct waiter *w,
 		      uint64_t *ret)
 {
 	struct source *source = e->dir->root->source;
+	bool first;
+	int r;
 
 	if (e->sizes) {
 		uint64_t size = e->sizes->size[e->index % SIZES_PART];
@@ -132,8 +134,14 @@ static int entry_size(struct fs *fs, const struct entry *e, struct waiter *w,
 			return 0;
 		}
 	}
-	return (e->listed ? fetch_listed_size : fetch_size)
-		(fs->fetcher, source, e->tree, e->index, w, ret);
+	if (e->listed)
+		return fetch_listed_size(fs->fetcher, source, e->tree,
+					 e->index, w, ret);
+	r = fetch_asked_size(fs->fetcher, source, e->tree, e->index, w,
+			     &first, ret);
+	if (first)
+		prefetch_sized(fs->prefetch, e->dir, e->tree, e->index);
+	return r;
 }
 
 int entry_attr(struct fs *fs, const struct entry *e, struct waiter *w,

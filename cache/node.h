@@ -50,7 +50,7 @@ uint64_t entry_id(const struct fs *, const struct dir *, const struct tree *,
 uint32_t entry_hash(const struct fs *, const struct tree *, uint32_t index);
 
 struct entry {
-	const struct dir *dir;
+	struct dir *dir;
 	const struct history *hist;
 	const struct dirstate *state;
 	uint32_t at;            /* the version of it that has 'tree' */

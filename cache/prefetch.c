@@ -393,7 +393,8 @@ static bool begin_crawl(struct slot *s, struct task *t)
 		s->ahead.want = c.want;
 		s->ahead.n = c.n;
 		s->ahead.above = c.above.len ? &s->above : NULL;
-		if (c.kind == KIND_BLOB) {
+		s->ahead.tree = NULL;
+		if (c.kind != KIND_TREE) {
 			s->crawl = c.crawl;
 			task_free(p, t);
 		} else {
@@ -405,7 +406,7 @@ static bool begin_crawl(struct slot *s, struct task *t)
 		any = fetch_ahead(p->fetcher, &s->ahead) ||
 		      (c.kind == KIND_TREE && wait_for_trees(s, &c));
 		free(c.want);
-		if (any || c.kind == KIND_BLOB)
+		if (any || c.kind != KIND_TREE)
 			return any;
 		s->waiting = NULL;
 	}
@@ -449,6 +450,8 @@ static void over(const struct ahead *a, const struct ahead_news *news)
 		s->came = tree_ref(news->tree);
 	if (s->crawl)
 		crawl_came(s->p->crawls, s->crawl, news->objects, news->bytes);
+	if (s->crawl && news->unsized)
+		crawl_unsized(s->p->crawls, s->crawl);
 	pool_submit(s->p->pool, &s->work);
 }
 
@@ -520,10 +523,10 @@ void prefetch_listed(struct prefetch *p, const struct dir *d,
 }
 
 /* Elsewhere. */
-static void read_far(struct prefetch *p, struct dir *d, struct tree *tree,
-		     uint32_t index)
+static void asked_far(struct prefetch *p, struct dir *d, struct tree *tree,
+		      uint32_t index, enum crawl_of of)
 {
-	struct crawl *c = crawl_read(p->crawls, d, tree, index);
+	struct crawl *c = crawl_asked(p->crawls, d, tree, index, of);
 	struct task *t = c ? calloc(1, sizeof *t) : NULL;
 
 	if (c && !t)
@@ -544,7 +547,7 @@ void prefetch_read(struct prefetch *p, struct dir *d, struct tree *tree,
 	if (!p)
 		return;
 	if (source_is_far(d->root->source)) {
-		read_far(p, d, tree, index);
+		asked_far(p, d, tree, index, CRAWL_CONTENTS);
 		return;
 	}
 	lock_take(&p->lock);
@@ -563,6 +566,13 @@ void prefetch_read(struct prefetch *p, struct dir *d, struct tree *tree,
 	lock_drop(&p->lock);
 	if (more)
 		fetch_chunk(p, d, tree, &as);
+}
+
+void prefetch_sized(struct prefetch *p, struct dir *d, struct tree *tree,
+		    uint32_t index)
+{
+	if (p && source_is_far(d->root->source))
+		asked_far(p, d, tree, index, CRAWL_SIZES);
 }
 
 void prefetch_count(struct prefetch *p, struct fs_stats *ret)

@@ -47,6 +47,11 @@ void prefetch_listed(struct prefetch *, const struct dir *, struct tree *tree);
 void prefetch_read(struct prefetch *, struct dir *, struct tree *tree,
 		   uint32_t index, bool there);
 
+/* A client asks for the size of the file at 'index', and is the first to ask
+ * for any near it. */
+void prefetch_sized(struct prefetch *, struct dir *, struct tree *tree,
+		    uint32_t index);
+
 void prefetch_count(struct prefetch *, struct fs_stats *);
 
 #endif

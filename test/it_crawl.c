@@ -255,6 +255,33 @@ START_TEST(a_walk_transfers_no_blob)
 }
 END_TEST
 
+/* As find(1) does, which asks what each entry is.  Where the host tells
+ * sizes that takes no blob, elsewhere a reader's number of requests. */
+START_TEST(a_walk_that_asks_for_attributes)
+{
+	struct crawler c = { .path = "r", .stat = true };
+	struct fs_stats s;
+
+	start(_i ? "nosizes" : "git", 1 << 30, PREFETCH);
+	c.port = port;
+	crawler_run(&c);
+	ck_assert_uint_eq(c.files, files);
+	fs_stats(fs, &s);
+	if (!_i)
+		ck_assert_uint_eq(s.kind[BLOBS].kept, 0);
+	stop();
+	ck_assert_uint_le(requests(), c.dirs / 2);
+	githost_mark();
+	shell("touch off");
+	start(_i ? "nosizes" : "git", 1 << 30, PREFETCH);
+	c = (struct crawler){ .port = port, .path = "r", .stat = true };
+	crawler_run(&c);
+	ck_assert_uint_eq(c.files, files);
+	stop();
+	ck_assert_uint_eq(githost_count("^POST"), 0);
+}
+END_TEST
+
 START_TEST(the_first_listing)
 {
 	start("git", 1 << 30, PREFETCH);
@@ -309,6 +336,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, without_a_disk);
 	tcase_add_test(tc, without_prefetch);
 	tcase_add_loop_test(tc, a_walk_transfers_no_blob, 0, 4);
+	tcase_add_loop_test(tc, a_walk_that_asks_for_attributes, 0, 2);
 	tcase_add_test(tc, the_first_listing);
 	tcase_add_test(tc, one_file);
 	tcase_add_test(tc, single_files);
