@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <search.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +18,11 @@
 
 /* Every root takes some hundred bytes for good, and whoever may ask for
  * commits by their ids makes them. */
-enum { ROOTS_MAX = 1 << 18 };
+enum { ROOTS_MAX = 1 << 18, BUCKETS_MIN = 64 };
 
-/* Found by id in a search tree: on the way to a directory that is not in
- * memory, not on the way to one that is. */
 struct slot {
-	struct root root;               /* first: the tree compares roots */
+	struct root root;
+	struct slot *same;              /* the next in its bucket */
 	char *own_name, *own_location;  /* without a source that has them */
 	struct list link;               /* roots.all */
 	struct history *hist;           /* or NULL; covered by roots.lock */
@@ -49,17 +47,11 @@ struct roots {
 	pthread_cond_t next;
 	bool taken;                     /* somebody has the turn */
 	struct list levels;             /* struct note; whose turn it is */
-	void *tree;                     /* of struct slot, by tsearch(3) */
+	struct slot **bucket;           /* by id; a power of two of them */
+	size_t buckets;
 	struct list all;                /* in order of making */
 	uint32_t known;                 /* how many */
 };
-
-static int slot_cmp(const void *a, const void *b)
-{
-	const struct root *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
 
 static bool after(const struct timespec *a, const struct timespec *b)
 {
@@ -115,34 +107,74 @@ void roots_free(struct roots *rs)
 	for (struct list *l; (l = list_pop(&rs->all));) {
 		struct slot *e = container_of(l, struct slot, link);
 
-		tdelete(e, &rs->tree, slot_cmp);
 		slot_free(e);
 	}
 	for (struct list *l; (l = list_pop(&rs->levels));)
 		free(container_of(l, struct note, link));
 	pthread_cond_destroy(&rs->next);
 	pthread_mutex_destroy(&rs->lock);
+	free(rs->bucket);
 	free(rs);
 }
 
 uint64_t root_id(const struct roots *rs, const char *name,
 		 const char *location, const char *ref)
 {
-	CLEANUP_FREE char *text = NULL;
-	/* NULs keep the parts apart; a ref is never empty. */
-	int len = asprintf(&text, "%s%c%s%c%s", name, 0, location, 0,
-			   ref ? ref : "");
-	uint64_t id = len < 0 ? 0 : keyed_hash(rs->ids, text, (size_t)len);
+	CLEANUP_FREE char *made = NULL;
+	size_t n = strlen(name) + 1, m = strlen(location) + 1;
+	size_t k = ref ? strlen(ref) : 0;
+	char few[512], *text = few;
+	uint64_t id;
 
+	/* NULs keep the parts apart; a ref is never empty. */
+	if (n + m + k > sizeof few)
+		text = made = malloc(n + m + k);
+	if (!text)
+		return 2;
+	memcpy(text, name, n);
+	memcpy(text + n, location, m);
+	if (k)
+		memcpy(text + n + m, ref, k);
+	id = keyed_hash(rs->ids, text, n + m + k);
 	return id > 1 ? id : id + 2;            /* 0 and 1 are not ours */
+}
+
+/* Ids are hashes, and need no other. */
+static void put_in_bucket(struct roots *rs, struct slot *e)
+{
+	struct slot **at = &rs->bucket[e->root.id & (rs->buckets - 1)];
+
+	e->same = *at;
+	*at = e;
+}
+
+/* Room for one more. */
+static bool grow(struct roots *rs)
+{
+	size_t n = rs->buckets ? 2 * rs->buckets : BUCKETS_MIN;
+	struct slot **more;
+
+	if (rs->known < rs->buckets)
+		return true;
+	more = calloc(n, sizeof *more);
+	if (!more)
+		return rs->buckets;
+	free(rs->bucket);
+	rs->bucket = more;
+	rs->buckets = n;
+	for (struct list *l = rs->all.next; l != &rs->all; l = l->next)
+		put_in_bucket(rs, container_of(l, struct slot, link));
+	return true;
 }
 
 static struct slot *find(struct roots *rs, uint64_t id)
 {
-	struct root want = { .id = id };
-	struct slot **e = tfind(&want, &rs->tree, slot_cmp);
+	struct slot *e = rs->buckets ? rs->bucket[id & (rs->buckets - 1)] :
+				       NULL;
 
-	return e ? *e : NULL;
+	while (e && e->root.id != id)
+		e = e->same;
+	return e;
 }
 
 const struct root *root_find(struct roots *rs, uint64_t id)
@@ -202,7 +234,8 @@ static struct slot *add(struct roots *rs, uint64_t id, struct source *source,
 	};
 	if (e->root.name && e->root.location && (!ref || e->root.ref)) {
 		LOCK_SCOPE(&rs->lock);
-		if (tsearch(e, &rs->tree, slot_cmp)) {
+		if (grow(rs)) {
+			put_in_bucket(rs, e);
 			list_add_tail(&rs->all, &e->link);
 			rs->known++;
 			return e;
