@@ -21,6 +21,7 @@ if command -v systemd-analyze >/dev/null; then
 	! grep 'mnt-git' "$dir/why" || fail 'systemd has something to say'
 fi
 
+fits_the_guest
 why=$("$kernel/vm" --check 2>&1) || skip "$why"
 command -v mount.nfs >/dev/null || skip 'no mount.nfs (Debian: nfs-common)'
 
