@@ -53,6 +53,15 @@ static int write_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
+static int sync_data(int fd)
+{
+#if HAVE_DECL_FDATASYNC
+	return fdatasync(fd);
+#else
+	return fsync(fd);
+#endif
+}
+
 /* ---- text ---- */
 
 /* Printable, without spaces, and not "-" alone, which says "none". */
@@ -411,7 +420,7 @@ int state_append(struct state *s, const struct state_facts *facts)
 	off_t before = lseek(fd, 0, SEEK_END);
 
 	r = before < 0 ? -errno : write_all(fd, text, len);
-	if (!r && !aside && fdatasync(fd))
+	if (!r && !aside && sync_data(fd))
 		r = -errno;
 	if (!r)
 		*(aside ? &s->aside_lines : &s->lines) += lines;

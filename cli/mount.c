@@ -5,6 +5,7 @@
 /* mount and umount; and what mount(8) runs for the type "gitnfs". */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -32,12 +33,12 @@ static bool knock(unsigned port)
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t len = sizeof errno;
 	int err = 0;
 
-	if (fd < 0)
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK))
 		return false;
 	if (!connect(fd, (struct sockaddr *)&addr, sizeof addr))
 		return true;

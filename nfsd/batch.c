@@ -14,6 +14,13 @@
 #include "nfsd/batch.h"
 #include "nfsd/xdr.h"
 
+/* SIGPIPE is ignored anyway, but not in a debugger. */
+#ifdef MSG_NOSIGNAL
+#define NO_SIGNAL MSG_NOSIGNAL
+#else
+#define NO_SIGNAL 0
+#endif
+
 enum {
 	PARTS = 256,            /* below IOV_MAX */
 	PARTS_PER_REPLY = 3,    /* its own, its tail, the padding */
@@ -150,7 +157,7 @@ int batch_send(struct batch *b, int fd, struct evbuffer *rest)
 		ssize_t n;
 
 		do
-			n = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+			n = sendmsg(fd, &m, MSG_DONTWAIT | NO_SIGNAL);
 		while (n < 0 && errno == EINTR);
 		if (n >= 0)
 			sent = (size_t)n;

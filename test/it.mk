@@ -1,6 +1,6 @@
 # The whole server in the test program: see HACKING.md.
 EXTRA_DIST += test/oddrepo.sh
-dist_check_SCRIPTS += test/layers.sh
+dist_check_SCRIPTS += test/layers.sh test/portable.sh
 
 if HAVE_LIBNFS
 check_LIBRARIES += libit.a

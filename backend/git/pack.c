@@ -23,7 +23,7 @@ static int grow(void **array, uint32_t n, uint32_t *room, size_t each)
 
 	if (n < *room)
 		return 0;
-	p = reallocarray(*array, more, each);
+	p = more <= SIZE_MAX / each ? realloc(*array, more * each) : NULL;
 	if (!p)
 		return -ENOMEM;
 	*array = p;
