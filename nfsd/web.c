@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +207,7 @@ static void on_refresh(struct web *web, struct evhttp_request *rq,
 		refresh(web, rq, path);
 	}
 	if (secret)
-		explicit_bzero(secret, strlen(secret));
+		sodium_memzero(secret, strlen(secret));
 }
 
 static void on_other(struct evhttp_request *rq, void *arg)
