@@ -3,7 +3,7 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "nfsd/memo.h"
 
@@ -46,13 +46,23 @@ struct memo {
 	_Alignas(LINE) struct memo_name name[SETS * WAYS];
 };
 
+enum {
+	LARGE_PAGE = 2 << 20,
+	ROOM = (sizeof(struct memo) + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE,
+};
+
 struct memo *memo_new(const struct service *service)
 {
-	struct memo *m = aligned_alloc(LINE, sizeof *m);
+	/* Its memory is touched, and so taken, as it is used; and in large
+	 * pages, or finding the small ones costs as much as what is in them. */
+	struct memo *m = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!m)
+	if (m == MAP_FAILED)
 		return NULL;
-	memset(m, 0, sizeof *m);
+#ifdef MADV_HUGEPAGE
+	madvise(m, ROOM, MADV_HUGEPAGE);
+#endif
 	m->service = service;
 	m->batch = 1;
 	return m;
@@ -60,7 +70,8 @@ struct memo *memo_new(const struct service *service)
 
 void memo_free(struct memo *m)
 {
-	free(m);
+	if (m)
+		munmap(m, ROOM);
 }
 
 void memo_batch(struct memo *m)

@@ -5,14 +5,18 @@ test_bench_cache_SOURCES = test/bench_cache.c
 test_bench_cache_LDADD = libcache.a $(backend_libs) $(common_libs)
 test_bench_load_SOURCES = test/bench/load.c
 test_bench_floor_SOURCES = test/bench/floor.c
-dist_noinst_SCRIPTS = test/bench/hits.pl test/bench/cache.sh
+dist_noinst_SCRIPTS = test/bench/hits.pl test/bench/cache.sh \
+	test/bench/growth.pl
 EXTRA_DIST += test/crawlrepo.sh
 
 bench: gitnfsd test/bench/load test/bench/floor
 	srcdir=$(srcdir) $(srcdir)/test/bench/hits.pl $(BENCHFLAGS) $(REPOSITORY)
 bench-cache: test/bench_cache
 	builddir=. $(srcdir)/test/bench/cache.sh $(REPOSITORY)
-.PHONY: bench bench-cache bench-cold
+# Writes into the sources: doc/growth.data, and doc/growth.svg with gnuplot.
+bench-growth: gitnfsd test/bench/load
+	$(srcdir)/test/bench/growth.pl $(srcdir)/doc
+.PHONY: bench bench-cache bench-cold bench-growth
 
 # What is elsewhere, beside "git clone".  REPOSITORY=DIR as above; more of it
 # is said in bench_cold.c.
