@@ -24,6 +24,7 @@ enum {
 	KNOWN_MAX = 1 << 18,    /* names that services list */
 	DEPTH_MAX = 16,         /* levels above a repository */
 	PART_MAX = 100,         /* bytes of a name in a pattern */
+	DENIED_MS = 1000,       /* for which one may be believed not to be */
 };
 
 /* How the URLs of an open-ended level look, and how they are opened. */
@@ -51,6 +52,8 @@ struct level {
 	struct child **child;   /* in order of making */
 	uint32_t n, room;
 	struct timespec changed;
+	uint64_t denied;        /* since when a name that may come was told
+				 * not to be there, clock_ms(); or 0 */
 };
 
 /* A name in a level.  Neither of the two: one that is only known to be
@@ -67,6 +70,7 @@ struct composite {
 	const struct keyed *ids;
 	uint64_t hash;
 	struct timespec base;   /* when the configuration changed last */
+	bool started;
 	struct level *top;
 	pthread_mutex_t lock;   /* covers what follows */
 	void *by_name, *by_id;  /* struct child, struct level; tsearch(3) */
@@ -454,12 +458,6 @@ unsigned level_rule(const struct level *l)
 	return l->pattern ? l->pattern->rule : 0;
 }
 
-struct timespec level_changed(struct composite *c, const struct level *l)
-{
-	LOCK_SCOPE(&c->lock);
-	return l->changed;
-}
-
 struct level *composite_level(struct composite *c, uint64_t id)
 {
 	struct level want = { .id = id };
@@ -480,6 +478,35 @@ static void touch(struct level *l, struct timespec t)
 {
 	if (after(&t, &l->changed))
 		l->changed = t;
+}
+
+/* Whatever it was before, it is later now. */
+static void advance(struct level *l, struct timespec t)
+{
+	if (!after(&t, &l->changed)) {
+		t = l->changed;
+		if (++t.tv_nsec == 1000000000) {
+			t.tv_nsec = 0;
+			t.tv_sec++;
+		}
+	}
+	l->changed = t;
+	l->denied = 0;
+}
+
+struct timespec level_changed(struct composite *c, struct level *l)
+{
+	LOCK_SCOPE(&c->lock);
+	if (l->denied && clock_ms() - l->denied >= DENIED_MS)
+		advance(l, clock_wall());
+	return l->changed;
+}
+
+void composite_denied(struct composite *c, struct level *l)
+{
+	LOCK_SCOPE(&c->lock);
+	if (!l->denied)
+		l->denied = clock_ms();
 }
 
 struct timespec composite_floor(struct composite *c, const struct source *s,
@@ -503,11 +530,15 @@ void composite_touch(struct composite *c, struct source *s, const char *ref,
 		     struct timespec t)
 {
 	LOCK_SCOPE(&c->lock);
+	/* What the journal tells is in no order. */
+	void (*move)(struct level *, struct timespec) =
+		c->started ? advance : touch;
+
 	if (!ref || !s->seen)
-		touch(s->level, t);
+		move(s->level, t);
 	s->seen = true;
 	for (struct level *l = s->level; l->depth && !l->seen; l = l->parent) {
-		touch(l->parent, t);
+		move(l->parent, t);
 		l->seen = true;
 	}
 }
@@ -520,6 +551,7 @@ uint64_t composite_hash(const struct composite *c)
 void composite_start(struct composite *c, struct timespec changed)
 {
 	LOCK_SCOPE(&c->lock);
+	c->started = true;
 	c->base = changed;
 	for (struct list *at = c->levels.next; at != &c->levels; at = at->next)
 		touch(container_of(at, struct level, link), changed);

@@ -109,8 +109,12 @@ uint64_t level_id(const struct level *);        /* the top's is 1 */
 const char *level_path(const struct level *);   /* "github/torvalds" */
 struct level *level_parent(const struct level *);       /* NULL: the top */
 unsigned level_rule(const struct level *);
-/* When it last listed something new, or a source in it moved. */
-struct timespec level_changed(struct composite *, const struct level *);
+/* When it last listed something new, or a source in it moved; or a moment
+ * after a name was denied, since clients believe that for as long as these
+ * times stay. */
+struct timespec level_changed(struct composite *, struct level *);
+/* A name that may come was told not to be there. */
+void composite_denied(struct composite *, struct level *);
 /* NULL: none of that id. */
 struct level *composite_level(struct composite *, uint64_t id);
 /* The id that a level of this path has or would have. */

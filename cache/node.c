@@ -368,8 +368,12 @@ int node_lookup_level(struct fs *fs, struct level *level, const char *name,
 
 	if (r)
 		return r;
-	if (cn.what != COMPOSITE_LEVEL)
-		return lookup_root(fs, level, &cn, w, ret);
+	if (cn.what != COMPOSITE_LEVEL) {
+		r = lookup_root(fs, level, &cn, w, ret);
+		if (r == -ENOENT)
+			composite_denied(fs->composite, level);
+		return r;
+	}
 	if (!cn.level) {
 		r = fetch_level(fs->fetcher, level, cn.base, cn.level_id, w);
 		if (r)

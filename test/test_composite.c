@@ -12,6 +12,7 @@
 #include "cache/composite.h"
 #include "cache/pattern.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 
 static const struct keyed ids = { "composite" };
 static struct composite *c;
@@ -479,15 +480,37 @@ START_TEST(times)
 	composite_touch(c, s, "v1", at(300));
 	ck_assert(is(level_changed(c, hub), 200));
 	s = recall("hub/o/r", "h:o/r");
-	/* Never back. */
+	/* Never back, but always on. */
 	composite_touch(c, s, NULL, at(250));
-	ck_assert(is(level_changed(c, owner), 300));
+	ck_assert_int_eq(level_changed(c, owner).tv_sec, 300);
+	ck_assert_int_eq(level_changed(c, owner).tv_nsec, 2);
 	/* What is configured is listed from the start. */
 	s = recall("own", "/own");
 	composite_touch(c, s, "v1", at(500));
 	ck_assert(is(level_changed(c, top), 100));
 	composite_touch(c, s, NULL, at(600));
 	ck_assert(is(level_changed(c, top), 600));
+}
+END_TEST
+
+/* Clients believe that a name is not there until its level's times move. */
+START_TEST(a_denied_name)
+{
+	struct timespec t;
+
+	composite_start(c, at(100));
+	clock_freeze();
+	composite_denied(c, top);
+	clock_advance(900);
+	ck_assert(is(level_changed(c, top), 100));
+	composite_denied(c, top);
+	clock_advance(100);
+	t = level_changed(c, top);
+	ck_assert_int_gt(t.tv_sec, 100);
+	clock_advance(10000);
+	ck_assert_int_eq(level_changed(c, top).tv_sec, t.tv_sec);
+	ck_assert_int_eq(level_changed(c, top).tv_nsec, t.tv_nsec);
+	clock_thaw();
 }
 END_TEST
 
@@ -537,6 +560,7 @@ int main(void)
 	tcase_add_test(t, patterns_are_checked);
 	tcase_add_test(t, what_the_journal_recalls);
 	tcase_add_test(t, times);
+	tcase_add_test(t, a_denied_name);
 	tcase_add_test(t, ten_thousand);
 	suite_add_tcase(suite, t);
 	r = srunner_create(suite);

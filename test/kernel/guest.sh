@@ -104,4 +104,9 @@ eventually link_moved	# the client may remember "/" a little longer
 [ ! -e sizes/added ]
 cd /
 exec 5<&-
+
+echo 'a tag comes later'
+refused 'No such file' stat "$odd@later"
+echo 'please tag main'
+eventually test -e "$odd@later/README"
 umount "$MNT"

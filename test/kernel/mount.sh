@@ -44,6 +44,7 @@ export kernel dir oid old new moved
 while IFS= read -r line; do
 	case $line in
 	'please move main') git update-ref refs/heads/main "$moved" ;;
+	'please tag main') git update-ref refs/tags/later "$moved" ;;
 	*) echo "$line" ;;
 	esac
 done
