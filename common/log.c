@@ -5,12 +5,17 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,12 +26,25 @@
  * through a pipe whole. */
 enum { TEXT_SIZE = 900, HEAD_SIZE = 160 };
 enum { LINE_SIZE = HEAD_SIZE + 4 * TEXT_SIZE };
+enum { JSON_SIZE = HEAD_SIZE + 8 * TEXT_SIZE };
+
+/* What stands between fields, and between a key and its value, until they
+ * are told apart. */
+enum { FIELD = 0x1f, IS = 0x1e };
+
+#define JOURNAL "/run/systemd/journal/socket"
 
 static const char *const level_name[] = {
 	[LOG_ERROR] = "error", [LOG_WARNING] = "warning",
 	[LOG_INFO] = "info", [LOG_DEBUG] = "debug",
 };
 static _Atomic int max_level = LOG_INFO;
+static _Atomic int format = LOG_TEXT;
+
+/* Set before there are threads. */
+static int target = STDERR_FILENO;
+static bool to_journal;
+static char *path;              /* of a file, or NULL */
 
 int log_level_parse(const char *s, enum log_level *ret)
 {
@@ -103,17 +121,231 @@ static char *escape(char *out, const char *text)
 	return out;
 }
 
-static int head(char out[HEAD_SIZE], enum log_level level, const char *what)
+enum { DATE_SIZE = 40 };
+
+static const char *now(char ret[DATE_SIZE])
 {
-	struct timespec now = clock_wall();
+	struct timespec t = clock_wall();
 	char date[32];
 	struct tm tm;
 
-	gmtime_r(&now.tv_sec, &tm);
+	gmtime_r(&t.tv_sec, &tm);
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-	return snprintf(out, HEAD_SIZE, "time=%s.%03dZ level=%s msg=\"%.64s\" ",
-			date, (int)(now.tv_nsec / 1000000),
-			level_name[level], what);
+	snprintf(ret, DATE_SIZE, "%s.%03dZ", date, (int)(t.tv_nsec / 1000000));
+	return ret;
+}
+
+static int head(char out[HEAD_SIZE], enum log_level level, const char *what)
+{
+	char date[DATE_SIZE];
+
+	return snprintf(out, HEAD_SIZE, "time=%s level=%s msg=\"%.64s\" ",
+			now(date), level_name[level], what);
+}
+
+/* ---- JSON ---- */
+
+/* So many fields a format has: what is more in its result came with a
+ * value. */
+static unsigned mark_fields(const char *fmt, char *ret, size_t room)
+{
+	unsigned n = 0;
+	bool key = true;        /* one may begin here */
+
+	for (size_t i = 0; *fmt && i + 1 < room; fmt++, i++, ret++) {
+		size_t len = key ? strspn(fmt, "abcdefghijklmnopqrstuvwxyz_") :
+				   0;
+
+		*ret = *fmt;
+		if (len && fmt[len] == '=' && i + len + 1 < room) {
+			memcpy(ret, fmt, len);
+			ret[len] = IS;
+			if (n++)
+				ret[-1] = FIELD;
+			fmt += len;
+			ret += len;
+			i += len;
+		}
+		key = *fmt == ' ';
+	}
+	*ret = '\0';
+	return n;
+}
+
+static char *json_string(char *out, const char *text, size_t len)
+{
+	*out++ = '"';
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '"' || c == '\\') {
+			*out++ = '\\';
+			*out++ = (char)c;
+		} else if (c < 0x20 || c >= 0x7f) {
+			/* What it is in UTF-8 nobody has checked. */
+			out += sprintf(out, "\\u%04x", c);
+		} else {
+			*out++ = (char)c;
+		}
+	}
+	*out++ = '"';
+	return out;
+}
+
+static char *json_fields(char *out, const char *text, unsigned n)
+{
+	unsigned fields = 1;
+
+	for (const char *c = text; *c; c++)
+		fields += *c == FIELD;
+	/* A value that has such a byte would be taken for more. */
+	if (!n || fields != n) {
+		out += sprintf(out, ",\"text\":");
+		return json_string(out, text, strlen(text));
+	}
+	for (const char *end; *text; text = *end ? end + 1 : end) {
+		const char *is = strchr(text, IS);
+		size_t len;
+
+		end = text + strcspn(text, "\x1f");
+		if (!is || is > end)
+			continue;
+		*out++ = ',';
+		out = json_string(out, text, (size_t)(is - text));
+		*out++ = ':';
+		len = (size_t)(end - is - 1);
+		if (len && len < 16 && strspn(is + 1, "0123456789") == len &&
+		    (len == 1 || is[1] != '0')) {
+			memcpy(out, is + 1, len);
+			out += len;
+		} else {
+			out = json_string(out, is + 1, len);
+		}
+	}
+	return out;
+}
+
+static char *write_json(char *out, enum log_level level, const char *what,
+			const char *text, unsigned n, unsigned swallowed)
+{
+	char date[DATE_SIZE];
+
+	out += sprintf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":",
+		       now(date), level_name[level]);
+	out = json_string(out, what, strnlen(what, 64));
+	out = json_fields(out, text, n);
+	if (swallowed)
+		out += sprintf(out, ",\"swallowed\":%u", swallowed);
+	*out++ = '}';
+	return out;
+}
+
+/* ---- where to ---- */
+
+int log_format_parse(const char *s, enum log_format *ret)
+{
+	if (strcmp(s, "text") && strcmp(s, "json"))
+		return -EINVAL;
+	*ret = *s == 't' ? LOG_TEXT : LOG_JSON;
+	return 0;
+}
+
+void log_set_format(enum log_format f)
+{
+	atomic_store_explicit(&format, (int)f, memory_order_relaxed);
+}
+
+static int open_file(void)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_journal(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		return -errno;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	strcpy(addr.sun_path, JOURNAL);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof addr)) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int log_set_target(const char *name)
+{
+	int fd;
+
+	if (!strcmp(name, "stderr"))
+		return 0;
+	to_journal = !strcmp(name, "journal");
+	if (!to_journal && !(path = strdup(name)))
+		return -ENOMEM;
+	fd = to_journal ? open_journal() : open_file();
+	if (fd < 0) {
+		to_journal = false;
+		free(TAKE(path));
+		return fd;
+	}
+	target = fd;
+	return 0;
+}
+
+/* The same number, so that nobody writes to what is closed. */
+int log_reopen(void)
+{
+	int fd = path ? open_file() : target, r = 0;
+
+	if (fd < 0 || !path)
+		return fd < 0 ? fd : 0;
+	if (dup2(fd, target) < 0)
+		r = -errno;
+	close(fd);
+	fcntl(target, F_SETFD, FD_CLOEXEC);
+	return r;
+}
+
+/* Nobody to tell when it cannot be written. */
+static void put(enum log_level level, const char *line, size_t len)
+{
+	static const char priority[] = {
+		[LOG_ERROR] = '3', [LOG_WARNING] = '4', [LOG_INFO] = '6',
+		[LOG_DEBUG] = '7',
+	};
+	char head[] = "SYSLOG_IDENTIFIER=gitnfsd\nPRIORITY=?\nMESSAGE=";
+	struct iovec part[] = {
+		{ head, sizeof head - 1 }, { (char *)(uintptr_t)line, len },
+	};
+
+	if (!to_journal) {
+		if (write(target, line, len) < 0)
+			return;
+		return;
+	}
+	*strchr(head, '?') = priority[level];
+	if (writev(target, part, 2) < 0)
+		return;
+}
+
+static void log_json(enum log_level level, const char *what, const char *fmt,
+		     va_list ap, unsigned swallowed)
+{
+	char marked[256], text[TEXT_SIZE], line[JSON_SIZE], *end;
+	unsigned n = mark_fields(fmt, marked, sizeof marked);
+	bool whole = strlen(fmt) < sizeof marked;
+
+	vsnprintf(text, sizeof text, whole ? marked : fmt, ap);
+	end = write_json(line, level, what, text, whole ? n : 0, swallowed);
+	*end++ = '\n';
+	put(level, line, (size_t)(end - line));
 }
 
 void log_line(struct log_site *site, enum log_level level, const char *what,
@@ -126,13 +358,16 @@ void log_line(struct log_site *site, enum log_level level, const char *what,
 	if (!admit(site, &swallowed))
 		return;
 	va_start(ap, fmt);
+	if (atomic_load_explicit(&format, memory_order_relaxed) == LOG_JSON) {
+		log_json(level, what, fmt, ap, swallowed);
+		va_end(ap);
+		return;
+	}
 	vsnprintf(text, sizeof text - 32, fmt, ap);
 	va_end(ap);
 	if (swallowed)
 		sprintf(text + strlen(text), " swallowed=%u", swallowed);
 	end = escape(line + head(line, level, what), text);
 	*end++ = '\n';
-	/* Nobody to tell when it cannot be written. */
-	if (write(STDERR_FILENO, line, (size_t)(end - line)) < 0)
-		return;
+	put(level, line, (size_t)(end - line));
 }

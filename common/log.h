@@ -2,7 +2,8 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* log.h - lines for the operator, key=value, on standard error.
+/* log.h - lines for the operator, key=value or JSON, on standard error or
+ * wherever they are wanted.
  *
  * Only the places that know what something was for log; common, backend
  * and most of cache return an errno instead.  One kind of trouble logs at
@@ -23,6 +24,19 @@ enum { LOG_BURST = 10, LOG_PERIOD_MS = 10000 };
 int log_level_parse(const char *, enum log_level *ret);
 void log_set_level(enum log_level);
 bool log_enabled(enum log_level);
+
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/* "text", "json"; -EINVAL. */
+int log_format_parse(const char *, enum log_format *ret);
+void log_set_format(enum log_format);
+
+/* Where lines go: "stderr" (the default), "journal" (that of systemd), or
+ * the path of a file, which is appended to.  The negative errno of who
+ * cannot be reached; then nothing changes. */
+int log_set_target(const char *);
+/* Open the file again: it may have been moved away.  The same errors. */
+int log_reopen(void);
 
 /* Rate limit of one call site.  Zero-initialised. */
 struct log_site {

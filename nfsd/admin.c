@@ -20,7 +20,17 @@
 #include "nfsd/web.h"
 
 /* Those that admin_start() adds events for, in this order. */
-static const int heard[] = { SIGINT, SIGTERM, SIGUSR1 };
+static const int heard[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
+
+/* It may have been moved away, as logrotate(8) does. */
+static void reopen_log(void)
+{
+	int r = log_reopen();
+
+	if (r)
+		log_error("the log cannot be opened again", "error=%s; it goes "
+			  "on where it was", strerror(-r));
+}
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
@@ -29,6 +39,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	if (sig == SIGUSR1)
 		report(a->fs, a->server);
+	else if (sig == SIGHUP)
+		reopen_log();
 	else
 		loop_end(a->loop);
 }

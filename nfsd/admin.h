@@ -32,7 +32,7 @@ struct admin {
 	struct loop *loop;
 	struct control *control;
 	struct web *web;        /* or NULL */
-	struct event *signal[3];
+	struct event *signal[4];
 	uint64_t started;       /* clock_ms() */
 	unsigned waiters;       /* out, for commands */
 	struct trace *trace;    /* while somebody watches, or NULL */

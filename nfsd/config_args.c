@@ -35,6 +35,8 @@ const char config_help[] =
 "      --loops N           threads that answer (default: processors, up to 4)\n"
 "      --http-listen ADDR:PORT  metrics and health over HTTP (default: none)\n"
 "      --log-level LEVEL   error, warning, info or debug (default info)\n"
+"      --log-format FORMAT text or json (default text)\n"
+"      --log-to WHERE      stderr, journal, or a file (default stderr)\n"
 "      --check-config      check configuration and sources, and exit\n"
 "      --version           tell the version, and exit\n"
 "      --help              this text\n"

@@ -61,6 +61,13 @@ static bool is_address(const char *text)
 	return !endpoint_parse(text, &addr);
 }
 
+static bool is_log_format(const char *text)
+{
+	enum log_format f;
+
+	return !log_format_parse(text, &f);
+}
+
 static bool is_something(const char *text)
 {
 	return *text;
@@ -127,6 +134,11 @@ const struct config_setting config_settings[] = {
 	{ "server.log-level", "log-level", CONFIG_LEVEL, AT(log_level),
 	  .preset = LOG_INFO,
 	  .wanted = "give one of error, warning, info, debug" },
+	{ "server.log-format", "log-format", CONFIG_TEXT, AT(log_format),
+	  .check = is_log_format, .wanted = "give one of text, json" },
+	{ "server.log-to", "log-to", CONFIG_PATH, AT(log_to),
+	  .check = is_something,
+	  .wanted = "give stderr, journal, or the path of a file" },
 	{ "http.listen", "http-listen", CONFIG_TEXT, AT(http_listen),
 	  .check = is_address,
 	  .wanted = "give an address and a port in figures, as in "

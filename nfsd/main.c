@@ -329,6 +329,7 @@ static sigset_t awaited(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGHUP);
 	return set;
 }
 
@@ -444,6 +445,24 @@ static int serve(const struct config *c, const struct config_rules *rules,
 	return r;
 }
 
+static int set_log(const struct config *c, char why[CONFIG_WHY])
+{
+	enum log_format f = LOG_TEXT;
+	int r = 0;
+
+	log_set_level((enum log_level)c->log_level);
+	if (c->log_format && !log_format_parse(c->log_format, &f))
+		log_set_format(f);
+	/* A check is for who reads what it says. */
+	if (c->log_to && c->mode == CONFIG_SERVE)
+		r = log_set_target(c->log_to);
+	if (r)
+		snprintf(why, CONFIG_WHY, "cannot log to %s: %s; choose "
+			 "another place with --log-to", c->log_to,
+			 strerror(-r));
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	char why[CONFIG_WHY] = "";
@@ -464,7 +483,12 @@ int main(int argc, char **argv)
 		return r == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	if (c.mode == CONFIG_CHECK || c.mode == CONFIG_SERVE)
-		log_set_level((enum log_level)c.log_level);
+		r = set_log(&c, why);
+	if (r) {
+		config_free(&c);
+		say(why);
+		return EXIT_FAILURE;
+	}
 	switch (c.mode) {
 	case CONFIG_HELP:
 		fputs(config_help, stdout);

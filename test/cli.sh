@@ -50,13 +50,14 @@ nothing_more() {
 
 repo=$dir/repo.git
 "$srcdir/test/oddrepo.sh" "$repo" bare
+export repo
 state=(--state-dir "$dir/state" --cache-dir "$dir/cache" --portmap off)
 
 # ---- asking ----
 
 run 0 --help
 for option in --config --listen --state-dir --cache-dir --cache-memory \
-	--cache-disk --prefetch --portmap --loops --allow --user --log-level --check-config --version --help; do
+	--cache-disk --prefetch --portmap --loops --allow --user --log-level --log-format --log-to --http-listen --check-config --version --help; do
 	grep -q -e "$option" "$dir/stdout" || fail "--help lacks $option"
 done
 [ ! -s "$dir/stderr" ] || fail '--help writes to standard error'
@@ -230,6 +231,36 @@ for what in 'memory" bytes=[0-9]* budget=268435456' 'parked" calls=0' \
 	'trouble" unsound=0 gone=0 refused=0 limited=0 other=0'; do
 	grep -q "msg=\"$what\$" "$dir/log" || fail "SIGUSR1: no $what"
 done
+
+# ---- the log, as programs want it, and in a file ----
+
+run 2 "${state[@]}" --log-format=xml "$repo"
+says xml
+run 1 "${state[@]}" --log-to "$dir/none/log" "$repo"
+says "$dir/none/log"
+serve --log-format json --log-to "$dir/json" "odd=$repo"
+[ -s "$dir/json" ] || fail 'the file has no log'
+mv "$dir/json" "$dir/json.old"
+kill -HUP "$server"
+tries=0
+until [ -e "$dir/json" ]; do
+	[ $((tries += 1)) -lt 600 ] || fail 'SIGHUP: the log is not opened again'
+	sleep 0.1
+done
+end_server TERM || fail "SIGHUP, then SIGTERM: exit status $?"
+nothing_more
+# shellcheck disable=SC2016
+perl -MJSON::PP -e '
+	my @line = map { decode_json($_) } <>;
+	my %by = map { $_->{msg} => $_ } @line;
+	die "source\n" unless $by{source}{name} eq "odd" &&
+		$by{source}{url} eq $ENV{repo} && $by{source}{ref} eq "";
+	die "started\n" unless $by{started}{nfs} =~ /^127\.0\.0\.1:\d+$/;
+	die "level\n" if grep { $_->{level} ne "info" } @line;
+	die "time\n" if grep { $_->{time} !~ /^[-0-9]+T[:0-9]+\.\d{3}Z$/ } @line;
+	die "stopped\n" unless $by{stopped}{sources} == 1;
+' "$dir/json.old" "$dir/json" || fail 'that is not JSON as it should be'
+grep -q '"stopped"' "$dir/json" || fail 'what came later is not in the new file'
 
 # ---- systemd ----
 

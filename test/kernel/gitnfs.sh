@@ -119,6 +119,26 @@ gitnfs umount /run/m/pinned
 gitnfs umount /run/m/all 2>/run/said
 grep -q 'nothing is mounted' /run/said || fail 'umount twice'
 
+# systemd's journal, in its own words.
+mkdir -p /run/systemd/journal
+# shellcheck disable=SC2016
+perl -MIO::Socket::UNIX -e '
+	my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM,
+		Local => "/run/systemd/journal/socket") or die "$!\n";
+	open my $up, ">", "/run/journal.up";
+	alarm 60;
+	$s->recv(my $m, 65536);
+	exit($m =~ /^SYSLOG_IDENTIFIER=gitnfsd\nPRIORITY=6\nMESSAGE=time=.*\n$/
+		? 0 : 1);
+' &
+journal=$!
+until [ -e /run/journal.up ]; do sleep 0.1; done
+"${gitnfs}d" --state-dir /run/s2 --cache-dir /run/c2 --listen 127.0.0.1:0 \
+	--log-to journal "$repo" >/run/out &
+second=$!
+wait "$journal" || fail 'the journal is told something else'
+kill "$second"
+
 # What is not ours is left alone.
 mkdir /run/m/other
 mount -t tmpfs tmpfs /run/m/other
