@@ -230,18 +230,39 @@ static int add_source(struct fs *fs, const struct config *c,
 	return r ? r : fs_add(fs, s->name, s->location, s->ref, b, why);
 }
 
+/* What is read when it is needed may be there by then; but a name that leads
+ * nowhere is worth a word to who asks. */
+static int check_files(const struct config_place *p, char why[CONFIG_WHY])
+{
+	const char *const file[] = { p->token_file, p->ca_file };
+
+	for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+		int err;
+
+		if (!file[i] || !access(file[i], R_OK))
+			continue;
+		err = errno;
+		snprintf(why, CONFIG_WHY, "%s: %s; the user that runs gitnfsd "
+			 "has to be able to read it", file[i], strerror(err));
+		return -err;
+	}
+	return 0;
+}
+
 /* Check a place, or add it to a file system. */
 static int do_place(struct fs *fs, const struct config *c,
 		    const struct config_place *p, bool root,
 		    char why[CONFIG_WHY])
 {
-	int r;
+	int r = fs ? 0 : check_files(p, why);
 
+	if (r)
+		return r;
 	r = root ? do_root(fs, c, p, why) :
 	    fs ? add_source(fs, c, p, why) : check_source(c, p, why);
 	if (fs && !r && p->refresh != CONFIG_UNSET)
 		r = fs_refresh(fs, p->name, (uint32_t)p->refresh * MS);
-	if (!r && p->rule)
+	if (fs && !r && p->rule)
 		r = fs_restrict(fs, p->name, p->rule);
 	return r;
 }

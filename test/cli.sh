@@ -171,6 +171,12 @@ wrong_config "$dir/none" "[root \"x\"]
 wrong_config ftp '[root "x"]
 	url = ftp://example.org/{repo}'
 wrong_config wrong '[unfinished'
+wrong_config "wrong:.*$dir/no-token" "[root \"x\"]
+	url = https://example.org/{repo}
+	token-file = $dir/no-token"
+{ cat "$dir/conf"; printf '[source "x"]\n\turl = %s\n\tuid = 0\n' "$repo"; } \
+	>"$dir/ruled"
+run 0 --config "$dir/ruled" --check-config
 
 # ---- serving ----
 

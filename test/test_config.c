@@ -669,6 +669,7 @@ int main(void)
 	int failed;
 
 	tcase_add_unchecked_fixture(t, begin, end);
+	tcase_set_timeout(t, 60);       /* a busy machine is no failure */
 	tcase_add_test(t, sources);
 	tcase_add_test(t, wrong_sources);
 	tcase_add_test(t, names_from_where_we_are);
