@@ -50,14 +50,27 @@ sub cost {
 	return $least;
 }
 
-sub repository {	# NAME, FILES...
-	my ($name, @files) = @_;
+sub git {	# NAME, INPUT, COMMAND...; returns a line
+	my ($name, $input, @command) = @_;
+	open my $in, '>', "$dir/input" or die;
+	print $in $input;
+	close $in or die;
+	chomp(my $line = `git -C '$dir/$name' @command <'$dir/input'`);
+	die "git @command has failed\n" if $?;
+	return $line;
+}
+
+sub repository {	# NAME, then for each directory its name and how many files
+	my ($name, %files) = @_;
 	system('git', 'init', '-q', '--bare', '-b', 'main', "$dir/$name") == 0 or die;
-	open my $git, '|-', 'git', '-C', "$dir/$name", 'fast-import', '--quiet' or die;
-	print $git "blob\nmark :1\ndata 2\nx\n\n",
-		"commit refs/heads/main\ncommitter B <b\@example.org> 1700000000 +0000\ndata 0\n",
-		map { "M 644 :1 $_\n" } @files;
-	close $git or die;
+	my $blob = git($name, 'x', qw(hash-object -w --stdin));
+	my $top = join '', map {
+		my $tree = git($name, join('', map { "100644 blob $blob\tfile-$_\n" } 1 .. $files{$_}), 'mktree');
+		"040000 tree $tree\t$_\n";
+	} sort keys %files;
+	my $tree = git($name, $top, 'mktree');
+	my $commit = git($name, '', qw(-c user.name=b -c user.email=b@example.org commit-tree -m b), $tree);
+	git($name, '', qw(update-ref refs/heads/main), $commit);
 	return "$dir/$name";
 }
 
@@ -72,7 +85,7 @@ sub note {
 # Entries in a directory: the calls go to up to 2,000 of them, or to all.
 print $data "\"entries in a directory\"\n";
 my @sizes = (10, 100, 1000, 10000, 100000, 1000000);
-repository('wide', map { my $n = $_; map { "d$n/file-$_" } 1 .. $n } @sizes);
+repository('wide', map { ("d$_" => $_) } @sizes);
 serve("wide=$dir/wide");
 for my $n (@sizes) {
 	cost("wide/d$n", '-o', 'readdirplus', '-d', 16);	# once, to have it in memory
@@ -87,7 +100,7 @@ for my $n (1, 10, 100, 1000) {
 
 # Repositories: the calls go to the files of all of them.
 print $data "\n\n\"repositories\"\n";
-my $one = repository('one', map { "file-$_" } 1 .. 10);
+my $one = repository('one', d => 10);
 mkdir "$dir/many";
 for my $n (1, 10, 100, 1000, 10000) {
 	for (1 .. $n) {
