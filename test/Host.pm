@@ -3,7 +3,8 @@
 # gitnfs: git repositories as a read-only file system over NFSv3
 #
 # Host.pm - what the hosts of the tests share: a small HTTP server on a free
-# port of 127.0.0.1, which it writes to DIR/port, with a log in DIR/log.
+# port of 127.0.0.1, which it writes to DIR/port, with a log in DIR/log.  While
+# there is a file DIR/off nothing is answered.
 package Host;
 use strict;
 use warnings;
@@ -45,6 +46,7 @@ sub answer {
 # One request: serve(client, method, url, headers, body).
 sub take {
 	my ($client, $serve) = @_;
+	return if -e "$dir/off";
 	my $line = <$client> // return;
 	my ($method, $url) = split ' ', $line;
 	my %headers;

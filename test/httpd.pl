@@ -132,6 +132,17 @@ sub serve {
 			($query ? "?$query" : ''));
 		return;
 	}
+	# Renamed: DIR/moved has lines OLD NEW.
+	if (open my $moved, '<', "$dir/moved") {
+		for (map { [split] } <$moved>) {
+			my ($old, $new) = @$_;
+			next unless $rest =~ m{^/\Q$old\E\.git(/.*)$};
+			answer($client, 301, 'text/html', '<p>there',
+				"Location: http://127.0.0.1:$port/$how/$new.git$1" .
+				($query ? "?$query" : ''));
+			return;
+		}
+	}
 	if ($fault{circle}) {
 		answer($client, 302, 'text/html', '<p>here', "Location: $url");
 		return;

@@ -16,7 +16,7 @@ bench-cache: test/bench_cache
 # Writes into the sources: doc/growth.data, and doc/growth.svg with gnuplot.
 bench-growth: gitnfsd test/bench/load
 	$(srcdir)/test/bench/growth.pl $(srcdir)/doc
-.PHONY: bench bench-cache bench-cold bench-growth
+.PHONY: bench bench-cache bench-cold bench-forges bench-growth
 
 # What is elsewhere, beside "git clone".  REPOSITORY=DIR as above; more of it
 # is said in bench_cold.c.
@@ -33,6 +33,9 @@ test_bench_cold_LDADD = $(common_libs) $(CHECK_LIBS)
 test_bench_pack_SOURCES = test/bench_pack.c
 test_bench_pack_LDADD = $(backend_libs) $(common_libs)
 
+# How many requests each type of root makes.
+bench-forges: gitnfsd test/it_forges
+	srcdir=$(srcdir) test/it_forges --requests
 bench-cold: gitnfsd test/bench_cold
 	srcdir=$(srcdir) REPOSITORY=$(REPOSITORY) test/bench_cold
 endif

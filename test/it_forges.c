@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+/* Every type of root through the whole server, as people run it, with git as
+ * the judge: one table of what works where.  The examples in the manual are
+ * tried, too.  With --requests: how many requests to read all of a
+ * repository of 2,000 files. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "test/call.h"
+#include "test/crawler.h"
+#include "test/githost.h"
+
+enum {
+	PATIENCE_S = 60,
+	LINE = 4096,
+	NAME_MOST = 255,
+	FILES = 2000,           /* of the large repository */
+	LISTED_MAX = 1 << 20,   /* bytes of a listing */
+};
+
+static int api_port, git_port;
+
+/* ---- the server ---- */
+
+static struct {
+	pid_t pid;
+	uint16_t port;
+	FILE *out;
+	struct raw conn;
+	struct fh top;
+} server;
+
+/* 'config' is the text of its file. */
+static void server_start(const char *config)
+{
+	const char *program = getenv("GITNFSD");
+	char line[256], *colon;
+	FILE *f = fopen("conf", "w");
+	int p[2];
+
+	ck_assert(f && fputs(config, f) >= 0 && !fclose(f));
+	ck_assert(!pipe(p));
+	server.pid = fork();
+	ck_assert_int_ge(server.pid, 0);
+	if (!server.pid) {
+		dup2(p[1], 1);
+		close(p[0]);
+		if (!freopen("gitnfsd.log", "a", stderr))
+			_exit(126);
+		execl(program, program, "--config", "conf",
+		      "--listen", "127.0.0.1:0", "--state-dir", "state",
+		      "--cache-dir", "cache", "--portmap", "off", NULL);
+		_exit(127);
+	}
+	close(p[1]);
+	server.out = fdopen(p[0], "r");
+	ck_assert_msg(server.out && fgets(line, sizeof line, server.out),
+		      "gitnfsd does not start:\n%s\n%s", config,
+		      output("tail -3 gitnfsd.log"));
+	colon = strrchr(line, ':');
+	ck_assert_msg(colon && !strncmp(line, "ready", 5), "%s", line);
+	server.port = (uint16_t)atoi(colon + 1);
+	raw_open(&server.conn, server.port);
+	ck_assert_uint_eq(call_mnt(&server.conn, "/", &server.top), N3_OK);
+}
+
+static void server_stop(void)
+{
+	int status;
+
+	raw_close(&server.conn);
+	kill(server.pid, SIGTERM);
+	ck_assert_int_eq(waitpid(server.pid, &status, 0), server.pid);
+	ck_assert_int_eq(status, 0);
+	fclose(server.out);
+}
+
+static void forget_all(void)
+{
+	shell("rm -rf state cache gitnfsd.log; rm -f count-* off");
+	githost_mark();
+}
+
+/* ---- a client that is patient, as the kernel's is ---- */
+
+static bool again(uint32_t status, time_t start)
+{
+	enum { PAUSE_US = 100000 };
+
+	if (status != N3_JUKEBOX || time(NULL) > start + PATIENCE_S)
+		return false;
+	usleep(PAUSE_US);
+	return true;
+}
+
+static uint32_t find(const char *path, struct fh *fh, struct fattr *attr)
+{
+	time_t start = time(NULL);
+	uint32_t s;
+
+	do
+		s = call_walk(&server.conn, &server.top, path, fh, attr);
+	while (again(s, start));
+	return s;
+}
+
+static uint32_t read_file(const struct fh *fh, struct wire *data)
+{
+	time_t start = time(NULL);
+	uint32_t s;
+
+	do
+		s = call_read_all(&server.conn, fh, 65536, data);
+	while (again(s, start));
+	return s;
+}
+
+static uint32_t read_link(const struct fh *fh, struct wire *text)
+{
+	time_t start = time(NULL);
+	uint32_t s;
+
+	do
+		s = call_readlink(&server.conn, fh, text, NULL);
+	while (again(s, start));
+	return s;
+}
+
+/* How many names there are, but for "." and ".."; -1: an error. */
+static int count_names(const struct fh *dir, const char *look_for, bool *found)
+{
+	uint64_t cookie = 0, verf = 0;
+	time_t start = time(NULL);
+	int n = 0;
+
+	for (bool eof = false; !eof;) {
+		CLEANUP_PAGE struct page p = { .n = 0 };
+		uint32_t s = call_readdir(&server.conn, dir, cookie, verf,
+					  8192, &p);
+
+		if (again(s, start))
+			continue;
+		if (s != N3_OK)
+			return -1;
+		for (size_t i = 0; i < p.n; i++) {
+			const struct entry *e = &p.entry[i];
+
+			cookie = e->cookie;
+			n += e->name[0] != '.' || e->len > 2 ||
+			     (e->len == 2 && e->name[1] != '.');
+			if (look_for && e->len == strlen(look_for) &&
+			    !memcmp(e->name, look_for, e->len))
+				*found = true;
+		}
+		verf = p.verf;
+		eof = p.eof;
+	}
+	return n;
+}
+
+static bool lists(const char *path, const char *name)
+{
+	struct fh fh;
+	bool found = false;
+
+	return find(path, &fh, NULL) == N3_OK &&
+	       count_names(&fh, name, &found) >= 0 && found;
+}
+
+/* ---- git as the judge ---- */
+
+static bool is_blob(const struct wire *data, const char *hex)
+{
+	struct oid_hash *h;
+	struct oid is, want;
+
+	ck_assert(!oid_parse(hex, 40, &want));
+	ck_assert(!oid_hash_start(&h, want.len, OBJ_BLOB, data->len));
+	ck_assert(!data->len || !oid_hash_data(h, data->p, data->len));
+	ck_assert(!oid_hash_end(h, &is));
+	return oid_eq(&is, &want);
+}
+
+/* One entry of "git ls-tree": is it shown as that? */
+static bool entry_is(const char *path, const char *mode, const char *hex)
+{
+	CLEANUP_WIRE struct wire data = { .p = NULL };
+	struct fattr attr;
+	struct fh fh;
+
+	if (find(path, &fh, &attr) != N3_OK)
+		return false;
+	if (!strcmp(mode, "040000"))
+		return attr.type == DIR;
+	if (!strcmp(mode, "160000"))
+		return attr.type == DIR && !count_names(&fh, NULL, NULL);
+	if (!strcmp(mode, "120000"))
+		return attr.type == LNK && read_link(&fh, &data) == N3_OK &&
+		       attr.size == data.len && is_blob(&data, hex);
+	return attr.type == REG &&
+	       (attr.mode & 0111) == (strcmp(mode, "100755") ? 0 : 0111) &&
+	       read_file(&fh, &data) == N3_OK && attr.size == data.len &&
+	       is_blob(&data, hex);
+}
+
+static bool too_long(const char *path)
+{
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len > NAME_MOST)
+			return true;
+		path += len + (path[len] == '/');
+	}
+	return false;
+}
+
+struct tree {
+	char *text;             /* of "git ls-tree -rtz" */
+	size_t len;
+};
+
+static struct tree tree_of(const char *repo, const char *revision)
+{
+	struct tree t = { .text = malloc(LISTED_MAX) };
+	char line[LINE];
+	FILE *f;
+
+	snprintf(line, sizeof line, "git -C 'repos/%s.git' ls-tree -rtz '%s'",
+		 repo, revision);
+	f = popen(line, "r");
+	ck_assert(t.text && f);
+	t.len = fread(t.text, 1, LISTED_MAX - 1, f);
+	ck_assert(!pclose(f) && t.len < LISTED_MAX - 1);
+	t.text[t.len] = '\0';
+	return t;
+}
+
+/* How many names git has in a directory. */
+static int names_in(const struct tree *t, const char *dir)
+{
+	size_t len = strlen(dir);
+	int n = 0;
+
+	for (const char *e = t->text; e < t->text + t->len;
+	     e += strlen(e) + 1) {
+		const char *path = strchr(e, '\t') + 1;
+
+		if (len && (strncmp(path, dir, len) || path[len] != '/'))
+			continue;
+		path += len + (len > 0);
+		n += !strchr(path, '/') && !too_long(path);
+	}
+	return n;
+}
+
+/* Is all of it shown at 'at', and nothing else?  *what: the first that is
+ * not. */
+static bool shows(const char *at, const char *repo, const char *revision,
+		  char what[LINE])
+{
+	struct tree t = tree_of(repo, revision);
+	bool good = true;
+	struct fh fh;
+
+	snprintf(what, LINE, "%s", at);
+	if (find(at, &fh, NULL) != N3_OK ||
+	    count_names(&fh, NULL, NULL) != names_in(&t, ""))
+		good = false;
+	for (const char *e = t.text; good && e < t.text + t.len;
+	     e += strlen(e) + 1) {
+		const char *path = strchr(e, '\t') + 1;
+		char mode[7] = "", hex[41] = "";
+
+		if (too_long(path))
+			continue;
+		sscanf(e, "%6s %*s %40s", mode, hex);
+		snprintf(what, LINE, "%.1000s/%.3000s", at, path);
+		good = entry_is(what, mode, hex);
+		if (good && !strcmp(mode, "040000"))
+			good = find(what, &fh, NULL) == N3_OK &&
+			       count_names(&fh, NULL, NULL) ==
+			       names_in(&t, path);
+	}
+	free(t.text);
+	return good;
+}
+
+/* ---- the roots ---- */
+
+/* A type of root, and where the repositories are below it.  What it does not
+ * know is NULL. */
+struct root {
+	const char *title;
+	const char *config;     /* %1$d: the API's port, %2$d: git's; $PWD */
+	const char *at;         /* the level that has them */
+	const char *odd;        /* a repository with everything odd, ... */
+	const char *subs;       /* ... or at least submodules */
+	const char *owner;      /* lists what a service tells */
+	const char *private, *renamed, *limited;        /* paths */
+};
+
+#define GITHUB(faults, more) \
+	"[root \"x\"]\n\ttype = github\n\tallow-address = 127.0.0.1\n" \
+	"\tapi-url = http://127.0.0.1:%1$d/" faults "/github\n" \
+	"\turl = http://127.0.0.1:%2$d/-/{owner}/{repo}.git\n" more
+#define TOKEN "\ttoken-file = token\n"
+#define MESA(name, faults, more) \
+	"[root \"" name "\"]\n\ttype = mesa\n\tallow-address = 127.0.0.1\n" \
+	"\tapi-url = http://127.0.0.1:%1$d/" faults "/mesa\n" \
+	"\ttoken-file = keys/{org}\n" more
+#define GIT(name, faults, more) \
+	"[root \"" name "\"]\n\tallow-address = 127.0.0.1\n" \
+	"\turl = http://127.0.0.1:%2$d/" faults "/{owner}/{repo}.git\n" more
+
+static const struct root roots[] = {
+	{
+		.title = "git",
+		.config = GIT("x", "-", "")
+			GIT("p", "auth=eC1hY2Nlc3MtdG9rZW46czNjcmV0LXQwa2Vu",
+			    TOKEN)
+			GIT("l", "status=429@1,after=1", "")
+			"[root \"r\"]\n\tallow-address = 127.0.0.1\n"
+			"\turl = http://127.0.0.1:%2$d/redirect=-/{owner}/"
+			"{repo}.git\n",
+		.at = "x/octo", .odd = "x/octo/odd", .subs = "x/octo/odd",
+		.private = "p/octo/hello", .renamed = "r/octo/hello",
+		.limited = "l/octo/hello",
+	}, {
+		.title = "github",
+		.config = GITHUB("-", "")
+			"[root \"l\"]\n\ttype = github\n"
+			"\tallow-address = 127.0.0.1\n"
+			"\tapi-url = http://127.0.0.1:%1$d/limit=0/github\n"
+			"\turl = http://127.0.0.1:%2$d/-/{owner}/{repo}.git\n",
+		.at = "x/octo", .odd = "x/octo/odd", .subs = "x/octo/odd",
+		.renamed = "x/octo/old", .limited = "l/octo/hello",
+	}, {
+		.title = "github, token",
+		.config = GITHUB("-", TOKEN)
+			"[root \"l\"]\n\ttype = github\n"
+			"\tallow-address = 127.0.0.1\n"
+			"\tapi-url = http://127.0.0.1:%1$d/limit=1/github\n"
+			"\turl = http://127.0.0.1:%2$d/-/{owner}/{repo}.git\n"
+			TOKEN
+			"[root \"p\"]\n\ttype = github\n"
+			"\tallow-address = 127.0.0.1\n"
+			"\tapi-url = http://127.0.0.1:%1$d/-/github\n"
+			"\turl = http://127.0.0.1:%2$d/"
+			"auth=eC1hY2Nlc3MtdG9rZW46czNjcmV0LXQwa2Vu/"
+			"{owner}/{repo}.git\n" TOKEN,
+		.at = "x/octo", .odd = "x/octo/odd", .subs = "x/octo/odd",
+		.owner = "x/octo", .private = "p/octo/secret",
+		.renamed = "x/octo/old", .limited = "l/octo/hello",
+	}, {
+		.title = "github, API only",
+		.config = "[root \"x\"]\n\ttype = github\n"
+			"\tallow-address = 127.0.0.1\n"
+			"\tapi-url = http://127.0.0.1:%1$d/-/github\n"
+			"\turl = http://127.0.0.1:%2$d/status=403/{owner}/"
+			"{repo}.git\n" TOKEN
+			"[root \"l\"]\n\ttype = github\n"
+			"\tallow-address = 127.0.0.1\n"
+			"\tapi-url = http://127.0.0.1:%1$d/limit=3,reset=2/"
+			"github\n"
+			"\turl = http://127.0.0.1:%2$d/status=403/{owner}/"
+			"{repo}.git\n" TOKEN,
+		.at = "x/octo", .subs = "x/octo/hello", .owner = "x/octo",
+		.private = "x/octo/secret", .renamed = "x/octo/old",
+		.limited = "l/octo/hello",
+	}, {
+		.title = "mesa",
+		.config = MESA("x", "-", "\torg = octo\n")
+			MESA("l", "status=429@1,after=1", "\torg = octo\n"),
+		.at = "x/octo", .owner = "x/octo", .private = "x/octo/plain",
+		.limited = "l/octo/hello",
+	}, {
+		.title = "mesa, with git",
+		.config = MESA("x", "-", "\torg = octo\n"
+			"\turl = http://127.0.0.1:%2$d/-/{org}/{repo}.git\n")
+			MESA("l", "status=429@1,after=1", "\torg = octo\n"
+			"\turl = http://127.0.0.1:%2$d/-/{org}/{repo}.git\n"),
+		.at = "x/octo", .odd = "x/octo/odd", .subs = "x/octo/hello",
+		.owner = "x/octo", .private = "x/octo/hello",
+		.limited = "l/octo/hello",
+	}, {
+		.title = "mesa, github",
+		.config = MESA("x", "-", "\torg = github\n")
+			MESA("l", "status=429@1,after=1", "\torg = github\n"),
+		.at = "x/github/octo", .private = "x/github/octo/plain",
+		.limited = "l/github/octo/hello",
+	},
+};
+enum { ROOTS = sizeof roots / sizeof *roots };
+
+static char *config_of(const struct root *r)
+{
+	char *text;
+
+	/* A warning would be about the numbered arguments only. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	ck_assert_int_ge(asprintf(&text, r->config, api_port, git_port), 0);
+#pragma GCC diagnostic pop
+	return text;
+}
+
+/* ---- the table ---- */
+
+enum cell { NONE, PASS, FAIL };
+
+static const char *const columns[] = {
+	"listing", "file", "symlink", "executable", "submodule", "all",
+	"ref", "commit", "private", "renamed", "empty", "unknown",
+	"limited", "down",
+};
+enum {
+	LISTING, FILE_, SYMLINK, EXECUTABLE, SUBMODULE, ALL, REF, COMMIT,
+	PRIVATE, RENAMED, EMPTY, UNKNOWN, LIMITED, DOWN, COLUMNS,
+};
+
+static enum cell table[ROOTS][COLUMNS];
+static char trouble[LINE];
+
+static enum cell cell(bool good, const char *what)
+{
+	if (!good && !*trouble)
+		snprintf(trouble, sizeof trouble, "%.200s", what);
+	return good ? PASS : FAIL;
+}
+
+static char *path_at(const struct root *r, const char *below)
+{
+	static char path[LINE];
+
+	snprintf(path, sizeof path, "%.200s/%.1000s", r->at, below);
+	return path;
+}
+
+static enum cell whole(const char *at, const char *repo, const char *revision)
+{
+	char what[LINE];
+
+	return at ? cell(shows(at, repo, revision, what), what) : NONE;
+}
+
+/* What is at 'path' in the repository "plain". */
+static enum cell one(const struct root *r, const char *path, const char *mode)
+{
+	char *hex = output("git -C repos/octo/plain.git rev-parse main:%s",
+			   path), below[256];
+	enum cell c;
+
+	snprintf(below, sizeof below, "plain/%s", path);
+	c = cell(entry_is(path_at(r, below), mode, hex), below);
+	free(hex);
+	return c;
+}
+
+/* Host and API are gone: what was read stays, and what was not fails in
+ * time with an error that is no "later". */
+static enum cell down(const struct root *r)
+{
+	time_t start = time(NULL);
+	enum cell c;
+	struct fh fh;
+	uint32_t s;
+
+	shell("touch off");
+	c = one(r, "bin/run", "100755");
+	s = find(path_at(r, "other"), &fh, NULL);
+	shell("rm off");
+	return c == PASS ? cell(s != N3_OK && s != N3_JUKEBOX &&
+				time(NULL) < start + PATIENCE_S,
+				"down") : c;
+}
+
+static void fill(const struct root *r, enum cell *c)
+{
+	char *id = output("git -C repos/octo/plain.git rev-parse main~1");
+	char at_id[64];
+	struct fh fh;
+
+	id[40] = '\0';
+	snprintf(at_id, sizeof at_id, "plain@%s", id);
+	free(id);
+	c[FILE_] = one(r, "README", "100644");
+	c[SYMLINK] = one(r, "link", "120000");
+	c[EXECUTABLE] = one(r, "bin/run", "100755");
+	c[SUBMODULE] = whole(r->subs, r->subs && strstr(r->subs, "odd") ?
+			     "octo/odd" : "octo/hello", "main");
+	c[ALL] = whole(r->odd ? r->odd : path_at(r, "plain"),
+		       r->odd ? "octo/odd" : "octo/plain", "main");
+	c[LISTING] = cell(lists(r->owner ? r->owner : r->at,
+				r->owner ? "other" : "plain"), "listing");
+	c[REF] = whole(path_at(r, "plain@feature%2Fx"), "octo/plain",
+		       "feature/x");
+	c[COMMIT] = whole(path_at(r, at_id), "octo/plain", "main~1");
+	c[PRIVATE] = whole(r->private, r->private &&
+			   strstr(r->private, "plain") ? "octo/plain" :
+			   "octo/hello", "main");
+	c[RENAMED] = whole(r->renamed, "octo/hello", "main");
+	c[EMPTY] = cell(find(path_at(r, "empty"), &fh, NULL) == N3_OK &&
+			!count_names(&fh, NULL, NULL), "empty");
+	c[UNKNOWN] = cell(find(path_at(r, "nosuch"), &fh, NULL) == N3_NOENT,
+			  "unknown");
+	c[LIMITED] = !r->limited ? NONE :
+		cell(entry_is(r->limited, "040000", ""), r->limited);
+	c[DOWN] = down(r);
+}
+
+static void print_table(void)
+{
+	static const char *const word[] = { "-", "pass", "FAIL" };
+
+	printf("%-18s", "");
+	for (int i = 0; i < COLUMNS; i++)
+		printf(" %*s", (int)strlen(columns[i]) + 1, columns[i]);
+	putchar('\n');
+	for (int r = 0; r < ROOTS; r++) {
+		printf("%-18s", roots[r].title);
+		for (int i = 0; i < COLUMNS; i++)
+			printf(" %*s", (int)strlen(columns[i]) + 1,
+			       word[table[r][i]]);
+		putchar('\n');
+	}
+}
+
+START_TEST(what_works_where)
+{
+	unsigned failed = 0;
+
+	for (int r = 0; r < ROOTS; r++) {
+		char *config = config_of(&roots[r]);
+
+		forget_all();
+		server_start(config);
+		free(config);
+		*trouble = '\0';
+		fill(&roots[r], table[r]);
+		server_stop();
+		for (int i = 0; i < COLUMNS; i++)
+			failed += table[r][i] == FAIL;
+		if (*trouble) {
+			printf("%s: %s\n", roots[r].title, trouble);
+			fflush(stdout);
+			shell("tail -5 gitnfsd.log");
+		}
+		ck_assert_msg(!githost_count("STRICT"), "%s",
+			      output("grep STRICT log | tail -3"));
+	}
+	print_table();
+	fflush(stdout);
+	ck_assert_uint_eq(failed, 0);
+}
+END_TEST
+
+/* Everything that can be is there after a restart, also where a service goes
+ * by path. */
+START_TEST(after_a_restart)
+{
+	for (int r = 0; r < ROOTS; r++) {
+		char *config = config_of(&roots[r]), what[LINE];
+		struct fh fh;
+
+		forget_all();
+		server_start(config);
+		ck_assert_uint_eq(find(path_at(&roots[r], "plain/src"), &fh,
+				       NULL), N3_OK);
+		server_stop();
+		server_start(config);
+		free(config);
+		ck_assert_msg(shows(path_at(&roots[r], "plain"), "octo/plain",
+				    "main", what), "%s: %s", roots[r].title,
+			      what);
+		server_stop();
+	}
+}
+END_TEST
+
+/* The examples of gitnfs-backends(7), at hosts of ours.  In a pattern each
+ * placeholder is "g", and the last "r". */
+static const char examples[] =
+	"sed -n '/^\\.Bd/,/^\\.Ed/p' \"$srcdir\"/man/gitnfs-backends.7 | "
+	"sed -e 's/\\\\(dq/\"/g; /^\\./d; /api-url/d' "
+	"-e 's!url = https://[^/]*/!url = http://127.0.0.1:%1$d/-/!' "
+	"-e 's!^\ttype = \\(.*\\)!&\\n\tapi-url = http://127.0.0.1:%2$d/-/\\1!' "
+	"-e 's!~/.config/gitnfs/github-token!token!; "
+	"s!~/.config/gitnfs/mesa!keys!' "
+	"-e 's!^\\[root.*!&\\n\tallow-address = 127.0.0.1!'";
+
+/* The repositories that they name, made here. */
+static const char named[] =
+	"set -e; sed -n -e 's/^\\[root \"\\(.*\\)\"\\]/\\1/' -e '/^[a-z]/h' "
+	"-e '/{org}/d' -e '/^\turl = /{s!.*/-/!!;G;s/\\n/ /;p}' conf | "
+	"while read -r url root; do"
+	" path=$(echo \"$url\" | sed 's/{repo}/r/; s/{[a-z]*}/g/g');"
+	" [ -e repos/$path ] || git clone -q --bare repos/octo/plain.git"
+	"  repos/$path;"
+	" echo $root/$(echo \"$url\" | sed 's/[^{]*{\\([a-z]*\\)}[^{]*/\\1\\//g;"
+	" s/repo.$/r/; s/[a-z]*group\\|owner\\|workspace/g/g'); done;"
+	" mkdir -p repos/hooli repos/g;"
+	" for r in hooli/r g/r; do [ -e repos/$r.git ] ||"
+	"  git clone -q --bare repos/octo/plain.git repos/$r.git; done;"
+	" echo k-hooli >keys/hooli; echo k-hooli us hooli >>tokens;"
+	" echo mesa/hooli/r; echo depot/hooli/r; echo mesa/github/g/r;"
+	" echo github/g/r";
+
+START_TEST(as_the_manual_says)
+{
+	char *config, *names;
+	unsigned n = 0;
+
+	forget_all();
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	config = output(examples, git_port, api_port);
+	shell("printf '%%s' '%s' >conf", config);
+	names = output("%s", named);
+#pragma GCC diagnostic pop
+	server_start(config);
+	for (char *name = strtok(names, "\n"); name;
+	     name = strtok(NULL, "\n")) {
+		char what[LINE];
+
+		ck_assert_msg(shows(name, "octo/plain", "main", what),
+			      "%s", what);
+		n++;
+	}
+	ck_assert_uint_eq(n, 12);
+	ck_assert_uint_eq(githost_count("STRICT"), 0);
+	server_stop();
+	free(names);
+	free(config);
+}
+END_TEST
+
+/* ---- how many requests ---- */
+
+static void ignore(void *arg, const char *path, const void *data, size_t len)
+{
+	(void)arg, (void)path, (void)data, (void)len;
+}
+
+static void list_one(const char *path)
+{
+	crawl_list(server.port, path, true);
+}
+
+static void cat_one(const char *path)
+{
+	char file[LINE];
+
+	snprintf(file, sizeof file, "%.1000s/d1/f1", path);
+	crawl_file(server.port, file);
+}
+
+static void find_all(const char *path)
+{
+	struct crawler c = { .port = server.port, .path = path };
+
+	crawl(&c);
+}
+
+static void read_all(const char *path)
+{
+	struct crawler c = { .port = server.port, .path = path, .readers = 1,
+			     .each = ignore };
+
+	crawl(&c);
+	ck_assert_uint_eq(c.files, FILES);
+}
+
+static void count_requests(void)
+{
+	static const struct {
+		const char *name;
+		void (*work)(const char *path);
+	} work[] = {
+		{ "ls", list_one }, { "cat", cat_one }, { "find", find_all },
+		{ "grep -r", read_all },
+	};
+
+	printf("%-18s %10s %10s %10s %10s   (API + git)\n", "requests for",
+	       "ls", "cat", "find", "grep -r");
+	for (int r = 0; r < ROOTS; r++) {
+		printf("%-18s", roots[r].title);
+		for (size_t i = 0; i < 4; i++) {
+			char *config = config_of(&roots[r]), text[32];
+
+			forget_all();
+			server_start(config);
+			free(config);
+			work[i].work(path_at(&roots[r], "large"));
+			server_stop();
+			snprintf(text, sizeof text, "%u + %u",
+				 githost_count("^GET /[^/]*/(github|mesa)/"),
+				 githost_count("authorization="));
+			printf(" %10s", text);
+			fflush(stdout);
+		}
+		putchar('\n');
+	}
+}
+
+/* ---- */
+
+static void make_repositories(void)
+{
+	shell("set -e; mkdir -p repos/octo keys;"
+	      "sh \"$srcdir\"/test/oddrepo.sh repos/octo/odd.git bare >/dev/null;"
+	      "echo s3cret-t0ken >token; echo k-octo >keys/octo;"
+	      "echo k-github >keys/github;"
+	      "printf 's3cret-t0ken me\\nk-octo you octo\\n"
+	      "k-github she github\\n' >tokens;"
+	      "echo octo/secret >private; echo octo/old octo/hello >moved;"
+	      "cd repos/octo; git init -q --bare -b main empty.git;"
+	      "git init -q -b main w; cd w;"
+	      "mkdir -p src/deep/er bin; echo hello >README;"
+	      "printf '#!/bin/sh\\n' >bin/run; chmod +x bin/run;"
+	      "ln -s README link; : >empty; echo x >'a b'; echo y >100%%;"
+	      "seq 20000 >src/long; for i in 1 2 3 4 5; do"
+	      " echo $i >src/f$i; echo d$i >src/deep/g$i;"
+	      " echo e$i >src/deep/er/h$i; done;"
+	      "git add -A; git commit -qm one; git branch feature/x;"
+	      "echo 2 >>README; git commit -qam two;"
+	      "for r in plain other; do git clone -q --bare . ../$r.git; done;"
+	      "git update-index --add --cacheinfo"
+	      " 160000,1111111111111111111111111111111111111111,sub;"
+	      "mkdir sub; git commit -qm sub;"
+	      "for r in hello secret; do git clone -q --bare . ../$r.git; done");
+}
+
+static void make_large(void)
+{
+	shell("set -e; cd repos/octo; git init -q -b main l; cd l;"
+	      "for d in $(seq 40); do mkdir d$d; for f in $(seq %d); do"
+	      " echo $d $f >d$d/f$f; done; done; git add -A;"
+	      "git commit -qm large; git clone -q --bare . ../large.git",
+	      FILES / 40);
+}
+
+int main(int argc, char **argv)
+{
+	Suite *s = suite_create("forges");
+	TCase *t = tcase_create("forges");
+	SRunner *runner = srunner_create(s);
+	char program[LINE];
+	int failed = 0;
+
+	if (!getenv("GITNFSD") && getcwd(program, sizeof program - 9))
+		setenv("GITNFSD", strcat(program, "/gitnfsd"), 1);
+	githost_init("forges");
+	api_port = githost_forge();
+	git_port = githost_scripted();
+	if (api_port < 0) {
+		puts("SKIP: needs perl");
+		githost_exit(0);
+		return 77;
+	}
+	make_repositories();
+	if (argc > 1 && !strcmp(argv[1], "--requests")) {
+		make_large();
+		count_requests();
+		return githost_exit(0);
+	}
+	tcase_set_timeout(t, 600);
+	tcase_add_test(t, what_works_where);
+	tcase_add_test(t, after_a_restart);
+	tcase_add_test(t, as_the_manual_says);
+	suite_add_tcase(s, t);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return githost_exit(failed);
+}
