@@ -43,6 +43,7 @@ libbackend_a_SOURCES += \
 	backend/mesa/mesa.c backend/mesa/words.h \
 	backend/rest/crew.c backend/rest/crew.h \
 	backend/rest/json.c backend/rest/json.h \
+	backend/rest/limit.c backend/rest/limit.h \
 	backend/rest/listing.c backend/rest/listing.h \
 	backend/rest/rest.c backend/rest/rest.h
 backend_libs = libbackend.a $(GIT2_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(ZLIB_LIBS) -lm

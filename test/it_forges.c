@@ -656,7 +656,7 @@ static void ignore(void *arg, const char *path, const void *data, size_t len)
 
 static void list_one(const char *path)
 {
-	crawl_list(server.port, path, true);
+	crawler_list(server.port, path, true);
 }
 
 static void cat_one(const char *path)
@@ -664,14 +664,14 @@ static void cat_one(const char *path)
 	char file[LINE];
 
 	snprintf(file, sizeof file, "%.1000s/d1/f1", path);
-	crawl_file(server.port, file);
+	crawler_file(server.port, file);
 }
 
 static void find_all(const char *path)
 {
 	struct crawler c = { .port = server.port, .path = path };
 
-	crawl(&c);
+	crawler_run(&c);
 }
 
 static void read_all(const char *path)
@@ -679,11 +679,11 @@ static void read_all(const char *path)
 	struct crawler c = { .port = server.port, .path = path, .readers = 1,
 			     .each = ignore };
 
-	crawl(&c);
+	crawler_run(&c);
 	ck_assert_uint_eq(c.files, FILES);
 }
 
-static void count_requests(void)
+START_TEST(requests)
 {
 	static const struct {
 		const char *name;
@@ -714,6 +714,7 @@ static void count_requests(void)
 		putchar('\n');
 	}
 }
+END_TEST
 
 /* ---- */
 
@@ -740,7 +741,9 @@ static void make_repositories(void)
 	      "git update-index --add --cacheinfo"
 	      " 160000,1111111111111111111111111111111111111111,sub;"
 	      "mkdir sub; git commit -qm sub;"
-	      "for r in hello secret; do git clone -q --bare . ../$r.git; done");
+	      "for r in hello secret; do git clone -q --bare . ../$r.git; done;"
+	      "for r in ../*.git; do git -C $r config uploadpack.allowFilter"
+	      " true; done");
 }
 
 static void make_large(void)
@@ -748,7 +751,8 @@ static void make_large(void)
 	shell("set -e; cd repos/octo; git init -q -b main l; cd l;"
 	      "for d in $(seq 40); do mkdir d$d; for f in $(seq %d); do"
 	      " echo $d $f >d$d/f$f; done; done; git add -A;"
-	      "git commit -qm large; git clone -q --bare . ../large.git",
+	      "git commit -qm large; git clone -q --bare . ../large.git;"
+	      "git -C ../large.git config uploadpack.allowFilter true",
 	      FILES / 40);
 }
 
@@ -771,15 +775,15 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	make_repositories();
+	tcase_set_timeout(t, 1200);
 	if (argc > 1 && !strcmp(argv[1], "--requests")) {
 		make_large();
-		count_requests();
-		return githost_exit(0);
+		tcase_add_test(t, requests);
+	} else {
+		tcase_add_test(t, what_works_where);
+		tcase_add_test(t, after_a_restart);
+		tcase_add_test(t, as_the_manual_says);
 	}
-	tcase_set_timeout(t, 600);
-	tcase_add_test(t, what_works_where);
-	tcase_add_test(t, after_a_restart);
-	tcase_add_test(t, as_the_manual_says);
 	suite_add_tcase(s, t);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -48,6 +48,7 @@ static const char default_api[] = "https://api.github.com";
 static const char *const headers[] = {
 	"X-GitHub-Api-Version: 2022-11-28", NULL,
 };
+static const struct rest_manners manners = { headers, 900 };
 static const char as_json[] = "application/vnd.github+json";
 
 /* What a ref was when we asked last. */
@@ -861,7 +862,7 @@ static int github_open(struct backend **ret, const char *url,
 			 "https://HOST/OWNER/NAME.git");
 	if (!r)
 		r = rest_open(&g->rest, opt->api_url ? opt->api_url :
-			      default_api, headers, opt, why);
+			      default_api, &manners, opt, why);
 	if (!r && !g->place)
 		r = backend_git.open(&g->base.below, url, opt, why);
 	if (r) {

@@ -50,6 +50,7 @@ static const char default_api[] = "https://depot.mesa.dev/api/v1";
 static const char mirror[] = "github";  /* the organisation, and its names */
 
 static const char *const headers[] = { NULL };
+static const struct rest_manners manners = { headers, 0 };
 
 /* Where an object has been seen. */
 struct place {
@@ -853,7 +854,7 @@ static int mesa_open(struct backend **ret, const char *url,
 		snprintf(why, BACKEND_WHY, "a repository in a depot is "
 			 "API-URL/ORGANISATION/NAME");
 	if (!r)
-		r = rest_open(&m->rest, api, headers, opt, why);
+		r = rest_open(&m->rest, api, &manners, opt, why);
 	if (!r && !m->is_place && opt->git_url)
 		r = backend_git.open(&m->base.below, opt->git_url, opt, why);
 	if (r) {

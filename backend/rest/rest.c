@@ -19,6 +19,7 @@
 #include "backend/http/cred.h"
 #include "backend/http/http.h"
 #include "backend/rest/crew.h"
+#include "backend/rest/limit.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -31,10 +32,6 @@ enum {
 	PAUSE_MS = 100,         /* before the second, then doubling */
 	SILENCE_MS = 30000,     /* and no longer */
 	WAIT_MAX = 10000,       /* ms that we wait while we are limited */
-	BUSY_MS = 60000,        /* to stay away, when it does not say, ... */
-	BUSY_MAX = 3600000,     /* ... doubling until this */
-	MINUTE_MS = 60000,
-	MINUTE_ASKS = 600,      /* in any of these; the least known limit is 900 */
 	EXCUSE_MAX = 16 << 10,  /* bytes of what comes with a refusal */
 };
 
@@ -45,21 +42,13 @@ struct rest {
 	enum named_by named_by;
 	bool anonymous;
 	char *origin;           /* https://HOST[:PORT] */
-	const char *const *headers;
+	const struct rest_manners *manners;
 	struct cred *cred;
 	struct circuit *circuit;
 	struct crew *crew;
 
+	struct limit limit;
 	pthread_mutex_t lock;   /* covers the rest */
-	bool counts;            /* it tells how many are left: */
-	uint64_t left;          /* requests, ... */
-	int64_t reset;          /* ... until then: seconds since 1970, there */
-	uint64_t reset_ms;      /* the same in clock_ms() */
-	uint64_t busy_until;    /* it said: later, please */
-	uint64_t busy_ms;       /* for how long, when it does not say */
-	uint64_t minute;        /* since when ... */
-	unsigned asks;          /* ... so many have been made */
-	uint64_t told;          /* the log, of the limit that ends then */
 	char trouble[BACKEND_WHY];      /* the last there was */
 };
 
@@ -70,57 +59,9 @@ static struct {
 
 /* ---- how often ---- */
 
-/* When may the next be made?  The lock is held. */
-static uint64_t free_at(const struct rest *s)
-{
-	uint64_t at = s->busy_until;
-
-	if (s->counts && !s->left && s->reset_ms > at)
-		at = s->reset_ms;
-	if (s->asks >= MINUTE_ASKS && s->minute + MINUTE_MS > at)
-		at = s->minute + MINUTE_MS;
-	return at;
-}
-
-/* 0: it may be made now, and is counted; else when. */
-static uint64_t book(struct rest *s)
-{
-	uint64_t now = clock_ms(), at;
-
-	LOCK_SCOPE(&s->lock);
-	if (now >= s->minute + MINUTE_MS) {
-		s->minute = now;
-		s->asks = 0;
-	}
-	if (s->counts && now >= s->reset_ms)
-		s->counts = false;
-	at = free_at(s);
-	if (now < at)
-		return at;
-	s->asks++;
-	s->left -= s->counts;
-	return 0;
-}
-
 bool rest_is_limited(struct rest *s)
 {
-	uint64_t now = clock_ms();
-
-	LOCK_SCOPE(&s->lock);
-	return now < free_at(s);
-}
-
-/* Is that to be told?  Once for each limit. */
-static bool news(struct rest *s, uint64_t until)
-{
-	enum { SAME_MS = 2000 };
-	bool is;
-
-	LOCK_SCOPE(&s->lock);
-	is = until > s->told + SAME_MS;
-	if (is)
-		s->told = until;
-	return is;
+	return clock_ms() < limit_until(&s->limit);
 }
 
 /* The time of day that a moment of clock_ms() is. */
@@ -146,17 +87,11 @@ static void tell(struct rest *s, uint64_t until)
 {
 	char text[16];
 
-	if (until <= clock_ms() || !news(s, until))
+	if (until <= clock_ms() || !limit_news(&s->limit, until))
 		return;
 	time_of_day(until, text);
 	log_warning("rate limited", "service=%s hint=\"rate limited until "
 		    "%s%s\"", s->url, text, hint(s));
-}
-
-static uint64_t limited_until(struct rest *s)
-{
-	LOCK_SCOPE(&s->lock);
-	return free_at(s);
 }
 
 static void note_trouble(struct rest *s, struct http *x)
@@ -176,7 +111,7 @@ static void copy_trouble(struct rest *s, char why[BACKEND_WHY])
 
 void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
 {
-	uint64_t until = limited_until(s);
+	uint64_t until = limit_until(&s->limit);
 	char text[16];
 
 	*why = '\0';
@@ -211,11 +146,11 @@ static void sleep_ms(uint64_t ms)
 static int wait_turn(struct rest *s, uint64_t deadline)
 {
 	for (;;) {
-		uint64_t at = book(s), now = clock_ms();
+		uint64_t at = limit_book(&s->limit), now = clock_ms();
 
 		if (!at)
 			return 0;
-		tell(s, at);
+		tell(s, limit_until(&s->limit));
 		if (at > deadline || at > now + WAIT_MAX)
 			return -EAGAIN;
 		sleep_ms(at > now ? at - now : 1);
@@ -248,59 +183,16 @@ static int64_t time_there(const struct http_head *head)
 /* What every answer may say of how many are left. */
 static void note_left(struct rest *s, const struct http_head *head)
 {
-	uint64_t left, reset, until;
-	int64_t there = time_there(head), wait;
+	uint64_t left, reset;
+	int64_t there = time_there(head);
 
 	if ((!field_number(head, "x-ratelimit-remaining", &left) &&
 	     !field_number(head, "ratelimit-remaining", &left)) ||
 	    (!field_number(head, "x-ratelimit-reset", &reset) &&
-	     !field_number(head, "ratelimit-reset", &reset)) ||
-	    reset > INT64_MAX / 1000)
+	     !field_number(head, "ratelimit-reset", &reset)))
 		return;
-	wait = (int64_t)reset - there;
-	if (wait < 0)
-		wait = 0;
-	if (wait * 1000 > BUSY_MAX)
-		wait = BUSY_MAX / 1000;
-	/* Its second may have begun just before ours. */
-	until = clock_ms() + (uint64_t)(wait + 1) * 1000;
-	LOCK_SCOPE(&s->lock);
-	if (s->counts && s->reset == (int64_t)reset) {
-		if (left < s->left)
-			s->left = left;
-		return;
-	}
-	s->counts = true;
-	s->reset = (int64_t)reset;
-	s->left = left;
-	s->reset_ms = until;
-}
-
-/* It refused us for asking too much. */
-static void note_busy(struct rest *s, uint64_t retry_after)
-{
-	uint64_t now = clock_ms(), until;
-
-	LOCK_SCOPE(&s->lock);
-	if (retry_after) {
-		s->busy_ms = retry_after * 1000;
-	} else if (s->counts && !s->left) {
-		return;
-	} else if (now >= s->busy_until) {      /* not those in flight yet */
-		s->busy_ms = s->busy_ms ? 2 * s->busy_ms : BUSY_MS;
-	}
-	if (s->busy_ms > BUSY_MAX)
-		s->busy_ms = BUSY_MAX;
-	until = now + s->busy_ms;
-	if (until > s->busy_until)
-		s->busy_until = until;
-}
-
-static void note_welcome(struct rest *s)
-{
-	LOCK_SCOPE(&s->lock);
-	if (clock_ms() >= s->busy_until)
-		s->busy_ms = 0;
+	limit_left(&s->limit, left, reset, (int64_t)reset > there ?
+		   reset - (uint64_t)there : 0);
 }
 
 /* ---- one request ---- */
@@ -344,7 +236,7 @@ static int send_ask(struct rest *s, const struct rest_ask *ask,
 	headers[n++] = accept;
 	if (ask->etag && *ask->etag)
 		headers[n++] = etag;
-	for (const char *const *h = s->headers; *h && n < HEADERS - 1; h++)
+	for (const char *const *h = s->manners->headers; *h && n < HEADERS - 1; h++)
 		headers[n++] = *h;
 	headers[n] = NULL;
 	return http_start(&(struct http_ask){
@@ -421,12 +313,12 @@ static int judge(struct rest *s, struct http *x, const struct http_head *head,
 {
 	note_left(s, head);
 	if (is_about_rate(x, head, deadline)) {
-		note_busy(s, head->retry_after);
+		limit_busy(&s->limit, head->retry_after);
 		return -EBUSY;
 	}
 	switch (head->status) {
 	case 200: case 202: case 304: case 409: case 422:
-		note_welcome(s);
+		limit_welcome(&s->limit);
 		return 0;
 	case 401: case 403: case 451:
 		return -EACCES;
@@ -436,7 +328,7 @@ static int judge(struct rest *s, struct http *x, const struct http_head *head,
 		return -EIO;
 	case 503:
 		if (head->retry_after) {
-			note_busy(s, head->retry_after);
+			limit_busy(&s->limit, head->retry_after);
 			return -EBUSY;
 		}
 		return -EIO;
@@ -633,6 +525,7 @@ static void rest_free(struct rest *s)
 	crew_free(s->crew);
 	cred_free(s->cred);
 	circuit_put(s->circuit);
+	limit_clear(&s->limit);
 	pthread_mutex_destroy(&s->lock);
 	free(s->url);
 	free(s->token_file);
@@ -716,7 +609,7 @@ static int fill(struct rest *s, const char *url,
 }
 
 static int rest_new(struct rest **ret, const char *url,
-		    const char *const *headers,
+		    const struct rest_manners *manners,
 		    const struct backend_options *opt)
 {
 	struct rest *s = calloc(1, sizeof *s);
@@ -725,7 +618,8 @@ static int rest_new(struct rest **ret, const char *url,
 	if (!s)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
-	s->headers = headers;
+	s->manners = manners;
+	limit_init(&s->limit, manners->per_minute);
 	s->users = 1;
 	r = fill(s, url, opt);
 	if (r) {
@@ -773,7 +667,8 @@ static struct rest *enlist(struct rest *s)
 }
 
 int rest_open(struct rest **ret, const char *url,
-	      const char *const *headers, const struct backend_options *opt,
+	      const struct rest_manners *manners,
+	      const struct backend_options *opt,
 	      char why[BACKEND_WHY])
 {
 	const char *wrong = check_url(url);
@@ -791,7 +686,7 @@ int rest_open(struct rest **ret, const char *url,
 	plain = strndup(url, len);
 	s = plain ? find_and_use(plain, opt) : NULL;
 	if (!s) {
-		r = plain ? rest_new(&s, plain, headers, opt) : -ENOMEM;
+		r = plain ? rest_new(&s, plain, manners, opt) : -ENOMEM;
 		if (r) {
 			snprintf(why, BACKEND_WHY, "%s", strerror(-r));
 			return r;

@@ -31,10 +31,15 @@
 
 struct rest;
 
-/* 'url' is https://HOST[:PORT][/PATH].  'headers' of every request, then
- * NULL; it must stay. */
+/* What a service expects of those who ask. */
+struct rest_manners {
+	const char *const *headers;     /* of every request; ends in NULL */
+	unsigned per_minute;    /* no more requests; 0: it does not say */
+};
+
+/* 'url' is https://HOST[:PORT][/PATH].  The manners must stay. */
 int rest_open(struct rest **ret, const char *url,
-	      const char *const *headers, const struct backend_options *,
+	      const struct rest_manners *, const struct backend_options *,
 	      char why[BACKEND_WHY]);
 void rest_close(struct rest *);                 /* NULL is allowed */
 
