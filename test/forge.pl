@@ -471,7 +471,7 @@ sub mesa_dir {
 	}
 	$all[0]{sha} =~ tr/0-9a-f/1-9a-f0/ if $fault{lie} && @all;
 	my $count = @all;
-	my ($page, @more) = mesa_page($p, 3, @all);
+	my ($page, @more) = mesa_page($p, 16, @all);
 	my $text = $json->encode({ type => 'dir', name => undef,
 		path => length $path ? text($path) : undef,
 		sha => $fault{nulls} ? undef : $tree, child_count => $count,

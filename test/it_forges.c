@@ -23,7 +23,7 @@
 #include "test/githost.h"
 
 enum {
-	PATIENCE_S = 60,
+	PATIENCE_S = 180,
 	LINE = 4096,
 	NAME_MOST = 255,
 	FILES = 2000,           /* of the large repository */
