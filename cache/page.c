@@ -26,7 +26,7 @@ static struct key key_of(const struct fs_page *p)
 	};
 	const struct {
 		uint64_t place, verf;
-		uint32_t room, names, plus;
+		uint32_t room, names, plus, zero;       /* no padding */
 	} rest = {
 		.place = p->dir ^ p->cookie * 0x9e3779b97f4a7c15u,
 		.verf = p->verf,
