@@ -107,7 +107,6 @@ for my $n (1, 10, 100, 1000, 10000) {
 		system('cp', '-r', $one, "$dir/many/r$_.git") == 0 or die unless -e "$dir/many/r$_.git";
 	}
 	serve(map { "r$_=$dir/many/r$_.git" } 1 .. $n);
-	cost('', '-o', 'walk', '-d', 16) for 1 .. 2;
 	note($n, map { cost('', '-o', $_, '-d', 16, '-n', 11 * $n) } @ops);
 }
 close $data or die "$to: $!\n";

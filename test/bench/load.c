@@ -292,8 +292,9 @@ static struct reader ask(int fd, uint8_t *call, const struct writer *w)
 	return r;
 }
 
+/* *attr: those that came with it, or NULL. */
 static struct fh look_up(int fd, const struct fh *in, const char *name,
-			 size_t len)
+			 size_t len, const uint8_t **attr)
 {
 	uint8_t call[CALL_MAX];
 	struct writer w = begin_call(call, 1, NFS, LOOKUP);
@@ -303,8 +304,12 @@ static struct fh look_up(int fd, const struct fh *in, const char *name,
 	put_opaque(&w, name, len);
 	r = ask(fd, call, &w);
 	if (get32(&r))
-		die("a part of the path is not there");
-	return get_fh(&r);
+		die("a name is not there");
+
+	struct fh found = get_fh(&r);
+
+	*attr = get_attr(&r);
+	return found;
 }
 
 /* PATH is what to mount and, after a colon, where to go from there. */
@@ -314,6 +319,7 @@ static struct fh start_at(int fd, const char *path)
 	int mount = connect_to(opt.mount_port);
 	uint8_t call[CALL_MAX];
 	struct writer w = begin_call(call, 1, MOUNT, MNT);
+	const uint8_t *attr;
 	struct reader r;
 	struct fh at;
 
@@ -326,7 +332,7 @@ static struct fh start_at(int fd, const char *path)
 	path += len;
 	while (*(path += strspn(path, ":/"))) {
 		len = strcspn(path, "/");
-		at = look_up(fd, &at, path, len);
+		at = look_up(fd, &at, path, len, &attr);
 		path += len;
 	}
 	return at;
@@ -346,9 +352,24 @@ static void add_object(const struct entry *e, const struct fh *in)
 	};
 }
 
+/* What the listing did not tell, as a client does that wants to know. */
+static void find_out(int fd, const struct fh *in, char **name, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct entry e = { .name = name[i], .len = strlen(name[i]) };
+
+		e.fh = look_up(fd, in, e.name, e.len, &e.attr);
+		if (e.attr)
+			add_object(&e, in);
+		free(name[i]);
+	}
+}
+
 static void list(int fd, struct fh in)
 {
 	uint64_t cookie = 0, verf = 0;
+	char **untold = NULL;
+	size_t n = 0;
 	bool eof;
 
 	do {
@@ -365,13 +386,21 @@ static void list(int fd, struct fh in)
 		verf = get64(&r);
 		while (get_entry(&r, &e)) {
 			cookie = e.cookie;
-			if (!is_dot(&e) && e.attr && e.fh.len)
+			if (is_dot(&e))
+				continue;
+			if (e.attr && e.fh.len) {
 				add_object(&e, &in);
+				continue;
+			}
+			untold = grow(untold, n, sizeof *untold);
+			untold[n++] = strndup(e.name, e.len);
 		}
 		eof = get32(&r);
 		if (r.bad)
 			die("a listing is not what it should be");
 	} while (!eof);
+	find_out(fd, &in, untold, n);
+	free(untold);
 	dir = grow(dir, dirs, sizeof *dir);
 	dir[dirs++] = in;
 }
