@@ -326,8 +326,10 @@ void errand_complain(const struct errand *e, int err)
 	};
 	char hex[OID_HEX + 1] = "", why[BACKEND_WHY] = "";
 
-	if (e->key.kind == KIND_ROOT && err == -ENOENT)
-		return;                         /* a name somebody tried */
+	/* A name somebody tried, not a source that has gone. */
+	if (e->key.kind == KIND_ROOT && err == -ENOENT &&
+	    (e->ref || e->made || !e->source))
+		return;
 	if (e->source)
 		source_answered(e->source, err);
 	if (e->key.kind != KIND_ROOT)

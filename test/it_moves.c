@@ -5,6 +5,7 @@
 /* Names that move: what a client sees while somebody commits, pushes by
  * force, deletes and restores.  Tests with a number run twice: as it is,
  * and with a restart of the server between the move and the look. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "cache/fs.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "test/call.h"
@@ -833,10 +835,26 @@ START_TEST(a_repack)
 }
 END_TEST
 
+/* What the operator is told is wrong with src. */
+static int trouble(void)
+{
+	struct fs_shown *shown;
+	size_t n, all;
+	int r;
+
+	ck_assert_int_eq(fs_shown(h.fs, 1, &shown, &n, &all), 0);
+	ck_assert_uint_eq(n, 1);
+	r = shown->trouble;
+	fs_shown_free(shown, n);
+	return r;
+}
+
 START_TEST(a_repository_that_is_away_for_a_while)
 {
 	struct seen file = see("src/top"), cold;
 	struct fattr a;
+
+	ck_assert_int_eq(trouble(), 0);
 
 	shell("mv '%s' '%s.away'", repo, repo);
 	for (int i = 0; i < 100; i++) {
@@ -845,6 +863,7 @@ START_TEST(a_repository_that_is_away_for_a_while)
 		pause_();
 	}
 	ck_assert_uint_eq(call_getattr(&conn, &top, NULL), N3_OK);
+	ck_assert_int_eq(trouble(), -ENOENT);
 	shell("mv '%s.away' '%s'", repo, repo);
 	commit("M 644 inline cold\ndata 5\ncold\n");
 	for (int i = 0; i < PATIENCE; i++) {

@@ -273,6 +273,8 @@ static ssize_t sideband_read(struct stream *s, void *buf, size_t len)
 	}
 	if (len > b->len)
 		len = b->len;
+	if (!len)                               /* nor any data */
+		return 0;
 	memcpy(buf, b->data, len);
 	b->data += len;
 	b->len -= len;
