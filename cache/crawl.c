@@ -503,9 +503,10 @@ static bool is_over(const struct crawl *c, unsigned floor, bool shallow)
 	return shallow || dir == s->tree->n;
 }
 
-/* What is to be asked for before it can go on. */
-static bool ask_trees(struct crawls *cs, struct crawl *c, unsigned floor,
-		      struct crawl_chunk *ret)
+/* What is to be asked for before it can go on: how many.  0: they have come
+ * meanwhile. */
+static int ask_trees(struct crawls *cs, struct crawl *c, unsigned floor,
+		     struct crawl_chunk *ret)
 {
 	const struct tree *top = c->step[floor].tree;
 	struct crawl_chunk chunk = {
@@ -515,13 +516,17 @@ static bool ask_trees(struct crawls *cs, struct crawl *c, unsigned floor,
 	};
 
 	if (!chunk.want)
-		return false;
+		return -ENOMEM;
 	chunk.n = missing_trees(cs, c, chunk.want);
+	if (!chunk.n) {
+		free(chunk.want);
+		return 0;
+	}
 	c->tried = tree_oid(c->step[c->depth].tree, c->step[c->depth].dir);
 	if (top)
 		chunk.above = top->oid;
 	*ret = chunk;
-	return chunk.n;
+	return (int)chunk.n;
 }
 
 /* Go on until enough is gathered.  False: trees are missing. */
@@ -559,8 +564,12 @@ bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
 		return false;
 	if (c->start)
 		begin(cs, c);
-	if (!gather(cs, c, floor, shallow, max))
-		return ask_trees(cs, c, floor, ret);
+	while (!gather(cs, c, floor, shallow, max)) {
+		int n = ask_trees(cs, c, floor, ret);
+
+		if (n)
+			return n > 0;
+	}
 	lock_take(&cs->lock);
 	if (c->next_began) {
 		c->chunk = c->next;
