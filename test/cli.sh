@@ -92,9 +92,11 @@ refuse no-such-branch "$repo@no-such-branch"
 refuse repo "$repo" "$repo"
 refuse 'a/b' "a/b=$repo"
 refuse gopher "gopher://example.org/x.git"
-run 1 --state-dir "$dir/repo.git/HEAD" --cache-dir "$dir/cache" "$repo"
+run 1 --state-dir "$dir/repo.git/HEAD" --cache-dir "$dir/cache" \
+	--listen 127.0.0.1:0 "$repo"
 says "HEAD: .*--state-dir"
-run 1 --state-dir "$dir/state" --cache-dir "$dir/repo.git/HEAD" "$repo"
+run 1 --state-dir "$dir/state" --cache-dir "$dir/repo.git/HEAD" \
+	--listen 127.0.0.1:0 "$repo"
 says "HEAD: .*--cache-dir"
 refuse conf --config "$dir/none.conf"
 
