@@ -73,6 +73,7 @@ int pool_start(struct pool **ret, const char *name, unsigned threads)
 
 	/* Signals are for the threads that expect them. */
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);        /* of a mapped file: its own */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!err && p->threads < threads) {
 		err = pthread_create(&p->thread[p->threads], NULL, worker, p);

@@ -5,6 +5,7 @@ libnfsd_a_SOURCES = \
 	nfsd/access.c nfsd/access.h \
 	nfsd/endpoint.c nfsd/endpoint.h \
 	nfsd/admin.c nfsd/admin.h \
+	nfsd/bus.c nfsd/bus.h \
 	nfsd/attr.c nfsd/attr.h \
 	nfsd/batch.c nfsd/batch.h \
 	nfsd/census.c nfsd/census.h \

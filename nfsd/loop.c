@@ -118,6 +118,7 @@ static void *loop_main(void *arg)
 	/* Signals are for the main thread; so a write to a peer that is
 	 * gone is an error here and nothing else. */
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);        /* of a mapped file: its own */
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 #ifdef HAVE_SYS_PRCTL_H
 	char name[16];

@@ -24,6 +24,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "nfsd/admin.h"
+#include "nfsd/bus.h"
 #include "nfsd/config.h"
 #include "nfsd/config_rules.h"
 #include "nfsd/privilege.h"
@@ -524,6 +525,7 @@ int main(int argc, char **argv)
 		break;
 	case CONFIG_SERVE:
 		privilege_raise_files();
+		bus_guard();
 		r = config_rules_make(&c, &rules, why);
 		if (!r)
 			r = serve(&c, &rules, why);

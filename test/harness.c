@@ -291,6 +291,7 @@ static void start(struct harness *h)
 		.threads = h->threads,
 		.ref_ttl = h->ref_ttl,
 		.prefetch = h->prefetch,
+		.disk = h->disk,
 	};
 	const struct server_options so = {
 		.sockets = &sockets,

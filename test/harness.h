@@ -81,6 +81,7 @@ struct harness {
 	size_t memory;
 	unsigned loops, threads;
 	size_t connections;
+	uint64_t disk;          /* bytes of a store; 0: none */
 	unsigned prefetch;      /* 0: none */
 	const struct rule *rule;        /* whom to admit; NULL: all */
 	const char *listen;     /* "127.0.0.1:0" */

@@ -33,7 +33,9 @@ check_PROGRAMS += \
 	test/it_portmap \
 	test/it_readdir \
 	test/it_rpc \
-	test/it_stress
+	test/it_shortage \
+	test/it_stress \
+	test/it_truncated
 test_it_access_SOURCES = test/it_access.c
 test_it_access_CFLAGS = $(it_cflags)
 test_it_access_LDADD = $(it_libs)
@@ -85,9 +87,21 @@ test_it_readdir_LDADD = $(it_libs)
 test_it_rpc_SOURCES = test/it_rpc.c
 test_it_rpc_CFLAGS = $(it_cflags)
 test_it_rpc_LDADD = $(it_libs)
+test_it_shortage_SOURCES = test/it_shortage.c
+test_it_shortage_CFLAGS = $(it_cflags)
+test_it_shortage_LDADD = $(it_libs)
+test_it_shortage_LDFLAGS = -Wl,--wrap=write -Wl,--wrap=pwrite -Wl,--wrap=fsync \
+	-Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=open \
+	-Wl,--wrap=openat -Wl,--wrap=accept4 -Wl,--wrap=malloc \
+	-Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup \
+	-Wl,--wrap=mmap
 test_it_stress_SOURCES = test/it_stress.c
 test_it_stress_CFLAGS = $(it_cflags)
 test_it_stress_LDADD = $(it_libs)
+
+test_it_truncated_SOURCES = test/it_truncated.c
+test_it_truncated_CFLAGS = $(it_cflags)
+test_it_truncated_LDADD = $(it_libs)
 
 # By hand: soak.sh MINUTES.
 EXTRA_PROGRAMS += test/it_soak

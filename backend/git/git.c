@@ -249,6 +249,7 @@ static int start_thread(struct git *g)
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	/* Signals are for the threads that expect them. */
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);        /* of a mapped file: its own */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&thread, &attr, run, g);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
