@@ -704,7 +704,7 @@ static void run_rest(struct work *w)
 static void go_rest(struct asked *a)
 {
 	a->by_rest = true;
-	rest_submit(a->g->rest, &a->work);
+	rest_submit(a->g->rest, &a->work, a->job->ahead);
 }
 
 /* Which goes first? */

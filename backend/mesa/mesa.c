@@ -681,7 +681,7 @@ static void relay_done(struct job *below, int err)
 
 	if (err && !a->by_rest) {
 		a->by_rest = true;
-		rest_submit(a->m->rest, &a->work);
+		rest_submit(a->m->rest, &a->work, a->job->ahead);
 	} else {
 		end(a, err);
 	}
@@ -745,7 +745,7 @@ static void begin(struct backend *b, struct job *job, enum verb verb)
 		go_git(a);
 	} else {
 		a->by_rest = true;
-		rest_submit(m->rest, &a->work);
+		rest_submit(m->rest, &a->work, job->ahead);
 	}
 }
 

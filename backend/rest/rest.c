@@ -25,7 +25,8 @@
 #include "common/log.h"
 
 enum {
-	THREADS = 8,            /* requests at a time, of one service */
+	THREADS = 8,            /* requests at a time, of one service, ... */
+	THREADS_AHEAD = 2,      /* ... and before anybody asked */
 	HEADERS = 12,
 	CREDENTIALS = 3,        /* that we try for one request */
 	TRIES = 3,              /* after the first */
@@ -45,7 +46,7 @@ struct rest {
 	const struct rest_manners *manners;
 	struct cred *cred;
 	struct circuit *circuit;
-	struct crew *crew;
+	struct crew *crew, *behind;     /* the latter: for nobody yet */
 
 	struct limit limit;
 	pthread_mutex_t lock;   /* covers the rest */
@@ -510,9 +511,9 @@ int rest_get(struct rest *s, const struct rest_ask *ask, size_t max,
 
 /* ---- the service ---- */
 
-void rest_submit(struct rest *s, struct work *w)
+void rest_submit(struct rest *s, struct work *w, bool ahead)
 {
-	crew_submit(s->crew, w);
+	crew_submit(ahead ? s->behind : s->crew, w);
 }
 
 bool rest_has_token(const struct rest *s)
@@ -523,6 +524,7 @@ bool rest_has_token(const struct rest *s)
 static void rest_free(struct rest *s)
 {
 	crew_free(s->crew);
+	crew_free(s->behind);
 	cred_free(s->cred);
 	circuit_put(s->circuit);
 	limit_clear(&s->limit);
@@ -605,6 +607,8 @@ static int fill(struct rest *s, const char *url,
 		cred_be_anonymous(s->cred);
 	if (!r)
 		r = crew_new(&s->crew, "rest", THREADS);
+	if (!r)
+		r = crew_new(&s->behind, "rest ahead", THREADS_AHEAD);
 	return r ? r : http_up();
 }
 
@@ -710,6 +714,7 @@ void rest_close(struct rest *s)
 {
 	if (!s || !last_user(s))
 		return;
+	crew_free(TAKE(s->behind));
 	crew_free(TAKE(s->crew));       /* before the thread that they use */
 	http_down();
 	rest_free(s);

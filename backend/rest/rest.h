@@ -43,8 +43,9 @@ int rest_open(struct rest **ret, const char *url,
 	      char why[BACKEND_WHY]);
 void rest_close(struct rest *);                 /* NULL is allowed */
 
-/* Run it on a thread that may wait for this service. */
-void rest_submit(struct rest *, struct work *);
+/* Run it on a thread that may wait for this service.  'ahead': nobody waits
+ * for it, and who does is not kept waiting by it. */
+void rest_submit(struct rest *, struct work *, bool ahead);
 
 /* Does it know us? */
 bool rest_has_token(const struct rest *);
