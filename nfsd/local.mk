@@ -3,51 +3,60 @@ sbin_PROGRAMS += gitnfsd
 
 libnfsd_a_SOURCES = \
 	nfsd/access.c nfsd/access.h \
-	nfsd/endpoint.c nfsd/endpoint.h \
-	nfsd/admin.c nfsd/admin.h \
-	nfsd/bus.c nfsd/bus.h \
 	nfsd/attr.c nfsd/attr.h \
 	nfsd/batch.c nfsd/batch.h \
-	nfsd/census.c nfsd/census.h \
-	nfsd/commands.c \
-	nfsd/config.c nfsd/config.h \
-	nfsd/config_args.c nfsd/config_file.c nfsd/config_read.h \
-	nfsd/config_service.c \
-	nfsd/config_line.c nfsd/config_line.h \
-	nfsd/config_place.c nfsd/config_place.h \
-	nfsd/config_rules.c nfsd/config_rules.h \
-	nfsd/config_value.c nfsd/config_value.h \
+	nfsd/bus.c nfsd/bus.h \
 	nfsd/conn.c nfsd/conn.h \
-	nfsd/control.c nfsd/control.h \
+	nfsd/endpoint.c nfsd/endpoint.h \
 	nfsd/fh.c nfsd/fh.h \
 	nfsd/loop.c nfsd/loop.h \
 	nfsd/memo.c nfsd/memo.h \
-	nfsd/metrics.c nfsd/metrics.h \
 	nfsd/mount3.c \
-	nfsd/nfs3.c nfsd/nfs3_proc.h \
+	nfsd/nfs3.c \
 	nfsd/nfs3_about.c \
+	nfsd/nfs3_proc.h \
 	nfsd/nfs3_readdir.c \
 	nfsd/nlm4.c \
-	nfsd/portmap.c \
 	nfsd/privilege.c nfsd/privilege.h \
-	nfsd/refresh.c nfsd/refresh.h \
-	nfsd/registry.c nfsd/registry.h \
-	nfsd/report.c nfsd/report.h \
 	nfsd/rpc.c nfsd/rpc.h \
-	nfsd/rpcbind.c nfsd/rpcbind.h \
 	nfsd/server.c nfsd/server.h \
 	nfsd/service.h \
 	nfsd/sockets.c nfsd/sockets.h \
-	nfsd/standing.c nfsd/standing.h \
 	nfsd/status.c nfsd/status.h \
 	nfsd/steady.c nfsd/steady.h \
 	nfsd/tally.c nfsd/tally.h \
 	nfsd/trace.c nfsd/trace.h \
 	nfsd/udp.c nfsd/udp.h \
-	nfsd/warm.c nfsd/warm.h \
-	nfsd/web.c nfsd/web.h \
-	nfsd/webhook.c nfsd/webhook.h \
 	nfsd/xdr.h
+# Which program is served where.
+libnfsd_a_SOURCES += \
+	nfsd/portmap/portmap.c \
+	nfsd/portmap/registry.c nfsd/portmap/registry.h \
+	nfsd/portmap/rpcbind.c nfsd/portmap/rpcbind.h
+# What it is told.
+libnfsd_a_SOURCES += \
+	nfsd/config/config.c nfsd/config/config.h \
+	nfsd/config/config_args.c \
+	nfsd/config/config_file.c \
+	nfsd/config/config_line.c nfsd/config/config_line.h \
+	nfsd/config/config_place.c nfsd/config/config_place.h \
+	nfsd/config/config_read.h \
+	nfsd/config/config_rules.c nfsd/config/config_rules.h \
+	nfsd/config/config_service.c \
+	nfsd/config/config_value.c nfsd/config/config_value.h
+# For those who run it.
+libnfsd_a_SOURCES += \
+	nfsd/admin/admin.c nfsd/admin/admin.h \
+	nfsd/admin/census.c nfsd/admin/census.h \
+	nfsd/admin/commands.c \
+	nfsd/admin/control.c nfsd/admin/control.h \
+	nfsd/admin/metrics.c nfsd/admin/metrics.h \
+	nfsd/admin/refresh.c nfsd/admin/refresh.h \
+	nfsd/admin/report.c nfsd/admin/report.h \
+	nfsd/admin/standing.c nfsd/admin/standing.h \
+	nfsd/admin/warm.c nfsd/admin/warm.h \
+	nfsd/admin/web.c nfsd/admin/web.h \
+	nfsd/admin/webhook.c nfsd/admin/webhook.h
 # What rpcgen makes is not held to our warnings.
 noinst_LIBRARIES += libnfsxdr.a
 nodist_libnfsxdr_a_SOURCES = $(rpcgen_sources)

@@ -23,12 +23,12 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
-#include "nfsd/admin.h"
+#include "nfsd/admin/admin.h"
 #include "nfsd/bus.h"
-#include "nfsd/config.h"
-#include "nfsd/config_rules.h"
+#include "nfsd/config/config.h"
+#include "nfsd/config/config_rules.h"
 #include "nfsd/privilege.h"
-#include "nfsd/rpcbind.h"
+#include "nfsd/portmap/rpcbind.h"
 #include "nfsd/server.h"
 
 enum {

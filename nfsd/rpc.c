@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "nfsd/conn.h"
 #include "nfsd/memo.h"
-#include "nfsd/registry.h"
+#include "nfsd/portmap/registry.h"
 #include "nfsd/rpc.h"
 #include "nfsd/tally.h"
 #include "nfsd/trace.h"

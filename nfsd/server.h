@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "nfsd/registry.h"
+#include "nfsd/portmap/registry.h"
 #include "nfsd/sockets.h"
 
 enum { SERVER_WHY = 256 };

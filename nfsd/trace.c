@@ -13,7 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
-#include "nfsd/admin.h"
+#include "nfsd/admin/admin.h"
 #include "nfsd/server.h"
 #include "nfsd/trace.h"
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "nfsd/registry.h"
+#include "nfsd/portmap/registry.h"
 #include "test/call.h"
 #include "test/fake.h"
 #include "test/harness.h"

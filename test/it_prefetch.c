@@ -14,7 +14,7 @@
 
 #include "cache/fs.h"
 #include "common/cleanup.h"
-#include "nfsd/census.h"
+#include "nfsd/admin/census.h"
 #include "nfsd/server.h"
 #include "test/call.h"
 #include "test/fake.h"

@@ -21,12 +21,13 @@ flags=$(sed -n 's/^[A-Z0-9]*_CFLAGS = \(.*-I.*\)/\1/p' Makefile |
 
 cd "$top"
 bad=$(
-	for file in common/*.c backend/*.c backend/*/*.c cache/*.c nfsd/*.c cli/*.c; do
+	for file in common/*.c backend/*.c backend/*/*.c cache/*.c nfsd/*.c \
+		nfsd/*/*.c cli/*.c; do
 		case $file in
 		cli/attach.c) continue ;; # has a part for each system
 		esac
 		# shellcheck disable=SC2086
-		${CC:-cc} -E -D_GNU_SOURCE -include config.h \
+		${CC:-cc} -E -D_GNU_SOURCE -include "$dir/config.h" \
 			-I"$dir" -I. -I"$OLDPWD" $flags "$file" 2>"$dir/why" ||
 			echo "$file: $(head -n 1 "$dir/why")"
 	done |

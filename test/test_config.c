@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "nfsd/config.h"
+#include "nfsd/config/config.h"
 
 enum { ARGS_MAX = 16 };
 

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "nfsd/admin/admin.h"
+#include "nfsd/admin/control.h"
+#include "nfsd/admin/report.h"
+#include "nfsd/admin/web.h"
+
+/* Those that admin_start() adds events for, in this order. */
+static const int heard[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
+
+/* It may have been moved away, as logrotate(8) does. */
+static void reopen_log(void)
+{
+	int r = log_reopen();
+
+	if (r)
+		log_error("the log cannot be opened again", "error=%s; it goes "
+			  "on where it was", strerror(-r));
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct admin *a = arg;
+
+	(void)what;
+	if (sig == SIGUSR1)
+		report(a->fs, a->server);
+	else if (sig == SIGHUP)
+		reopen_log();
+	else
+		loop_end(a->loop);
+}
+
+static int hear(struct admin *a)
+{
+	for (size_t i = 0; i < sizeof heard / sizeof *heard; i++) {
+		a->signal[i] = evsignal_new(loop_base(a->loop), heard[i],
+					    on_signal, a);
+		if (!a->signal[i] || event_add(a->signal[i], NULL))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void open_control(struct admin *a)
+{
+	CLEANUP_FREE char *path = NULL;
+	char why[CONTROL_WHY] = "out of memory";
+	int r = -ENOMEM;
+
+	if (asprintf(&path, "%s/control", a->state_dir) < 0)
+		path = NULL;
+	if (path)
+		r = control_new(&a->control, a->loop, path, admin_commands, a,
+				why);
+	if (r)
+		log_warning("no control", "error=%s", why);
+}
+
+int admin_start(struct admin *a, char why[ADMIN_WHY])
+{
+	int r = loop_new(&a->loop);
+
+	a->started = clock_ms();
+	if (!r)
+		r = hear(a);
+	if (r) {
+		snprintf(why, ADMIN_WHY, "cannot make an event loop: %s",
+			 strerror(-r));
+		admin_stop(a);
+		return r;
+	}
+	open_control(a);
+	if (a->http_listen)
+		r = web_new(&a->web, a, why);
+	if (r)
+		admin_stop(a);
+	return r;
+}
+
+/* They are blocked in all other threads, and here while nobody listens. */
+static void block_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof heard / sizeof *heard; i++)
+		sigaddset(&set, heard[i]);
+	pthread_sigmask(how, &set, NULL);
+}
+
+void admin_run(struct admin *a)
+{
+	block_signals(SIG_UNBLOCK);
+	loop_here(a->loop);
+	block_signals(SIG_BLOCK);
+}
+
+int admin_stop(struct admin *a)
+{
+	web_free(a->web);
+	a->web = NULL;
+	control_free(a->control);
+	a->control = NULL;
+	/* What that has left to do. */
+	if (a->loop)
+		loop_join(a->loop);
+	for (size_t i = 0; i < sizeof heard / sizeof *heard; i++)
+		if (a->signal[i])
+			event_free(a->signal[i]);
+	if (a->waiters)
+		return -EBUSY;
+	loop_free(a->loop);
+	a->loop = NULL;
+	return 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "nfsd/config/config_place.h"
+
+static const char github_url[] = "https://github.com/{owner}/{repo}.git";
+static const char mesa_api[] = "https://depot.mesa.dev/api/v1";
+static const char placeholder[] = "{org}";
+
+static bool is(const struct config_place *p, const char *type)
+{
+	return p->type && !strcmp(p->type, type);
+}
+
+const char *config_service_url(const struct config_place *p)
+{
+	return is(p, "github") ? github_url : NULL;
+}
+
+int config_service_default(struct config *c)
+{
+	static const char name[] = "github";
+	struct config_place *p = config_place_add(&c->roots, name,
+						  sizeof name - 1);
+
+	if (!p)
+		return -ENOMEM;
+	p->type = strdup(name);
+	p->url = strdup(github_url);
+	return p->type && p->url ? 0 : -ENOMEM;
+}
+
+/* 'text' with an organisation in its place. */
+static char *fill(const void *arg, const char *text)
+{
+	const char *org = arg;
+	char *filled;
+	size_t len;
+	FILE *out = open_memstream(&filled, &len);
+
+	if (!out)
+		return NULL;
+	for (const char *at; (at = strstr(text, placeholder));
+	     text = at + sizeof placeholder - 1)
+		fprintf(out, "%.*s%s", (int)(at - text), text, org);
+	fputs(text, out);
+	return fclose(out) ? NULL : filled;
+}
+
+/* The organisation that mirrors GitHub has repositories of owners. */
+static int set_urls(struct config_place *p, const char *org)
+{
+	const char *api = p->api_url ? p->api_url : mesa_api;
+	size_t len = strlen(api);
+	char *url;
+
+	while (len && api[len - 1] == '/')
+		len--;
+	if (asprintf(&url, "%.*s/%s/%s", (int)len, api, org,
+		     strcmp(org, "github") ? "{repo}" :
+					     "{owner}/{repo}") < 0)
+		return -ENOMEM;
+	p->git_url = p->url;
+	p->url = url;
+	return 0;
+}
+
+static int add_org(const struct config_place *p, const char *org,
+		   struct config_places *ret)
+{
+	CLEANUP_FREE char *name = NULL;
+	struct config_place *one;
+	int r;
+
+	if (asprintf(&name, "%s/%s", p->name, org) < 0) {
+		name = NULL;
+		return -ENOMEM;
+	}
+	one = config_place_add(ret, name, strlen(name));
+	if (!one)
+		return -ENOMEM;
+	one->where = strdup(p->where);
+	r = one->where ? config_copy(config_place_settings, one, p, fill,
+				     org) : -ENOMEM;
+	return r ? r : set_urls(one, org);
+}
+
+int config_service_expand(const struct config_place *p,
+			  struct config_places *ret, const char **wrong_key,
+			  const char **wanted)
+{
+	int r = 0;
+
+	if (!p->org.n) {
+		*wrong_key = "org";
+		*wanted = "give at least one organisation, or \"github\" for "
+			  "the mirror";
+		return -EINVAL;
+	}
+	for (size_t i = 0; !r && i < p->org.n; i++)
+		r = add_org(p, p->org.item[i], ret);
+	return r;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <rpc/rpc.h>
+#include <rpc/pmap_clnt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef HAVE_RPCB_SET
+#include <netconfig.h>
+#include <rpc/rpcb_clnt.h>
+#endif
+
+#include "common/cleanup.h"
+#include "common/lock.h"
+#include "common/log.h"
+#include "nfsd/mount3.h"        /* rpcgen */
+#include "nfsd/nlm4.h"          /* rpcgen */
+#include "nfsd/portmap/rpcbind.h"
+#include "nfsd/xdr.h"
+
+enum {
+	PORTMAP_PORT = 111,
+	PMAP_DUMP = 4,
+	PATIENCE_S = 1,
+	REPLY_MAX = 16 << 10,
+	LOOKS_MAX = 8,          /* over two and a half seconds */
+	LAST_FRAGMENT = 1u << 31,
+};
+
+/* ---- a call to a port of this machine ---- */
+
+static int connect_local(uint16_t port)
+{
+	const struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), r;
+
+	if (fd < 0)
+		return -errno;
+	/* On Linux this bounds connect(2) too; elsewhere a connection to
+	 * this machine is made or refused at once. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	if (!connect(fd, (const struct sockaddr *)&addr, sizeof addr))
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+/* Receive one record into 'data'.  *ret: what follows its mark. */
+static int receive(int fd, uint8_t *data, size_t room, struct reader *ret)
+{
+	size_t have = 0, want = 4;
+
+	while (have < want) {
+		ssize_t n = recv(fd, data + have, want - have, 0);
+
+		if (n <= 0)
+			return n ? -errno : -ECONNRESET;
+		have += (size_t)n;
+		if (have == 4)
+			want = 4 + (load32(data) & ~(uint32_t)LAST_FRAGMENT);
+		if (want > room)
+			return -EMSGSIZE;
+	}
+	*ret = (struct reader){ .p = data + 4, .end = data + have };
+	return 0;
+}
+
+/* A call without arguments, by nobody.  *ret: the results, in 'data'. */
+static int call(uint16_t port, uint32_t program, uint32_t version,
+		uint32_t proc, uint8_t data[REPLY_MAX], struct reader *ret)
+{
+	const uint32_t word[] = {
+		LAST_FRAGMENT | 4 * 10, (uint32_t)getpid(), CALL,
+		RPC_MSG_VERSION, program, version, proc, 0, 0, 0, 0,
+	};
+	struct writer out = { .p = data, .end = data + sizeof word };
+	CLEANUP_FD int fd = connect_local(port);
+	struct reader in;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+		put32(&out, word[i]);
+	if (send(fd, data, sizeof word, 0) < 0)
+		return -errno;
+	r = receive(fd, data, REPLY_MAX, &in);
+	if (r)
+		return r;
+	get32(&in);                     /* xid */
+	if (get32(&in) != REPLY || get32(&in) != MSG_ACCEPTED)
+		return -EPROTO;
+	get_bytes(&in, 4 * 2);          /* verifier */
+	if (get32(&in) != SUCCESS || in.bad)
+		return -EPROTO;
+	*ret = in;
+	return 0;
+}
+
+static bool is_served(uint16_t port, uint32_t program, uint32_t version)
+{
+	uint8_t data[REPLY_MAX];
+	struct reader nothing;
+
+	return !call(port, program, version, 0, data, &nothing);
+}
+
+bool rpcbind_runs(void)
+{
+	return is_served(PORTMAP_PORT, REGISTRY_PORTMAP, 2);
+}
+
+/* ---- what rpcbind tells ---- */
+
+struct told {
+	uint16_t port;          /* of what was asked for; 0: nowhere */
+	bool other_mount;       /* there is a MOUNT at another port than ours */
+};
+
+/* Where is what 'm' is?  By IPv4 and TCP, which is told for IPv6 too. */
+static struct told ask(const struct mapping *m)
+{
+	uint8_t data[REPLY_MAX];
+	struct told ret = { 0 };
+	struct reader in;
+
+	if (call(PORTMAP_PORT, REGISTRY_PORTMAP, 2, PMAP_DUMP, data, &in))
+		return ret;
+	while (get32(&in)) {
+		uint32_t program = get32(&in), version = get32(&in);
+		uint32_t protocol = get32(&in), port = get32(&in);
+
+		if (in.bad || port > UINT16_MAX)
+			break;
+		if (program == MOUNT_PROGRAM && port != m->port)
+			ret.other_mount = true;
+		if (program == m->program && version == m->version &&
+		    protocol == IPPROTO_TCP)
+			ret.port = (uint16_t)port;
+	}
+	return ret;
+}
+
+/* ---- by way of the library, which knows how to talk as who we are ---- */
+
+#ifdef HAVE_RPCB_SET
+static bool set(const struct mapping *m)
+{
+	struct netconfig *nconf = getnetconfigent(netid_name[m->netid]);
+	struct sockaddr_in6 in6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(m->port),
+	};
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_port = htons(m->port),
+	};
+	bool is6 = m->netid == NETID_TCP6;
+	struct netbuf at = {
+		.buf = is6 ? (void *)&in6 : (void *)&in,
+		.len = is6 ? sizeof in6 : sizeof in,
+		.maxlen = is6 ? sizeof in6 : sizeof in,
+	};
+	bool done;
+
+	if (!nconf)
+		return false;
+	done = rpcb_set(m->program, m->version, nconf, &at);
+	freenetconfigent(nconf);
+	return done;
+}
+
+static void unset(const struct mapping *m)
+{
+	struct netconfig *nconf = getnetconfigent(netid_name[m->netid]);
+
+	if (!nconf)
+		return;
+	rpcb_unset(m->program, m->version, nconf);
+	freenetconfigent(nconf);
+}
+#else
+static bool set(const struct mapping *m)
+{
+	return m->netid == NETID_TCP &&
+	       pmap_set(m->program, m->version, IPPROTO_TCP, m->port);
+}
+
+static void unset(const struct mapping *m)
+{
+	if (m->netid == NETID_TCP)
+		pmap_unset(m->program, m->version);
+}
+#endif
+
+/* ---- the whole ---- */
+
+struct rpcbind {
+	struct mapping map[REGISTRY_MAX];
+	size_t n;
+	uint16_t displaced;     /* port of the lock manager before ours */
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t thread;
+	bool running, ending;
+	unsigned looks;         /* to be taken yet */
+};
+
+/* Who serves NFS version 3 has a MOUNT.  Where there is none the lock manager
+ * is a client's: it answers a ping and nothing else. */
+static bool is_used(const struct mapping *m, const struct told *told)
+{
+	return m->program == NLM_PROGRAM ? told->other_mount :
+	       is_served(told->port, m->program, m->version);
+}
+
+static void register_one(struct rpcbind *rb, const struct mapping *m)
+{
+	const struct told told = ask(m);
+
+	if (told.port && told.port != m->port && is_used(m, &told)) {
+		log_warning("another server is registered and runs",
+			    "program=%u version=%u port=%u", m->program,
+			    m->version, told.port);
+		return;
+	}
+	if (m->program == NLM_PROGRAM && told.port != m->port)
+		rb->displaced = told.port;
+	unset(m);
+	if (!set(m))
+		log_warning("rpcbind refuses; clients must be told the port",
+			    "program=%u version=%u port=%u", m->program,
+			    m->version, m->port);
+}
+
+/* Is our lock manager where it was? */
+static void look(struct rpcbind *rb)
+{
+	for (size_t i = 0; i < rb->n; i++) {
+		const struct mapping *m = &rb->map[i];
+		struct told told;
+
+		if (m->program != NLM_PROGRAM || m->netid != NETID_TCP)
+			continue;
+		told = ask(m);
+		/* Nowhere: another is about to set itself, and would not
+		 * start if it could not. */
+		if (!told.port || told.port == m->port || told.other_mount)
+			continue;
+		log_debug("lock manager registered again", "instead=%u",
+			  told.port);
+		register_one(rb, m);
+	}
+}
+
+static void *keep(void *arg)
+{
+	struct rpcbind *rb = arg;
+
+	pthread_mutex_lock(&rb->lock);
+	while (!rb->ending) {
+		struct timespec until;
+
+		if (!rb->looks) {
+			pthread_cond_wait(&rb->wake, &rb->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&rb->lock);
+		look(rb);
+		pthread_mutex_lock(&rb->lock);
+		/* Then after 10 ms, 20, 40 ... */
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 10000000L << (LOOKS_MAX - rb->looks);
+		until.tv_sec += until.tv_nsec / 1000000000L;
+		until.tv_nsec %= 1000000000L;
+		if (rb->looks)
+			rb->looks--;
+		if (!rb->ending)
+			pthread_cond_timedwait(&rb->wake, &rb->lock, &until);
+	}
+	pthread_mutex_unlock(&rb->lock);
+	return NULL;
+}
+
+int rpcbind_new(struct rpcbind **ret)
+{
+	struct rpcbind *rb = calloc(1, sizeof *rb);
+
+	if (!rb)
+		return -ENOMEM;
+	pthread_mutex_init(&rb->lock, NULL);
+	pthread_cond_init(&rb->wake, NULL);
+	*ret = rb;
+	return 0;
+}
+
+int rpcbind_register(struct rpcbind *rb, const struct mapping *m, size_t n)
+{
+	int r;
+
+	memcpy(rb->map, m, n * sizeof *m);
+	rb->n = n;
+	for (size_t i = 0; i < n; i++)
+		register_one(rb, &m[i]);
+	r = pthread_create(&rb->thread, NULL, keep, rb);
+	rb->running = !r;
+	return -r;
+}
+
+void rpcbind_mounted(void *rpcbind)
+{
+	struct rpcbind *rb = rpcbind;
+
+	LOCK_SCOPE(&rb->lock);
+	rb->looks = LOOKS_MAX;
+	pthread_cond_signal(&rb->wake);
+}
+
+static void end(struct rpcbind *rb)
+{
+	{
+		LOCK_SCOPE(&rb->lock);
+		rb->ending = true;
+		pthread_cond_signal(&rb->wake);
+	}
+	pthread_join(rb->thread, NULL);
+}
+
+void rpcbind_unregister(struct rpcbind *rb)
+{
+	if (!rb)
+		return;
+	if (rb->running)
+		end(rb);
+	rb->running = false;
+	for (size_t i = 0; i < rb->n; i++) {
+		struct mapping m = rb->map[i];
+
+		if (ask(&m).port != m.port)
+			continue;
+		unset(&m);
+		m.port = rb->displaced;
+		if (m.program == NLM_PROGRAM && m.port &&
+		    is_served(m.port, m.program, m.version))
+			set(&m);
+	}
+	rb->n = 0;
+}
+
+void rpcbind_free(struct rpcbind *rb)
+{
+	if (!rb)
+		return;
+	rpcbind_unregister(rb);
+	pthread_cond_destroy(&rb->wake);
+	pthread_mutex_destroy(&rb->lock);
+	free(rb);
+}
