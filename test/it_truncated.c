@@ -58,7 +58,7 @@ START_TEST(a_mapped_pack)
 	raw_open(&conn, h.port);
 	ck_assert_uint_eq(call_mnt(&conn, "/src", &top), N3_OK);
 	for (int i = 0; i < FILES; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof name, "f%d", i);
 		ck_assert_uint_eq(call_find(&conn, &top, name, &fh[i], NULL),
