@@ -66,7 +66,7 @@ static struct oid make_deep(struct fake *f, struct oid at)
 
 static void fill(struct fake *f)
 {
-	static char name[MANY][8];
+	static char name[MANY][16];
 	static char large[100000];
 	struct fake_entry e[MANY];
 	struct oid file = fake_blob(f, "text\n");
