@@ -268,8 +268,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("start");
-	TCase *c = tcase_create("start");
+	Suite *suite;
+	TCase *c;
 	SRunner *runner;
 	int failed;
 
@@ -282,6 +282,8 @@ int main(void)
 		fprintf(stderr, "skipped: there is no gitnfsd here\n");
 		return 77;
 	}
+	suite = suite_create("start");
+	c = tcase_create("start");
 	tcase_set_timeout(c, 120);
 	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
 	tcase_add_checked_fixture(c, setup, teardown);
