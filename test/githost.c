@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "test/port.h"
+
 static char dir[64];
 static char source[4096];       /* where the sources are, absolute */
 static int keep_alive[2] = { -1, -1 };  /* scripts end when these are closed */
@@ -220,19 +222,6 @@ int githost_forge(void)
 	return start_script("forge.pl", "forge-port", &keep_alive[1]);
 }
 
-static int free_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	must(!bind(fd, (struct sockaddr *)&a, len));
-	must(!getsockname(fd, (struct sockaddr *)&a, &len));
-	close(fd);
-	return ntohs(a.sin_port);
-}
-
 /* Below /git/ everybody may read, and below /nosizes/, where object-info is
  * not offered, and /old/, where version 2 is not; below /files/ are files;
  * below /private/ "me" with "s3cret token" may read.  There is a proxy.
@@ -326,9 +315,9 @@ int githost_nginx(void)
 		return -1;
 	snprintf(path, sizeof path, "%s:/usr/sbin", getenv("PATH"));
 	setenv("PATH", path, 1);
-	port = free_port();
-	tls_port = free_port();
-	proxy_port = free_port();
+	port = port_free();
+	tls_port = port_free();
+	proxy_port = port_free();
 	make_certificate();
 	configure_nginx(port);
 	snprintf(sock, sizeof sock, "unix:%s/fcgi", dir);

@@ -18,6 +18,7 @@
 #include "test/call.h"
 #include "test/fake.h"
 #include "test/harness.h"
+#include "test/port.h"
 
 enum {
 	PMAP = 100000, NLM = 100021,
@@ -32,20 +33,6 @@ static struct source source = { .name = "src" };
 static struct raw nfs, pmap;
 static struct fh top, file;
 
-/* A port that is free for TCP, and so most likely for UDP. */
-static uint16_t free_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert(!bind(fd, (struct sockaddr *)&a, sizeof a));
-	ck_assert(!getsockname(fd, (struct sockaddr *)&a, &len));
-	close(fd);
-	return ntohs(a.sin_port);
-}
-
 static void setup(void)
 {
 	struct fake *f = fake_new();
@@ -57,7 +44,7 @@ static void setup(void)
 	fake_ref(f, NULL, &tree);
 	source.fake = f;
 	h = (struct harness){ .source = &source, .nsource = 1,
-			      .portmap_port = free_port() };
+			      .portmap_port = port_free() };
 	harness_start(&h);
 	raw_open(&nfs, h.port);
 	raw_open(&pmap, h.portmap_port);
