@@ -74,7 +74,7 @@ start_host() {
 	local i
 
 	mkfifo "$1/in"
-	perl "$(cd "$srcdir" && pwd)/test/httpd.pl" "$1" <"$1/in" &
+	perl "$(cd "${srcdir:?}" && pwd)/test/httpd.pl" "$1" <"$1/in" &
 	exec 8>"$1/in"		# it ends when this is closed
 	for ((i = 0; i < 10 * PATIENCE; i++)); do
 		[ ! -s "$1/port" ] || break

@@ -128,8 +128,8 @@ has '^gitnfs_repository_up\{repository="gone"\} 0$'
 has '^gitnfs_source_failures_total\{host="127.0.0.1"\} [1-9]'
 
 # The dashboard asks for what there is.
-for name in $(grep -oE 'gitnfs_[a-z_]+' "$srcdir/contrib/grafana/gitnfs.json" |
-	sort -u); do
+grep -oE 'gitnfs_[a-z_]+' "$srcdir/contrib/grafana/gitnfs.json" | sort -u |
+while read -r name; do
 	grep -qE "^# TYPE (${name%_*}|$name) " "$dir/body" ||
 		fail "the dashboard asks for $name"
 done
