@@ -135,7 +135,7 @@ int githost_exit(int failed)
 {
 	for (int i = 0; i < 2; i++) {
 		if (child[i] > 0) {
-			kill(child[i], SIGKILL);
+			kill(-child[i], SIGKILL);       /* and its own */
 			waitpid(child[i], NULL, 0);
 		}
 	}
@@ -179,6 +179,7 @@ static pid_t start(const char *const argv[], int in, const char *out)
 	must(pid >= 0);
 	if (pid)
 		return pid;
+	setpgid(0, 0);
 	dup2(in >= 0 ? in : open("/dev/null", O_RDONLY), 0);
 	dup2(open(out, O_WRONLY | O_CREAT | O_APPEND, 0600), 1);
 	dup2(1, 2);
