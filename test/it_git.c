@@ -232,6 +232,7 @@ START_TEST(not_by_a_connection_of_others)
 		 strrchr(plain, ':'));
 	b = open_at(start, "git/r", NULL);
 	ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+	all_is_logged();
 	ruled = open_at(start, "git/r", &pattern);
 	ck_assert_int_eq(resolve(ruled, NULL, &oid), -EPERM);
 	all_is_logged();
