@@ -122,9 +122,45 @@ static const char follow[] =
 	ALWAYS "acregmin=60,acregmax=3600,acdirmin=1,acdirmax=3";
 static const char pinned[] = ALWAYS "actimeo=3600";
 
+/* mount(2) takes some options as flags, and NFS none of those.  What is
+ * shown is read-only, and without devices or set-uid programs, in any case. */
+static unsigned long take_flags(char *list, char *rest)
+{
+	static const struct {
+		const char *name;
+		unsigned long flag;
+	} flags[] = {
+		{ "ro", 0 }, { "rw", 0 }, { "nosuid", 0 }, { "nodev", 0 },
+		{ "suid", 0 }, { "dev", 0 }, { "exec", 0 },
+		{ "noexec", MS_NOEXEC },
+		{ "relatime", MS_RELATIME }, { "noatime", MS_NOATIME },
+		{ "nodiratime", MS_NODIRATIME },
+		{ "strictatime", MS_STRICTATIME }, { "silent", MS_SILENT },
+	};
+	unsigned long ret = MS_RDONLY | MS_NOSUID | MS_NODEV;
+	char *save = NULL;
+
+	*rest = '\0';
+	for (char *o = strtok_r(list, ",", &save); o;
+	     o = strtok_r(NULL, ",", &save)) {
+		size_t i = 0, n = sizeof flags / sizeof *flags;
+
+		while (i < n && strcmp(flags[i].name, o))
+			i++;
+		if (i < n)
+			ret |= flags[i].flag;
+		else
+			rest = stpcpy(stpcpy(rest, ","), o);
+	}
+	return ret;
+}
+
 static int mount_here(const struct cli *cli, const struct attach *a)
 {
 	CLEANUP_FREE char *source = NULL, *data = NULL;
+	CLEANUP_FREE char *list = strdup(a->options);
+	CLEANUP_FREE char *rest = malloc(strlen(a->options) + 2);
+	unsigned long flags;
 	struct address at;
 	const char *tcp;
 
@@ -134,16 +170,21 @@ static int mount_here(const struct cli *cli, const struct attach *a)
 	}
 	tcp = at.v6 ? "tcp6" : "tcp";
 	/* "gitnfs" is what others see in the place of a host. */
-	if (asprintf(&source, "gitnfs:%s", a->path) < 0 ||
-	    asprintf(&data, "addr=%s,port=%s,proto=%s,mountaddr=%s,"
-		     "mountport=%s,mountproto=%s,%s%s%s", at.host, at.port,
-		     tcp, at.host, at.port, tcp, a->pinned ? pinned : follow,
-		     *a->options ? "," : "", a->options) < 0) {
+	if (!list || !rest ||
+	    asprintf(&source, "gitnfs:%s", a->path) < 0) {
 		cli_say(cli, "out of memory");
 		return END_FAILED;
 	}
-	if (!mount(source, a->dir, "nfs", MS_RDONLY | MS_NOSUID | MS_NODEV,
-		   data))
+	flags = take_flags(list, rest);
+	if (asprintf(&data, "addr=%s,port=%s,proto=%s,mountaddr=%s,"
+		     "mountport=%s,mountproto=%s,%s%s", at.host, at.port,
+		     tcp, at.host, at.port, tcp, a->pinned ? pinned : follow,
+		     rest) < 0) {
+		data = NULL;
+		cli_say(cli, "out of memory");
+		return END_FAILED;
+	}
+	if (!mount(source, a->dir, "nfs", flags, data))
 		return END_WELL;
 	if (errno == ENODEV)
 		cli_say(cli, "this kernel has no NFS client; try: modprobe "

@@ -16,3 +16,16 @@ gitnfs_SOURCES = \
 	cli/warm.c
 gitnfs_CPPFLAGS = $(AM_CPPFLAGS) -DSBINDIR='"$(sbindir)"'
 gitnfs_LDADD = $(common_libs) $(GIT2_LIBS) $(JSON_LIBS)
+
+# gitnfs knows itself by this name, too.
+if MOUNT_HELPER
+install-exec-hook:
+	$(MKDIR_P) "$(DESTDIR)$(mounthelperdir)"
+	cd "$(DESTDIR)$(mounthelperdir)" && rm -f mount.gitnfs && \
+		$(LN_S) "$(bindir)/gitnfs" mount.gitnfs
+uninstall-hook:
+	rm -f "$(DESTDIR)$(mounthelperdir)/mount.gitnfs"
+dist_man_MANS += man/mount.gitnfs.8
+else
+EXTRA_DIST += man/mount.gitnfs.8
+endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -341,25 +342,25 @@ int cli_umount(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
-/* ---- /sbin/mount.gitnfs SPEC DIR [-sfnv] [-o OPTIONS] ---- */
+/* ---- /sbin/mount.gitnfs SPEC DIR [-sfnv] [-t TYPE] [-o OPTIONS] ---- */
 
 /* The exit statuses of mount(8). */
 enum { HELPER_USAGE = 1, HELPER_FAILED = 32 };
 
-/* What is for us is taken out of the list; what mount(8) itself has done
- * or means is dropped; the rest is for the system. */
+/* What is for us is taken out of the list; what is for mount(8) alone, or for
+ * systemd, is dropped; the rest is for the system. */
 static char *helper_options(struct cli *cli, char *list, struct want *w)
 {
 	static const char *const known[] = {
-		"ro", "rw", "noatime", "nosuid", "nodev", "defaults", "auto",
-		"noauto", "user", "nouser", "users", "_netdev", "nofail",
-		"follow",
+		"defaults", "auto", "noauto", "user", "nouser", "users",
+		"owner", "group", "_netdev", "nofail", "follow",
 	};
 	char *save = NULL, *rest = strdup(""), *more;
 
 	for (char *o = strtok_r(list, ",", &save); o && rest;
 	     o = strtok_r(NULL, ",", &save)) {
-		bool drop = !strncmp(o, "x-", 2);
+		bool drop = !strncasecmp(o, "x-", 2) ||
+			    !strncmp(o, "comment=", 8);
 
 		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 			drop |= !strcmp(o, known[i]);
@@ -391,7 +392,7 @@ int cli_helper(struct cli *cli, int argc, char **argv)
 	if (argc < 3)
 		goto usage;
 	optind = 3;
-	while ((opt = getopt(argc, argv, "sfnvo:")) != -1) {
+	while ((opt = getopt(argc, argv, "sfnvo:t:N:")) != -1) {
 		if (opt == '?')
 			goto usage;
 		if (opt == 'f')

@@ -9,6 +9,7 @@
 #include <git2.h>
 #include <limits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -88,14 +89,13 @@ static void keep_address(const struct cli *cli, const char *address)
 
 /* ---- its configuration ---- */
 
-/* Where people's repositories mostly are. */
+/* What gitnfsd shows when nothing is named; here beside what is. */
 static const struct {
-	const char *key, *url;
+	const char *key, *value;
 } hosts[] = {
-	{ "root.github.url", "https://github.com/{owner}/{repository}.git" },
-	{ "root.gitlab.url", "https://gitlab.com/{group}/{repository}.git" },
-	{ "root.codeberg.url",
-	  "https://codeberg.org/{owner}/{repository}.git" },
+	{ "root.github.type", "github" },
+	{ "root.gitlab.url", "https://gitlab.com/{group}/{repo}.git" },
+	{ "root.codeberg.url", "https://codeberg.org/{owner}/{repo}.git" },
 };
 
 /* The file that the user has written, or NULL. */
@@ -157,7 +157,7 @@ static int fill_config(const struct cli *cli)
 			git_config_delete_entry(cfg, hosts[i].key);
 		else
 			r = git_config_set_string(cfg, hosts[i].key,
-						  hosts[i].url);
+						  hosts[i].value);
 	git_config_free(cfg);
 	if (r)
 		cli_say(cli, "%s/gitnfs.conf cannot be written",
@@ -287,6 +287,19 @@ static int open_log(const struct cli *cli)
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
 
+/* Where the state is another user's, root's server is to be that one, who
+ * could not read it later otherwise. */
+static const char *owner_of_state(const struct cli *cli)
+{
+	struct passwd *pw;
+	struct stat st;
+
+	if (geteuid() || stat(cli->state_dir, &st) || !st.st_uid)
+		return NULL;
+	pw = getpwuid(st.st_uid);
+	return pw ? pw->pw_name : NULL;
+}
+
 /* In the child: to be gitnfsd, and nobody's. */
 static void become(const struct cli *cli, const char *server,
 		   const char *listen, int out)
@@ -294,7 +307,8 @@ static void become(const struct cli *cli, const char *server,
 	CLEANUP_FREE char *config = in_state(cli, "gitnfs.conf");
 	CLEANUP_FREE char *usual = dirs_default(DIRS_STATE);
 	CLEANUP_FREE char *cache = in_state(cli, "cache");
-	const char *argv[12];
+	const char *owner = owner_of_state(cli);
+	const char *argv[14];
 	int n = 0, null = open("/dev/null", O_RDONLY), log = open_log(cli);
 
 	if (!config || !cache || null < 0 || log < 0)
@@ -312,6 +326,10 @@ static void become(const struct cli *cli, const char *server,
 	if (listen) {
 		argv[n++] = "--listen";
 		argv[n++] = listen;
+	}
+	if (owner) {
+		argv[n++] = "--user";
+		argv[n++] = owner;
 	}
 	argv[n] = NULL;
 	setsid();
@@ -423,10 +441,32 @@ static int start(const struct cli *cli)
 	return END_WELL;
 }
 
+/* Root's own place, where the system has a service for it: a server of ours
+ * would be in its way. */
+static bool is_service(const struct cli *cli)
+{
+	CLEANUP_FREE char *usual = dirs_default(DIRS_STATE);
+
+	return !geteuid() && usual && !strcmp(usual, cli->state_dir) &&
+	       !access("/run/systemd/system", F_OK) &&
+	       !system("systemctl cat gitnfsd.service >/dev/null 2>&1");
+}
+
+static int start_service(const struct cli *cli)
+{
+	cli_say(cli, "starting gitnfsd.service");
+	if (!system("systemctl start gitnfsd.service"))
+		return END_WELL;
+	cli_say(cli, "\"journalctl -u gitnfsd\" tells why it does not start");
+	return END_FAILED;
+}
+
 int serve_start(const struct cli *cli)
 {
 	int status;
 
+	if (is_service(cli))
+		return start_service(cli);
 	git_libgit2_init();
 	status = fill_config(cli);
 	if (!status)

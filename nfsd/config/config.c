@@ -68,13 +68,9 @@ static int load(struct config *c, int argc, char **argv, char *why)
 		r = config_read_file(c, file, why);
 	if (!r)
 		r = set_defaults(c, why);
-	/* Who says nothing at all gets what needs nothing. */
-	if (!r && !file && !c->sources.n && config_service_default(c))
+	/* Who names nothing gets what needs no naming. */
+	if (!r && !c->sources.n && !c->roots.n && config_service_default(c))
 		r = config_no_memory(why);
-	if (!r && !c->sources.n && !c->roots.n)
-		r = config_fail(why, -EINVAL, "there is nothing to serve; "
-				"name a repository, as in: gitnfsd "
-				"~/src/linux");
 	return r;
 }
 

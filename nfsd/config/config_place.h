@@ -21,7 +21,7 @@ struct config_place *config_place_add(struct config_places *,
 				      const char *name, size_t len);
 void config_places_clear(struct config_places *);
 
-/* GitHub, without being told anything: as "github".  -ENOMEM. */
+/* Any repository of GitHub, GitLab and Codeberg, by those names.  -ENOMEM. */
 int config_service_default(struct config *);
 /* What the url of a service's root is when the file does not say.  NULL: it
  * is no service, or has none. */

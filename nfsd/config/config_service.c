@@ -25,17 +25,29 @@ const char *config_service_url(const struct config_place *p)
 	return is(p, "github") ? github_url : NULL;
 }
 
+/* Where people's repositories mostly are. */
+static const struct {
+	const char *name, *type, *url;
+} usual[] = {
+	{ "github", "github", github_url },
+	{ "gitlab", NULL, "https://gitlab.com/{group}/{repo}.git" },
+	{ "codeberg", NULL, "https://codeberg.org/{owner}/{repo}.git" },
+};
+
 int config_service_default(struct config *c)
 {
-	static const char name[] = "github";
-	struct config_place *p = config_place_add(&c->roots, name,
-						  sizeof name - 1);
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+		struct config_place *p = config_place_add(
+			&c->roots, usual[i].name, strlen(usual[i].name));
 
-	if (!p)
-		return -ENOMEM;
-	p->type = strdup(name);
-	p->url = strdup(github_url);
-	return p->type && p->url ? 0 : -ENOMEM;
+		if (!p)
+			return -ENOMEM;
+		p->type = usual[i].type ? strdup(usual[i].type) : NULL;
+		p->url = strdup(usual[i].url);
+		if (!p->url || (usual[i].type && !p->type))
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 /* 'text' with an organisation in its place. */

@@ -51,13 +51,31 @@ gitnfs mount /run/m/all
 for host in github gitlab codeberg; do
 	[ -d "/run/m/all/$host" ] || fail "no $host, though nothing is configured"
 done
-# As mount(8) runs it.
-ln -s "$gitnfs" /run/mount.gitnfs
-/run/mount.gitnfs repo/tree /run/m/helper -o ro,state-dir=/run/state ||
-	[ $? -eq 32 ] || fail 'mount.gitnfs: a wrong exit status'
-/run/mount.gitnfs repo /run/m/helper -o rw,noauto,state-dir=/run/state
-cmp /run/m/repo/README /run/m/helper/README || fail 'mount.gitnfs'
-gitnfs umount /run/m/helper
+# As mount(8) runs it, for users and for fstab: it is looked for in /sbin.
+mkdir /run/old /run/sbin
+mount --bind /usr/sbin /run/old
+ln -s /run/old/* /run/sbin
+ln -sf "$gitnfs" /run/sbin/mount.gitnfs
+mount --bind /run/sbin /usr/sbin
+status=0
+mount -t gitnfs -o ro,state-dir=/run/state repo/tree /run/m/helper || status=$?
+[ $status -eq 32 ] || fail "mount -t gitnfs: exit status $status"
+mount -v -t gitnfs -o rw,noatime,state-dir=/run/state repo /run/m/helper
+cmp /run/m/repo/README /run/m/helper/README || fail 'mount -t gitnfs'
+umount /run/m/helper
+cat >/run/fstab <<-END
+	none /run/m/fstab-all gitnfs _netdev,nofail,state-dir=/run/state 0 0
+	repo@$oid /run/m/fstab gitnfs pinned,noauto,noexec,x-systemd.automount,state-dir=/run/state 0 0
+END
+mount -T /run/fstab /run/m/fstab-all
+mount -T /run/fstab /run/m/fstab
+cmp /run/m/fstab-all/repo/README /run/m/fstab/README || fail 'fstab'
+grep -q ' /run/m/fstab ro,nosuid,nodev,noexec.*acdirmin=3600' \
+	/proc/self/mountinfo || fail 'not as fstab says'
+umount /run/m/fstab /run/m/fstab-all
+/run/sbin/mount.gitnfs repo 2>/dev/null || [ $? -eq 1 ] ||
+	fail 'mount.gitnfs: a wrong command line'
+umount /usr/sbin
 
 # One more source: the server is another, what is mounted goes on.
 git clone -q --bare "$repo" /run/second.git
