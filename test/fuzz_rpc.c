@@ -10,39 +10,19 @@
  * follows (see make_call()), since neither the code of a handle nor a length
  * in front is guessed soon; the rest, in how small fragments and pieces.
  */
-#include <errno.h>
-#include <event2/event.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "common/cleanup.h"
-#include "nfsd/conn.h"
+#include "nfsd/xdr.h"
 #include "test/fuzz.h"
+#include "test/fuzz_talk.h"
 #include "test/fuzz_world.h"
 
 enum {
 	NFS = 100003, MOUNT = 100005,
 	NFS_PROCS = 22, MOUNT_PROCS = 6, PROGRAMS = 8,
 	CALLS_MAX = 64,
-	OUT_MAX = 1 << 20,      /* bytes that one input becomes */
 	XID = 0x1000,
-	PATIENCE_MS = 10000,
 };
-
-static struct loop *loop;
-static struct rpc *rpc;
-static struct conns *conns;
-
-static void start(void)
-{
-	if (loop)
-		return;
-	FUZZ_MUST(!loop_new(&loop));
-	FUZZ_MUST(!rpc_new(&rpc, loop, &world()->service, PATIENCE_MS));
-	FUZZ_MUST(!conns_new(&conns, loop, rpc, 4));
-}
 
 /* ---- from input to bytes ---- */
 
@@ -52,47 +32,17 @@ struct call {
 	bool odd;               /* may be no call at all: it is hung up on */
 };
 
-struct bytes {
-	uint8_t *p;
-	size_t len;
-};
+static uint8_t out_room[TALK_MAX];
 
-static uint8_t out_room[OUT_MAX];
-
-static void put(struct bytes *b, const void *data, size_t len)
-{
-	if (len > OUT_MAX - b->len)
-		len = OUT_MAX - b->len;
-	memcpy(b->p + b->len, data, len);
-	b->len += len;
-}
-
-static void word(struct bytes *b, uint32_t v)
-{
-	uint8_t p[4];
-
-	store32(p, v);
-	put(b, p, sizeof p);
-}
-
-static void opaque(struct bytes *b, const void *data, size_t len)
-{
-	static const uint8_t zero[4];
-
-	word(b, (uint32_t)len);
-	put(b, data, len);
-	put(b, zero, xdr_pad(len));
-}
-
-static void put_some(struct bytes *b, struct fuzz *f, size_t len)
+static void put_some(struct talk *b, struct fuzz *f, size_t len)
 {
 	const uint8_t *p = fuzz_bytes(f, &len);
 
-	put(b, p, len);
+	talk_put(b, p, len);
 }
 
 /* Arguments: one piece after the other, until a zero. */
-static void make_args(struct bytes *b, struct fuzz *f)
+static void make_args(struct talk *b, struct fuzz *f)
 {
 	const struct fh *fh;
 	const uint8_t *p;
@@ -104,12 +54,12 @@ static void make_args(struct bytes *b, struct fuzz *f)
 			return;
 		case 1:
 			fh = &world()->fh[fuzz_byte(f) % WORLD_HANDLES];
-			opaque(b, fh->data, fh->len);
+			talk_opaque(b, fh->data, fh->len);
 			break;
 		case 2:
 			len = fuzz_byte(f);
 			p = fuzz_bytes(f, &len);
-			opaque(b, p, len);
+			talk_opaque(b, p, len);
 			break;
 		case 3:
 			len = fuzz_byte(f);
@@ -122,18 +72,18 @@ static void make_args(struct bytes *b, struct fuzz *f)
 			put_some(b, f, 8);
 			break;
 		case 6:
-			word(b, fuzz_byte(f));
+			talk_word(b, fuzz_byte(f));
 			break;
 		case 7:
-			word(b, 0);
-			word(b, fuzz_byte(f));
+			talk_word(b, 0);
+			talk_word(b, fuzz_byte(f));
 			break;
 		}
 	}
 }
 
 /* One byte each for the procedure, and for what is odd about the header. */
-static void make_call(struct bytes *b, struct fuzz *f, struct call *c,
+static void make_call(struct talk *b, struct fuzz *f, struct call *c,
 		      uint32_t xid)
 {
 	uint8_t what = fuzz_byte(f) % (NFS_PROCS + MOUNT_PROCS + PROGRAMS);
@@ -153,95 +103,41 @@ static void make_call(struct bytes *b, struct fuzz *f, struct call *c,
 		c->prog = other[what - NFS_PROCS - MOUNT_PROCS];
 		c->proc = fuzz_byte(f);
 	}
-	word(b, xid);
-	word(b, odd & 1 ? fuzz_byte(f) : 0);    /* CALL */
-	word(b, odd & 2 ? fuzz_byte(f) : 2);    /* RPC version */
-	word(b, c->prog);
-	word(b, odd & 4 ? fuzz_byte(f) : 3);
-	word(b, c->proc);
+	talk_word(b, xid);
+	talk_word(b, odd & 1 ? fuzz_byte(f) : 0);    /* CALL */
+	talk_word(b, odd & 2 ? fuzz_byte(f) : 2);    /* RPC version */
+	talk_word(b, c->prog);
+	talk_word(b, odd & 4 ? fuzz_byte(f) : 3);
+	talk_word(b, c->proc);
 	c->odd = odd & 8;
 	if (c->odd) {
 		make_args(b, f);                /* credentials, verifier */
 	} else {
-		word(b, 1);
-		word(b, 20);
+		talk_word(b, 1);
+		talk_word(b, 20);
 		for (int i = 0; i < 5; i++)
-			word(b, 0);
-		word(b, 0);
-		word(b, 0);
+			talk_word(b, 0);
+		talk_word(b, 0);
+		talk_word(b, 0);
 	}
 	make_args(b, f);
 	/* As much again as the largest procedure has, to be told apart. */
 	if (odd & 16)
 		for (int i = 0; i < 40; i++)
-			word(b, 0);
+			talk_word(b, 0);
 }
 
-/* A record, in fragments of up to 'size' bytes. */
-static void put_record(struct bytes *to, const struct bytes *record,
-		       size_t size)
-{
-	size_t at = 0;
-
-	do {
-		size_t n = record->len - at < size ? record->len - at : size;
-		bool last = at + n == record->len;
-
-		word(to, (uint32_t)n | (last ? 1u << 31 : 0));
-		put(to, record->p + at, n);
-		at += n;
-	} while (at < record->len);
-}
-
-static void make_calls(struct bytes *to, struct fuzz *f, size_t fragment,
+static void make_calls(struct talk *to, struct fuzz *f, size_t fragment,
 		       struct call call[CALLS_MAX])
 {
-	static uint8_t room[OUT_MAX];
+	static uint8_t room[TALK_MAX];
 
 	for (uint32_t i = 0; i < CALLS_MAX && f->len; i++) {
-		struct bytes record = { room, 0 };
+		struct talk record = { room, 0 };
 
 		make_call(&record, f, &call[i], XID + i);
-		put_record(to, &record, fragment);
+		talk_record(to, &record, fragment);
 	}
-}
-
-/* ---- the connection ---- */
-
-/* Send and let the server run until it has answered all and hung up. */
-static size_t converse(const struct bytes *b, size_t piece, uint8_t *reply,
-		       size_t room)
-{
-	const struct client client = { .known = true, .low = 1 };
-	size_t sent = 0, got = 0;
-	int fd[2];
-
-	FUZZ_MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
-	for (int i = 0; i < 2; i++)
-		FUZZ_MUST(!fcntl(fd[i], F_SETFL, O_NONBLOCK));
-	conns_adopt(conns, fd[1], &client);
-	for (;;) {
-		size_t len = b->len - sent < piece ? b->len - sent : piece;
-		ssize_t n = len ? send(fd[0], b->p + sent, len, MSG_NOSIGNAL) :
-				  0;
-		bool gone = n < 0 && errno != EAGAIN;
-
-		if (n > 0)
-			sent += (size_t)n;
-		if (sent == b->len || gone)
-			shutdown(fd[0], SHUT_WR);
-		while ((n = read(fd[0], reply + got, room - got)) > 0)
-			got += (size_t)n;
-		FUZZ_MUST(got < room);
-		if (!n || errno != EAGAIN)
-			break;
-		event_base_loop(loop_base(loop), sent < b->len ?
-				EVLOOP_NONBLOCK : EVLOOP_ONCE);
-	}
-	close(fd[0]);
-	/* It has hung up, which it does as the last of its doings. */
-	event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
-	return got;
 }
 
 /* ---- what comes back ---- */
@@ -323,25 +219,23 @@ static void check_replies(const uint8_t *p, size_t len, struct call *call)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const size_t fragments[] = { OUT_MAX, 1, 4, 100 };
-	static uint8_t *replies;
-	static const size_t room = 80 << 20;
+	static const size_t fragments[] = { TALK_MAX, 1, 4, 100 };
+	static const struct client client = {
+		.known = true, .low = 1, .port = 2000,
+	};
 	struct call call[CALLS_MAX] = { { 0 } };
 	struct fuzz f = { data, size };
 	uint8_t how = fuzz_byte(&f);
-	struct bytes b = { out_room, 0 };
+	struct talk t = { out_room, 0 };
 	bool calls = how & 1;
+	const uint8_t *replies;
 	size_t got;
 
-	start();
-	if (!replies)
-		replies = malloc(room);
-	FUZZ_MUST(replies);
 	if (calls)
-		make_calls(&b, &f, fragments[how >> 1 & 3], call);
+		make_calls(&t, &f, fragments[how >> 1 & 3], call);
 	else
-		put_some(&b, &f, f.len);
-	got = converse(&b, how & 8 ? 7 : OUT_MAX, replies, room);
+		put_some(&t, &f, f.len);
+	got = talk_converse(&t, how & 8 ? 7 : TALK_MAX, &client, &replies);
 	check_replies(replies, got, calls ? call : NULL);
 	return 0;
 }

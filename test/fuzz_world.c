@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/value.h"
 #include "common/waiter.h"
+#include "nfsd/portmap/registry.h"
 #include "test/fake.h"
 #include "test/fuzz.h"
 
@@ -64,8 +65,9 @@ static struct oid make_deep(struct fake *f, struct oid at)
 	return at;
 }
 
-static void fill(struct fake *f)
+struct fake *world_fake(void)
 {
+	struct fake *f = fake_new();
 	static char name[MANY][16];
 	static char large[100000];
 	struct fake_entry e[MANY];
@@ -92,6 +94,7 @@ static void fill(struct fake *f)
 
 	fake_ref(f, NULL, &tree);
 	fake_ref(f, "other", &many);
+	return f;
 }
 
 /* ---- making it ---- */
@@ -112,8 +115,7 @@ static void wake(struct waiter *w)
 	pthread_cond_signal(&a->come);
 }
 
-/* Look a name up, waiting. */
-static void find(struct node *in, const char *name, struct node *ret)
+void world_find(struct node *in, const char *name, struct node *ret)
 {
 	struct value *pin[64];
 	unsigned pins = 0;
@@ -128,6 +130,8 @@ static void find(struct node *in, const char *name, struct node *ret)
 		struct attr attr;
 
 		list_init(&a.waiter.link);
+		node_clear(ret);
+		*ret = (struct node){ 0 };
 		r = fs_lookup(in, name, strlen(name), &a.waiter, ret);
 		if (!r)
 			r = fs_getattr(ret, &a.waiter, &attr);
@@ -157,9 +161,9 @@ static void keep_handles(struct world *w)
 	size_t n = 0;
 
 	fs_top(w->service.fs, &top);
-	find(&top, "src", &root);
-	find(&top, "src@@", &pin);
-	find(&top, "src@other", &other);
+	world_find(&top, "src", &root);
+	world_find(&top, "src@@", &pin);
+	world_find(&top, "src@other", &other);
 	fh_of(&w->service, &top, &w->fh[n++]);
 	fh_of(&w->service, &root, &w->fh[n++]);
 	fh_of(&w->service, &pin, &w->fh[n++]);
@@ -167,7 +171,7 @@ static void keep_handles(struct world *w)
 	for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
 		CLEANUP_NODE struct node node = { 0 };
 
-		find(&root, name[i], &node);
+		world_find(&root, name[i], &node);
 		fh_of(&w->service, &node, &w->fh[n++]);
 	}
 	/* What has never been. */
@@ -181,7 +185,7 @@ static void keep_handles(struct world *w)
 	}
 }
 
-static void make_key(const char *state)
+void world_key(const char *state)
 {
 	CLEANUP_FREE char *path = NULL;
 	FILE *f;
@@ -215,15 +219,19 @@ struct world *world(void)
 	log_set_level(LOG_ERROR);
 	snprintf(state, sizeof state, "%s/state", world_dir());
 	snprintf(cache, sizeof cache, "%s/cache", world_dir());
-	make_key(state);
-	f = fake_new();
-	fill(f);
+	world_key(state);
+	f = world_fake();
 	FUZZ_MUST(!fs_new(&w.service.fs, &opt, why));
 	FUZZ_MUST(!fs_add(w.service.fs, "src", "/src", NULL, fake_backend(f),
 			  why));
 	FUZZ_MUST(!fs_start(w.service.fs, why));
 	w.service.fh_key = fh_key(w.service.fs);
 	w.service.fsid = fs_id(w.service.fs);
+	FUZZ_MUST(!registry_new(&w.service.registry));
+	FUZZ_MUST(!registry_set(w.service.registry, &(struct mapping){
+		.program = 100003, .version = 3, .netid = NETID_TCP,
+		.port = 2049, .ours = true,
+	}));
 	keep_handles(&w);
 	return &w;
 }

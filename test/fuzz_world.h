@@ -25,4 +25,12 @@ struct world *world(void);
 /* A directory that goes when the program ends. */
 const char *world_dir(void);
 
+/* What the world is made of, for another: a source, ... */
+struct fake;
+struct fake *world_fake(void);
+/* ... a state directory with its key, ... */
+void world_key(const char *state_dir);
+/* ... and a name looked up and its attributes fetched, waiting. */
+void world_find(struct node *in, const char *name, struct node *ret);
+
 #endif

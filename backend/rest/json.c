@@ -41,16 +41,21 @@ static bool take(struct scan *s, char c)
 static int read_value(struct scan *s, struct json_object **ret)
 {
 	size_t left = (size_t)(s->end - s->at);
-	struct json_object *j;
+	CLEANUP_JSON struct json_object *j = NULL;
+	size_t len;
 
 	json_tokener_reset(s->tokener);
-	/* A NUL that the caller has put there ends a number. */
+	/* A NUL that the caller has put there ends a number.  Within a text it
+	 * is one more character. */
 	j = json_tokener_parse_ex(s->tokener, s->at,
 				  left < INT_MAX ? (int)left + 1 : INT_MAX);
 	if (json_tokener_get_error(s->tokener) != json_tokener_success)
 		return -EBADMSG;
-	s->at += json_tokener_get_parse_end(s->tokener);
-	*ret = j;
+	len = json_tokener_get_parse_end(s->tokener);
+	if (len > left)
+		return -EBADMSG;
+	s->at += len;
+	*ret = TAKE(j);
 	return 0;
 }
 

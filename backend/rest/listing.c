@@ -83,7 +83,8 @@ static int compare_dirs(const char *a, size_t alen, const char *b, size_t blen)
 	return r ? r : (alen > blen) - (alen < blen);
 }
 
-/* By directory, and there in git's order: a tree's name ends in '/'. */
+/* By directory, and there in git's order: a tree's name ends in '/'.  The same
+ * path twice is side by side. */
 static int compare(const void *x, const void *y)
 {
 	const struct entry *a = x, *b = y;
@@ -99,7 +100,7 @@ static int compare(const void *x, const void *y)
 	}
 	c = (unsigned char)(*p ? *p : a->mode == MODE_TREE ? '/' : 0);
 	d = (unsigned char)(*q ? *q : b->mode == MODE_TREE ? '/' : 0);
-	return (c > d) - (c < d);
+	return c == d ? strcmp(a->path, b->path) : c > d ? 1 : -1;
 }
 
 /* The first entry whose directory is not before this one. */
@@ -180,9 +181,11 @@ bool listing_deliver(struct listing *l, const struct oid *tree,
 	right = deliver(l, "", 0, tree, job);
 	for (size_t i = 0; i < l->n; i++) {
 		const struct entry *e = &l->entry[i];
+		bool again = i && !strcmp(e->path, e[-1].path);
 
-		/* One without entries need not be told of. */
-		if (e->mode == MODE_TREE)
+		/* One without entries need not be told of.  What is listed
+		 * many times is not worth the time. */
+		if (e->mode == MODE_TREE && *e->path && !again)
 			deliver(l, e->path, strlen(e->path), &e->oid, job);
 	}
 	return right;

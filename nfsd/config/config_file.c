@@ -91,7 +91,7 @@ static int find_place(struct reading *rd, const struct section *in,
 static int find_setting(struct reading *rd, const char *name,
 			const struct config_setting **ret, void **at)
 {
-	const char *key = strrchr(name, '.') + 1;
+	const char *dot = strrchr(name, '.'), *key = dot ? dot + 1 : name;
 
 	*at = &rd->here;
 	*ret = config_setting_find(config_settings, name);
