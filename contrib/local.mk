@@ -1,4 +1,31 @@
-EXTRA_DIST += contrib/grafana/gitnfs.json
+EXTRA_DIST += \
+	contrib/Dockerfile \
+	contrib/compose.yaml \
+	contrib/fstab \
+	contrib/gitnfs.conf \
+	contrib/gitnfsd.service \
+	contrib/grafana/gitnfs.json \
+	contrib/homebrew/gitnfs.rb.in \
+	contrib/kubernetes.yaml \
+	contrib/mnt-git.automount \
+	contrib/mnt-git.mount \
+	contrib/rpm/gitnfs.spec \
+	contrib/sysusers.d/gitnfs.conf \
+	contrib/tmpfiles.d/gitnfs.conf \
+	debian/changelog \
+	debian/control \
+	debian/copyright \
+	debian/gitnfs.README.Debian \
+	debian/gitnfs.docs \
+	debian/gitnfs.examples \
+	debian/gitnfs.install \
+	debian/gitnfs.postrm \
+	debian/gitnfs.prerm \
+	debian/rules \
+	debian/source/format \
+	debian/tests/control \
+	debian/tests/smoke
+
 bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions
 fishcompletiondir = $(datadir)/fish/vendor_completions.d
@@ -12,3 +39,21 @@ install-data-local:
 		"$(DESTDIR)$(bashcompletiondir)/gitnfs"
 uninstall-local:
 	rm -f "$(DESTDIR)$(bashcompletiondir)/gitnfs"
+
+# Packages, of the tarball: package/gitnfs_*.deb, package/gitnfs.rb, and an RPM
+# in package/RPMS.
+package = rm -rf package && $(MKDIR_P) package
+deb: dist
+	$(package)
+	cp $(distdir).tar.xz package/$(PACKAGE)_$(VERSION).orig.tar.xz
+	cd package && tar xf ../$(distdir).tar.xz && cd $(distdir) && \
+		dpkg-buildpackage -us -uc
+rpm: dist
+	$(package)
+	rpmbuild -ta --define "_topdir $$PWD/package" $(distdir).tar.xz
+formula: dist
+	$(package)
+	sha256=`openssl dgst -sha256 -r $(distdir).tar.xz | cut -d' ' -f1` && \
+	sed -e "s,@VERSION@,$(VERSION),; s,@SHA256@,$$sha256," \
+		$(srcdir)/contrib/homebrew/gitnfs.rb.in >package/gitnfs.rb
+.PHONY: deb rpm formula

@@ -3,6 +3,7 @@ dist_check_SCRIPTS += \
 	test/cli.sh \
 	test/control.sh \
 	test/gitnfs.sh \
+	test/packaging.sh \
 	test/secrets.sh \
 	test/trouble.sh \
 	test/kernel/gitnfs.sh \
