@@ -896,7 +896,8 @@ static int fetch_cleanly(struct backend *b, struct run *r)
 	unsigned before = open_files();
 	int err = fetch(b, r);
 
-	ck_assert_uint_eq(open_files(), before);
+	/* Less, where it did not trust what was open. */
+	ck_assert_uint_le(open_files(), before);
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
 	ck_assert_int_eq(errno, ECHILD);
 	return err;

@@ -38,6 +38,8 @@ enum {
 struct local {
 	struct backend base;
 	char *git_dir;          /* absolute */
+	uint64_t distrusted;    /* clock_ms(): views of before are not used
+				 * again; idle.lock covers it */
 };
 
 static struct local *to_local(struct backend *b)
@@ -121,6 +123,8 @@ static struct view *push_idle(const struct local *l, struct view *v)
 	struct view *gone;
 
 	LOCK_SCOPE(&idle.lock);
+	if (v->born <= l->distrusted)
+		return v;
 	gone = idle.n == IDLE_MAX ? remove_idle(0) : NULL;
 	idle.at[idle.n].of = l;
 	idle.at[idle.n++].view = v;
@@ -169,8 +173,21 @@ static int take_view(struct local *l, struct view **ret)
 	return r;
 }
 
-static void give_view(struct local *l, struct view *v)
+/* A pack may have been cut short while it was mapped, and be well again. */
+static void distrust_views(struct local *l)
 {
+	{
+		LOCK_SCOPE(&idle.lock);
+		l->distrusted = clock_ms();
+	}
+	close_idle(l);
+}
+
+/* 'err': how it went. */
+static void give_view(struct local *l, struct view *v, int err)
+{
+	if (err == -EIO || err == -EBADMSG)
+		distrust_views(l);
 	view_close(push_idle(l, v));
 	leave();
 }
@@ -307,7 +324,7 @@ static void local_fetch(struct backend *b, struct job *job)
 		if (!err)
 			err = r;
 	}
-	give_view(l, v);
+	give_view(l, v, err);
 	job->ops->done(job, err);
 }
 
@@ -340,7 +357,7 @@ static void local_stat(struct backend *b, struct job *job)
 		else
 			tell_size(v, job, i);
 	}
-	give_view(l, v);
+	give_view(l, v, err);
 	job->ops->done(job, err);
 }
 
@@ -359,7 +376,7 @@ static void local_resolve(struct backend *b, struct job *job)
 	}
 	err = job->ref ? resolve_name(v, job->ref, &commit) :
 		resolve_head(v, &commit);
-	give_view(l, v);
+	give_view(l, v, err);
 	if (!err)
 		job->ops->ref_is(job, &commit);
 	job->ops->done(job, err);
