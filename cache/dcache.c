@@ -161,6 +161,7 @@ int tree_parse(const struct keyed *key, const struct oid *oid, char *raw,
 	t->v.refs = 1;
 	t->v.free = tree_free;
 	t->raw = raw;
+	t->len = (uint32_t)len;
 	t->oid = *oid;
 	if (len > UINT32_MAX) {
 		r = -EBADMSG;

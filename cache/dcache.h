@@ -36,6 +36,7 @@ struct tree {
 	struct oid oid;
 	uint32_t n;
 	uint32_t dropped;       /* entries left out */
+	uint32_t len;           /* of 'raw' */
 	struct tree_entry *entry;       /* in byte order of the names */
 	struct tree_hash *by_hash;      /* in order of the names' hashes */
 	char *raw;              /* the tree object */

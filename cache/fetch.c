@@ -112,6 +112,11 @@ struct flights *fetcher_flights(struct fetcher *f)
 	return f->flights;
 }
 
+struct pool *fetcher_pool(struct fetcher *f)
+{
+	return f->pool;
+}
+
 int fetch_history(struct fetcher *f, const struct root_name *name,
 		  struct waiter *w, struct history **ret)
 {
@@ -373,4 +378,64 @@ int fetch_listed_size(struct fetcher *f, struct source *source,
 	if (!r)
 		value_unref(v);
 	return r == -ENOENT ? ask_size(f, &hint, w, ret) : -EIO;
+}
+
+/* ---- what is here ---- */
+
+struct value *fetch_held(struct fetcher *f, const struct source *source,
+			 enum kind kind, const struct oid *oid)
+{
+	const struct key key = {
+		.scope = source->number,
+		.kind = kind,
+		.oid = *oid,
+	};
+	struct value *v;
+
+	return flight_join(f->flights, &key, NULL, &v) ? NULL : v;
+}
+
+/* A tree out of the store, for one who only looks. */
+struct look {
+	struct job job;
+	struct fetcher *f;
+	struct intake in;
+};
+
+static int look_start(struct job *job, const struct oid *oid, enum obj type,
+		      uint64_t size)
+{
+	struct look *l = container_of(job, struct look, job);
+
+	return intake_start(&l->in, &l->f->spool, oid, type, size);
+}
+
+static int look_data(struct job *job, const void *data, size_t len)
+{
+	return intake_data(&container_of(job, struct look, job)->in, data,
+			   len);
+}
+
+static int look_end(struct job *job)
+{
+	return intake_end(&container_of(job, struct look, job)->in);
+}
+
+struct tree *fetch_near_tree(struct fetcher *f, const struct source *source,
+			     const struct oid *oid)
+{
+	static const struct job_ops ops = {
+		.start = look_start, .data = look_data, .end = look_end,
+	};
+	struct look l = { .job.ops = &ops, .f = f, .in = intake_none() };
+	struct value *v = fetch_held(f, source, KIND_TREE, oid);
+	struct tree *t = NULL;
+
+	if (v)
+		return tree_of(v);
+	if (f->opt.store && store_peek(f->opt.store, oid, OBJ_TREE, &l.job) &&
+	    intake_tree(&l.in, f->opt.names, &t))
+		t = NULL;
+	intake_drop(&l.in);
+	return t;
 }

@@ -46,10 +46,18 @@ int fetcher_new(struct fetcher **ret, const struct fetch_options *);
 /* Waits for what is under way.  NULL is allowed. */
 void fetcher_free(struct fetcher *);
 
-/* The table itself, for values that are made and not fetched. */
 /* What the sources did wrong since the start. */
 void fetcher_trouble(struct fetcher *, struct fs_trouble *ret);
+/* The table itself, for values that are made and not fetched. */
 struct flights *fetcher_flights(struct fetcher *);
+/* Its threads, for what else may block. */
+struct pool *fetcher_pool(struct fetcher *);
+/* An object that is in memory, whoever asked for it; NULL: it is not. */
+struct value *fetch_held(struct fetcher *, const struct source *, enum kind,
+			 const struct oid *);
+/* A tree that is in memory or on this disk; NULL: it is not.  May block. */
+struct tree *fetch_near_tree(struct fetcher *, const struct source *,
+			     const struct oid *);
 
 /* A root by what it is called, whether it is known yet or not. */
 struct root_name {

@@ -89,6 +89,8 @@ int fs_new(struct fs **ret, const struct fs_options *opt, char why[FS_WHY])
 	if (!fs)
 		return -ENOMEM;
 	fs->opt = *opt;
+	pthread_mutex_init(&fs->chore_lock, NULL);
+	list_init(&fs->chores);
 	if (!fs->opt.threads)
 		fs->opt.threads = DEFAULT_THREADS;
 	if (!fs->opt.ref_ttl)
@@ -218,6 +220,7 @@ void fs_free(struct fs *fs)
 	composite_free(fs->composite);
 	state_close(fs->state);
 	store_close(fs->store);
+	pthread_mutex_destroy(&fs->chore_lock);
 	free(fs->state_dir);
 	free(fs->cache_dir);
 	free(fs);

@@ -40,6 +40,7 @@ struct fs;
 struct history;
 struct keyed;
 struct level;
+struct node;
 struct source;
 struct tree;
 struct value;
@@ -137,6 +138,7 @@ struct fs_stored {
 	uint64_t failed;        /* could not be */
 	uint64_t bad;           /* not what was written: forgotten */
 	uint64_t bytes, budget;
+	uint64_t pinned;        /* bytes, of these */
 };
 
 /* How often sources did not do as they should. */
@@ -191,6 +193,67 @@ void fs_shown_free(struct fs_shown *, size_t n);
  * answered, its 'err' telling how; 0: it never moves.  -ENOENT: there is
  * none of that id. */
 int fs_renew(struct fs *, uint64_t id, struct waiter *);
+
+/* ---- what is kept ---- */
+
+/* What shall stay on this disk, whatever comes: a pin is a path, and what is
+ * at it in the commit that it showed then. */
+struct fs_pin {
+	char *path;             /* "github/torvalds/linux/mm" */
+	char commit[FS_COMMIT];
+	int64_t since;          /* seconds */
+	uint64_t objects, bytes;
+};
+
+/* By path; the caller gives them to fs_pins_free(). */
+int fs_pins(struct fs *, struct fs_pin **ret, size_t *ret_n);
+void fs_pins_free(struct fs_pin *, size_t n);
+/* The bytes that all pins together may take. */
+uint64_t fs_pin_limit(struct fs *);
+
+/* Begin one, called 'path', of what is at 'node', for fs_pin_add() to add all
+ * that is there, and fs_pin_end() to end.  'fixed' gets the path of the same
+ * in its commit, which does not move.  -EEXIST: that repository is on this
+ * disk anyway; -ENOTSUP: nothing is kept on it; -ENOENT: it has no commit;
+ * -ENOSPC: there are too many. */
+int fs_pin_begin(struct node *, const char *path, unsigned *ret,
+		 char **fixed);
+
+/* These wait for the disk: -EINPROGRESS, the waiter is parked, once, and
+ * its 'err' will tell how it went; or an error at once. */
+
+/* Add what one node is, which has just been read, but nothing below it.
+ * -EDQUOT: pins may not take more.  0: there is nothing to add; -EAGAIN: it
+ * is not in memory any more, read it again. */
+int fs_pin_add(struct node *, unsigned pin, struct waiter *);
+/* Whole or not: then what has come may go again.  One of the same path goes
+ * when this one is whole. */
+int fs_pin_end(struct fs *, unsigned pin, bool whole, struct waiter *);
+/* -ENOENT. */
+int fs_unpin(struct fs *, const char *path, struct waiter *);
+/* Keep no more than 'to' bytes on the disk, but all that is pinned. */
+int fs_collect(struct fs *, uint64_t to, struct waiter *);
+
+/* How much of something is here.  An object that is in several of those told
+ * of is counted with the first. */
+struct fs_use {
+	char *path;
+	uint64_t objects;       /* here, on disk or in memory */
+	uint64_t disk, memory;  /* bytes */
+	uint64_t missing;       /* objects that are known not to be here */
+};
+
+struct fs_usage {
+	struct fs_use *use;
+	size_t n, room;
+};
+
+/* Of each repository that is at 'path' or below; of a directory in one, of
+ * each in it, and of all of it.  The result is complete when the waiter
+ * wakes, and the caller's to clear. */
+int fs_usage(struct fs *, const char *path, struct fs_usage *ret,
+	     struct waiter *);
+void fs_usage_clear(struct fs_usage *);
 
 /* What a host has been asked, and how many requests it will take: as struct
  * backend_host. */

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcache.a
 libcache_a_SOURCES = \
+	cache/chore.c cache/chore.h \
 	cache/composite.c cache/composite.h \
 	cache/crawl.c cache/crawl.h \
 	cache/dcache.c cache/dcache.h \
@@ -10,6 +11,7 @@ libcache_a_SOURCES = \
 	cache/fs.c cache/fs.h \
 	cache/inode.c cache/inode.h \
 	cache/intake.c cache/intake.h \
+	cache/kept.c \
 	cache/node.c cache/node.h \
 	cache/page.c \
 	cache/pattern.c cache/pattern.h \
@@ -19,5 +21,8 @@ libcache_a_SOURCES = \
 	cache/root.c cache/root.h \
 	cache/spelling.c cache/spelling.h \
 	cache/state.c cache/state.h \
-	cache/store.c cache/store.h \
+	cache/store.c cache/store.h cache/store_in.h \
+	cache/store_dir.c cache/store_index.c cache/store_pin.c \
+	cache/store_segment.c \
+	cache/usage.c \
 	cache/where.c

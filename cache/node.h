@@ -4,13 +4,16 @@
  */
 /* node.h - the inside of a file system and of its nodes, shared by the files
  * that implement fs.h: fs.c (setting up), node.c (one node: attributes,
- * lookup, contents), where.c (places and handles), readdir.c (listings).
+ * lookup, contents), where.c (places and handles), readdir.c (listings),
+ * shown.c (what people are told), kept.c (what stays on the disk).
  *
  * Ownership: the constructors take over the references they are given.
  * Threads, errors: as fs.h.
  */
 #ifndef CACHE_NODE_H
 #define CACHE_NODE_H
+
+#include <pthread.h>
 
 #include "cache/fs.h"
 #include "cache/inode.h"
@@ -27,6 +30,8 @@ struct fs {
 	struct fetcher *fetcher;
 	struct inodes in;
 	struct prefetch *prefetch;
+	pthread_mutex_t chore_lock;     /* covers the rest */
+	struct list chores;     /* of the disk: the first is being done */
 };
 
 /* ---- nodes ---- */
@@ -75,6 +80,13 @@ int node_lookup_level(struct fs *, struct level *, const char *name,
 /* What a source shows, under its own name. */
 int node_source(struct fs *, struct source *, bool pin, struct waiter *,
 		struct node *ret);
+
+/* ---- names; the caller frees them, NULL: out of memory ---- */
+
+/* As it is spelt in the file system: "linux@v6.8". */
+char *node_root_name(const struct root *);
+/* The path of the same in the commit it is shown from. */
+char *node_fixed_path(const struct node *);
 
 /* ---- places ---- */
 

@@ -31,6 +31,11 @@ static char *spell(const char *name, const char *ref)
 	return text;
 }
 
+char *node_root_name(const struct root *root)
+{
+	return spell(root->name, root->ref);
+}
+
 /* A path that is written from its end. */
 struct path {
 	char *at;               /* its first byte so far */
@@ -61,13 +66,44 @@ static void prepend_root(struct path *p, const struct root *root,
 	prepend(p, all, strlen(all));
 }
 
+/* What is below the root. */
+static void prepend_steps(struct path *p, const struct node *n)
+{
+	if (n->kind == NODE_FILE)
+		prepend(p, tree_name(n->tree, n->index),
+			n->tree->entry[n->index].len);
+	for (const struct dir *d = n->dir; d->parent; d = d->parent)
+		prepend(p, d->name, d->len);
+}
+
+static struct path *path_start(struct path *p)
+{
+	p->at = p->text + sizeof p->text - 1;
+	*p->at = '\0';
+	return p;
+}
+
+char *node_fixed_path(const struct node *n)
+{
+	char hex[OID_HEX + 1];
+	CLEANUP_FREE char *name = NULL;
+	struct path p;
+
+	oid_hex(&history_now(n->hist)->commit, hex);
+	name = spell(n->dir->root->name, hex);
+	if (!name)
+		return NULL;
+	prepend_steps(path_start(&p), n);
+	prepend(&p, name, strlen(name));
+	return strdup(p.at);
+}
+
 size_t fs_path(const struct node *n, char *ret, size_t room)
 {
 	struct path p;
 	size_t len;
 
-	p.at = p.text + sizeof p.text - 1;
-	*p.at = '\0';
+	path_start(&p);
 	switch (n->kind) {
 	case NODE_LEVEL:
 		prepend(&p, level_path(n->level), strlen(level_path(n->level)));
@@ -76,12 +112,8 @@ size_t fs_path(const struct node *n, char *ret, size_t room)
 		prepend_root(&p, n->hist->root, "@@");
 		break;
 	case NODE_FILE:
-		prepend(&p, tree_name(n->tree, n->index),
-			n->tree->entry[n->index].len);
-		/* fall through */
 	case NODE_DIR:
-		for (const struct dir *d = n->dir; d->parent; d = d->parent)
-			prepend(&p, d->name, d->len);
+		prepend_steps(&p, n);
 		prepend_root(&p, n->dir->root, "");
 	}
 	len = strlen(p.at);

@@ -19,13 +19,15 @@
  *
  * It does not know sources, nor what is in an object.
  *
- * Threads: any that may block.  store_open() and store_close() from one.
+ * Threads: any that may block.  store_open() and store_close() from one;
+ * store_pin_end(), store_unpin() and store_collect() one at a time.
  * Errors: -ENOSPC, -EDQUOT, -EIO and kin, the disk is the trouble; -ENOMEM.
  */
 #ifndef CACHE_STORE_H
 #define CACHE_STORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "backend/backend.h"
@@ -47,8 +49,12 @@ void store_close(struct store *);               /* NULL is allowed */
 /* Give 'job' an object, as a backend would, but for done().  True: it was
  * here and the job took it. */
 bool store_fetch(struct store *, const struct oid *, enum obj, struct job *);
+/* The same, but it is not taken to have been asked for. */
+bool store_peek(struct store *, const struct oid *, enum obj, struct job *);
 /* Whether it is here, as far as can be told without reading it. */
 bool store_has(struct store *, const struct oid *, enum obj);
+/* And how many bytes it takes; 0: it is not. */
+uint64_t store_weight(struct store *, const struct oid *, enum obj);
 /* The size of a blob. */
 bool store_size(struct store *, const struct oid *, uint64_t *ret);
 
@@ -60,5 +66,32 @@ int store_put(struct store *, const struct oid *, enum obj, const void *data,
 int store_put_size(struct store *, const struct oid *, uint64_t size);
 
 void store_count(struct store *, struct fs_stored *ret);
+
+/* ---- pins ---- */
+
+/* A pin is a path and the objects that were added to it: these stay, over
+ * restarts too, until it is unpinned.  All pins together may take three
+ * quarters of the store.  What two of them share is there once. */
+
+/* -ENOSPC: there are too many. */
+int store_pin_begin(struct store *, const char *path, const char *commit,
+		    unsigned *ret);
+/* Another object of it, whose name the caller has checked.  -EDQUOT: more
+ * than pins may take. */
+int store_pin_add(struct store *, unsigned pin, const struct oid *, enum obj,
+		  const void *data, uint64_t size);
+/* All are there: it is written down, in place of one of the same path.  Or,
+ * not whole, it is dropped. */
+int store_pin_end(struct store *, unsigned pin, bool whole);
+/* What no other pin keeps may go from now on.  -ENOENT. */
+int store_unpin(struct store *, const char *path);
+/* By path; the caller gives them to fs_pins_free().  -ENOMEM. */
+int store_pins(struct store *, struct fs_pin **ret, size_t *n);
+/* The bytes that pins may take. */
+uint64_t store_pin_limit(const struct store *);
+
+/* Give up files of which little is found any more, and then the oldest until
+ * no more than 'to' bytes are left, but nothing that is pinned. */
+int store_collect(struct store *, uint64_t to);
 
 #endif

@@ -3,6 +3,7 @@ gitnfs_SOURCES = \
 	cli/attach.c cli/attach.h \
 	cli/cli.h \
 	cli/doctor.c \
+	cli/keep.c \
 	cli/main.c \
 	cli/mount.c \
 	cli/mounts.c cli/mounts.h \

@@ -148,6 +148,9 @@ static void put_disk(struct json_object *disk)
 	char kept[TEXT_SIZE], ratio[TEXT_SIZE];
 
 	put_use("DISK   ", disk);
+	if (u64_at(disk, "pinned"))
+		printf(" (%s pinned)", text_bytes(u64_at(disk, "pinned"),
+						  kept));
 	printf(", hits: %s, %s objects written",
 	       text_ratio(u64_at(disk, "hits"), u64_at(disk, "misses"), ratio),
 	       text_count(u64_at(disk, "kept"), kept));

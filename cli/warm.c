@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* warm: bring a subtree here, and show how that goes. */
+/* warm, pin: bring a subtree here, and show how that goes. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -116,6 +116,7 @@ static int follow(const struct cli *cli, struct talk *t)
 	return r;
 }
 
+/* argv[0] is what to do with it. */
 int cli_warm(struct cli *cli, int argc, char **argv)
 {
 	const struct cli_option options[] = { { NULL, NULL, NULL } };
@@ -127,7 +128,7 @@ int cli_warm(struct cli *cli, int argc, char **argv)
 		return status;
 	if (argc != 2)
 		return cli_usage(cli, "say which repository, or what in it");
-	request = talk_request("warm");
+	request = talk_request(argv[0]);
 	json_text(request, "path", argv[1]);
 	r = talk_open(&t, cli->state_dir);
 	if (r)

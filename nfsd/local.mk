@@ -47,9 +47,11 @@ libnfsd_a_SOURCES += \
 # For those who run it.
 libnfsd_a_SOURCES += \
 	nfsd/admin/admin.c nfsd/admin/admin.h \
+	nfsd/admin/bring.c nfsd/admin/bring.h \
 	nfsd/admin/census.c nfsd/admin/census.h \
 	nfsd/admin/commands.c \
 	nfsd/admin/control.c nfsd/admin/control.h \
+	nfsd/admin/keep.c nfsd/admin/keep.h \
 	nfsd/admin/metrics.c nfsd/admin/metrics.h \
 	nfsd/admin/refresh.c nfsd/admin/refresh.h \
 	nfsd/admin/report.c nfsd/admin/report.h \

@@ -4,8 +4,8 @@
 
 _gitnfs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' i
-	local commands='mount umount status warm refresh trace log-level stop
-		doctor'
+	local commands='mount umount status warm pin unpin du gc refresh trace
+		log-level stop doctor'
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -28,7 +28,11 @@ _gitnfs() {
 	umount,*) COMPREPLY=($(compgen -W "$(awk \
 		'/ - nfs gitnfs:/ { print $5 }' /proc/self/mountinfo \
 		2>/dev/null)" -- "$cur")) ;;
-	warm,* | refresh,*) COMPREPLY=($(compgen -W "$(gitnfs status --json \
+	du,-* | pin,-*) COMPREPLY=($(compgen -W '--json' -- "$cur")) ;;
+	gc,*) COMPREPLY=($(compgen -W '--to' -- "$cur")) ;;
+	unpin,*) COMPREPLY=($(compgen -W "$(gitnfs pin --json 2>/dev/null |
+		sed -n 's/^ *"path":"\([^"]*\)",*$/\1/p')" -- "$cur")) ;;
+	warm,* | pin,* | du,* | refresh,*) COMPREPLY=($(compgen -W "$(gitnfs status --json \
 		2>/dev/null | sed -n 's/^ *"name":"\([^"]*\)",*$/\1/p')" \
 		-- "$cur")) ;;
 	*) COMPREPLY=($(compgen -f -- "$cur")) ;;

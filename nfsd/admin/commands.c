@@ -13,11 +13,12 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "nfsd/admin/admin.h"
+#include "nfsd/admin/bring.h"
 #include "nfsd/admin/control.h"
+#include "nfsd/admin/keep.h"
 #include "nfsd/admin/refresh.h"
 #include "nfsd/admin/standing.h"
 #include "nfsd/trace.h"
-#include "nfsd/admin/warm.h"
 
 enum { SHOWN_MAX = 10000 };
 
@@ -82,7 +83,12 @@ const struct control_command admin_commands[] = {
 	{ "ping", ping },
 	{ "status", status },
 	{ "refresh", refresh_begin },
-	{ "warm", warm_begin },
+	{ "warm", bring_warm },
+	{ "pin", bring_pin },
+	{ "pins", keep_pins },
+	{ "unpin", keep_unpin },
+	{ "gc", keep_gc },
+	{ "du", keep_du },
 	{ "trace", trace_begin },
 	{ "log-level", set_log_level },
 	{ NULL, NULL },

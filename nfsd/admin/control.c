@@ -272,6 +272,7 @@ static const char *name_of(int err)
 		{ EBADMSG, "EBADMSG" }, { ETIMEDOUT, "ETIMEDOUT" },
 		{ ENOTDIR, "ENOTDIR" }, { ENOTSUP, "ENOTSUP" },
 		{ EHOSTUNREACH, "EHOSTUNREACH" }, { ECANCELED, "ECANCELED" },
+		{ ENOSPC, "ENOSPC" },
 	};
 
 	for (size_t i = 0; i < sizeof name / sizeof *name; i++)

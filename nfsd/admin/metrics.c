@@ -185,6 +185,7 @@ static void put_caches(struct evbuffer *to, const struct fs_stats *s)
 	one(to, "store_bad_total", "counter",
 	    "Objects that had changed on the disk, and were dropped.", d->bad);
 	one(to, "store_bytes", "gauge", "Objects on disk.", d->bytes);
+	one(to, "store_pinned_bytes", "gauge", "Of those, pinned.", d->pinned);
 	one(to, "store_budget_bytes", "gauge", "What may be there.",
 	    d->budget);
 	one(to, "prefetch_running", "gauge", "Requests ahead of anybody "

@@ -87,6 +87,7 @@ static struct json_object *disk(const struct fs_stored *s)
 	json_u64(o, "bad", s->bad);
 	json_u64(o, "bytes", s->bytes);
 	json_u64(o, "budget", s->budget);
+	json_u64(o, "pinned", s->pinned);
 	return o;
 }
 

@@ -5,7 +5,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <event2/event.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +12,14 @@
 
 #include "cache/fs.h"
 #include "common/cleanup.h"
-#include "common/json.h"
 #include "common/waiter.h"
-#include "nfsd/admin/control.h"
 #include "nfsd/admin/warm.h"
 
 enum {
 	OUT_MAX = 1024,         /* waits at a time */
 	NAMES_MAX = 1024,       /* of one directory at a time */
 	BATCH = 256,            /* items; then others have a turn */
-	PROGRESS_MS = 500,
+	AGAIN_MAX = 16,
 };
 
 /* A directory that has been found, for as long as a child needs it. */
@@ -40,15 +37,27 @@ struct item {
 	struct waiter waiter;
 	struct task task;
 	struct value *brought;  /* by the last wait: kept until it is done */
+	struct adding *adding;  /* to the pin, or NULL */
 	struct parent *in;      /* NULL: the path that was asked for */
 	struct parent *self;    /* once it is known to be a directory */
 	uint64_t cookie, verf;  /* of its listing */
+	unsigned again;         /* it was gone before it could be added */
+	size_t above;           /* not 0: only a directory above that path,
+				 * which is so many bytes of it */
 	char name[];
+};
+
+/* What an item is, on its way into the pin. */
+struct adding {
+	bool directory;
+	uint64_t bytes;
 };
 
 struct warm {
 	struct admin *admin;
 	char *path;
+	bool pin;               /* all of it, as it is now, ... */
+	unsigned number;        /* ... in this one; 0: not begun */
 	struct list todo;       /* the next is last: deep first */
 	struct task turn;
 	bool posted;            /* 'turn' is */
@@ -100,6 +109,7 @@ static struct item *item_new(struct warm *w, struct parent *in,
 
 static void item_free(struct item *i)
 {
+	free(i->adding);
 	value_unref(i->brought);
 	parent_unref(i->in);
 	parent_unref(i->self);
@@ -116,15 +126,17 @@ static void name_item(const struct item *i, char ret[256])
 
 /* ---- one run of one item ---- */
 
-/* From the top, a component after the other. */
-static int find_path(struct warm *w, struct waiter *waiter, struct node *ret)
+/* From the top, a component after the other, for so many bytes. */
+static int find_path(struct warm *w, size_t room, struct waiter *waiter,
+		     struct node *ret)
 {
 	const char *p = w->path;
+	const char *end = p + (room < strlen(p) ? room : strlen(p));
 	struct node at = { 0 };
 	int r = 0;
 
 	fs_top(w->admin->fs, &at);
-	while (!r && *(p += strspn(p, "/"))) {
+	while (!r && *(p += strspn(p, "/")) && p < end) {
 		size_t len = strcspn(p, "/");
 		struct node next = { 0 };
 
@@ -155,10 +167,46 @@ static int find(struct item *i, struct node *ret)
 	if (i->self)
 		return fs_resolve(fs, &i->self->where, &i->waiter, ret);
 	if (!i->in)
-		return find_path(i->warm, &i->waiter, ret);
+		return find_path(i->warm, i->above ? i->above : SIZE_MAX,
+				 &i->waiter, ret);
 	r = fs_resolve(fs, &i->in->where, &i->waiter, &dir);
 	return r ? r : fs_lookup(&dir, i->name, strlen(i->name), &i->waiter,
 				 ret);
+}
+
+/* Who is to find what is pinned has to find the way. */
+static int add_above(struct warm *w)
+{
+	for (const char *p = strchr(w->path, '@'); p && (p = strchr(p, '/'));
+	     p++) {
+		struct item *i = item_new(w, NULL, "", 0);
+
+		if (!i)
+			return -ENOMEM;
+		i->above = (size_t)(p - w->path);
+		w->progress.found--;
+		list_add_tail(&w->todo, &i->link);
+	}
+	return 0;
+}
+
+/* It is the path's: pin what is there, as it is now. */
+static int begin_pin(struct item *i, struct node *node)
+{
+	struct warm *w = i->warm;
+	char *fixed;
+	int r;
+
+	if (!w->pin || w->number || i->in)
+		return 0;
+	r = fs_pin_begin(node, w->path + 1, &w->number, &fixed);
+	if (r)
+		return r;
+	free(w->path);
+	w->path = fixed;
+	node_clear(node);
+	r = add_above(w);
+	return r ? r : find_path(w, strlen(fixed), &i->waiter, node);
 }
 
 struct listing {
@@ -251,8 +299,8 @@ static void done(struct item *i, bool directory, uint64_t bytes)
 {
 	struct warm_progress *p = &i->warm->progress;
 
-	p->done++;
-	p->directories += directory;
+	p->done += !i->above;
+	p->directories += directory && !i->above;
 	p->bytes += bytes;
 	if (!p->err)
 		name_item(i, p->at);
@@ -268,7 +316,44 @@ static void failed(struct item *i, int err)
 		p->err = err;
 		name_item(i, p->at);
 	}
+	/* Half a pin is none. */
+	if (err == -EDQUOT || err == -ENOSPC)
+		i->warm->stopped = true;
 	item_free(i);
+}
+
+/* It is here; and shall stay, if all shall. */
+static void arrived(struct item *i, struct node *node, bool directory,
+		    uint64_t bytes)
+{
+	struct adding *a = i->warm->number ? malloc(sizeof *a) : NULL;
+	int r = i->warm->number && !a ? -ENOMEM : 0;
+
+	if (a)
+		r = fs_pin_add(node, i->warm->number, &i->waiter);
+	if (r == -EINPROGRESS) {
+		*a = (struct adding){ directory, bytes };
+		i->adding = a;
+		i->warm->out++;
+		i->warm->admin->waiters++;
+		return;
+	}
+	free(a);
+	if (r == -EAGAIN && i->again++ < AGAIN_MAX)
+		list_add_tail(&i->warm->todo, &i->link);
+	else if (r)
+		failed(i, r);
+	else
+		done(i, directory, bytes);
+}
+
+/* It is in the pin, or not. */
+static void added(struct item *i)
+{
+	if (i->waiter.err)
+		failed(i, i->waiter.err);
+	else
+		done(i, i->adding->directory, i->adding->bytes);
 }
 
 /* It ends, waits, or goes back to the queue. */
@@ -279,8 +364,12 @@ static void run_item(struct item *i)
 	uint64_t bytes = 0;
 	int r = find(i, &node);
 
+	if (!r)
+		r = begin_pin(i, &node);
 	directory = !r && node.kind == NODE_DIR;
-	if (directory)
+	if (i->above)
+		bytes = 0;
+	else if (directory)
 		r = run_directory(i, &node, &eof);
 	else if (!r)
 		r = run_file(i, &node, &bytes);
@@ -290,15 +379,25 @@ static void run_item(struct item *i)
 	} else if (r) {
 		failed(i, r);
 	} else if (eof) {
-		done(i, directory, bytes);
+		arrived(i, &node, directory, bytes);
 	}
 }
 
 /* ---- the walk ---- */
 
+void warm_look(const struct warm *w, struct warm_progress *ret)
+{
+	*ret = w->progress;
+	ret->stopped = w->stopped;
+	ret->pin = w->number;
+}
+
 static void end(struct warm *w)
 {
-	w->over(w->arg, &w->progress);
+	struct warm_progress p;
+
+	warm_look(w, &p);
+	w->over(w->arg, &p);
 	free(w->path);
 	free(w);
 }
@@ -324,7 +423,7 @@ static void run_turn(struct task *t)
 	if (w->stopped)
 		drop_todo(w);
 	for (unsigned n = 0; n < BATCH && w->out < OUT_MAX &&
-	     !list_empty(&w->todo); n++) {
+	     !w->stopped && !list_empty(&w->todo); n++) {
 		struct list *next = w->todo.prev;
 
 		list_del(next);
@@ -345,14 +444,16 @@ static void item_woken(struct task *t)
 	w->admin->waiters--;
 	value_unref(i->brought);
 	i->brought = TAKE(i->waiter.value);
-	if (w->stopped)
+	if (i->adding)
+		added(i);
+	else if (w->stopped)
 		item_free(i);
 	else
 		run_item(i);
 	post_turn(w);
 }
 
-int warm_start(struct warm **ret, struct admin *a, const char *path,
+int warm_start(struct warm **ret, struct admin *a, const char *path, bool pin,
 	       void (*over)(void *arg, const struct warm_progress *),
 	       void *arg)
 {
@@ -366,6 +467,7 @@ int warm_start(struct warm **ret, struct admin *a, const char *path,
 	if (!w)
 		return -ENOMEM;
 	w->admin = a;
+	w->pin = pin;
 	w->over = over;
 	w->arg = arg;
 	w->turn.run = run_turn;
@@ -387,123 +489,8 @@ int warm_start(struct warm **ret, struct admin *a, const char *path,
 	return 0;
 }
 
-void warm_look(const struct warm *w, struct warm_progress *ret)
-{
-	*ret = w->progress;
-}
-
 void warm_stop(struct warm *w)
 {
 	w->stopped = true;
 	post_turn(w);
-}
-
-/* ---- the command ---- */
-
-struct command {
-	struct control_call *call;
-	struct warm *warm;
-	struct event *timer;
-	uint64_t kept;          /* objects written to the disk, before */
-};
-
-static struct json_object *progress_json(const struct command *c,
-					 const struct warm_progress *p)
-{
-	struct json_object *o = json_object_new_object();
-	struct admin *a = c->call->context;
-	struct fs_stats s;
-
-	fs_stats(a->fs, &s);
-	json_u64(o, "found", p->found);
-	json_u64(o, "done", p->done);
-	json_u64(o, "directories", p->directories);
-	json_u64(o, "bytes", p->bytes);
-	json_u64(o, "failed", p->failed);
-	json_u64(o, "fetched", s.stored.kept - c->kept);
-	json_text(o, "at", p->at);
-	return o;
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct command *c = arg;
-	struct json_object *line = json_object_new_object();
-	struct warm_progress p;
-
-	(void)fd;
-	(void)what;
-	warm_look(c->warm, &p);
-	json_put(line, "progress", progress_json(c, &p));
-	control_tell(c->call, line);
-}
-
-static void command_free(struct command *c)
-{
-	if (c->timer)
-		event_free(c->timer);
-	free(c);
-}
-
-static void over(void *arg, const struct warm_progress *p)
-{
-	struct command *c = arg;
-	struct json_object *o;
-
-	/* Nothing at all: the path itself. */
-	if (p->failed && p->found == 1) {
-		if (p->err == -EISDIR)
-			control_fail(c->call, -EINVAL, "%s is above "
-				     "repositories; give the path of one",
-				     p->at);
-		else if (p->err == -ENOENT || p->err == -ENOTDIR)
-			control_fail(c->call, p->err, "there is no %s; "
-				     "\"gitnfs status\" lists what is shown",
-				     p->at);
-		else
-			control_fail(c->call, p->err, "%s: %s", p->at,
-				     strerror(-p->err));
-	} else {
-		o = progress_json(c, p);
-		if (p->err)
-			json_text(o, "error", strerror(-p->err));
-		control_end(c->call, o);
-	}
-	command_free(c);
-}
-
-static void gone(struct control_call *call)
-{
-	struct command *c = call->state;
-
-	warm_stop(c->warm);
-}
-
-void warm_begin(struct control_call *call)
-{
-	const struct timeval often = { .tv_usec = PROGRESS_MS * 1000 };
-	const char *path = json_text_at(call->request, "path");
-	struct command *c = calloc(1, sizeof *c);
-	struct admin *a = call->context;
-	struct fs_stats s;
-	int r = -ENOMEM;
-
-	if (c) {
-		fs_stats(a->fs, &s);
-		c->call = call;
-		c->kept = s.stored.kept;
-		c->timer = event_new(loop_base(a->loop), -1, EV_PERSIST,
-				     on_timer, c);
-		if (c->timer && !event_add(c->timer, &often))
-			r = warm_start(&c->warm, a, path ? path : "", over, c);
-	}
-	if (!r) {
-		call->state = c;
-		call->gone = gone;
-		return;
-	}
-	if (c)
-		command_free(c);
-	control_fail(call, r, "%s", r == -EINVAL ? "say which repository, or "
-		     "what in it" : strerror(-r));
 }

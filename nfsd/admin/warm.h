@@ -3,7 +3,7 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* warm.h - a walk over a subtree that brings all of it here, before anybody
- * reads it.
+ * reads it; and, if it is told to, has it stay.
  *
  * It asks for many things at a time, so that they travel together, in the
  * order of a listing.  What is on this disk is not fetched again: a walk
@@ -14,6 +14,7 @@
 #ifndef NFSD_ADMIN_WARM_H
 #define NFSD_ADMIN_WARM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nfsd/admin/admin.h"
@@ -29,11 +30,14 @@ struct warm_progress {
 	int err;                /* the first failure's; 0: none */
 	char at[256];           /* the path that was done last; if one failed,
 				 * the first that did */
+	bool stopped;           /* before its end */
+	unsigned pin;           /* that was begun, for fs_pin_end(); 0: none */
 };
 
 /* 'path': a repository or anything in it, as in the file system.  'over' is
- * called once, from the loop, and ends it.  -EINVAL: no path. */
-int warm_start(struct warm **ret, struct admin *, const char *path,
+ * called once, from the loop, and ends it.  'pin': what is there now is to
+ * stay.  -EINVAL: no path. */
+int warm_start(struct warm **ret, struct admin *, const char *path, bool pin,
 	       void (*over)(void *arg, const struct warm_progress *),
 	       void *arg);
 
@@ -41,9 +45,5 @@ void warm_look(const struct warm *, struct warm_progress *ret);
 
 /* Begin nothing more; it is over when what is under way has come. */
 void warm_stop(struct warm *);
-
-/* The commands. */
-struct control_call;
-void warm_begin(struct control_call *);
 
 #endif
