@@ -155,6 +155,36 @@ static unsigned long take_flags(char *list, char *rest)
 	return ret;
 }
 
+static int say_why(const struct cli *cli, const struct attach *a, int err)
+{
+	switch (err) {
+	case ENODEV:
+		cli_say(cli, "this kernel has no NFS client; try: modprobe "
+			"nfs");
+		break;
+	case EPERM:
+		cli_say(cli, "not permitted to mount at %s; in a container, "
+			"mount outside and pass the directory in", a->dir);
+		break;
+	case ENOENT:
+		cli_say(cli, "there is no %s, or it is private and there is "
+			"no token for it; see gitnfs-backends(7)", a->path);
+		break;
+	case EACCES:
+		cli_say(cli, "%s may not be read: a token is refused or "
+			"missing, or a rule of the server says so", a->path);
+		break;
+	case EIO:
+		cli_say(cli, "%s cannot be read now; \"gitnfs doctor\" and "
+			"the server's log tell why", a->path);
+		break;
+	default:
+		cli_say(cli, "cannot mount %s at %s: %s", a->path, a->dir,
+			strerror(err));
+	}
+	return END_FAILED;
+}
+
 static int mount_here(const struct cli *cli, const struct attach *a)
 {
 	CLEANUP_FREE char *source = NULL, *data = NULL;
@@ -186,16 +216,7 @@ static int mount_here(const struct cli *cli, const struct attach *a)
 	}
 	if (!mount(source, a->dir, "nfs", flags, data))
 		return END_WELL;
-	if (errno == ENODEV)
-		cli_say(cli, "this kernel has no NFS client; try: modprobe "
-			"nfs");
-	else if (errno == EPERM)
-		cli_say(cli, "not permitted to mount at %s; in a container, "
-			"mount outside and pass the directory in", a->dir);
-	else
-		cli_say(cli, "cannot mount %s at %s: %s", a->path, a->dir,
-			strerror(errno));
-	return END_FAILED;
+	return say_why(cli, a, errno);
 }
 
 int attach_mount(const struct cli *cli, const struct attach *a)

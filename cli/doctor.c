@@ -74,7 +74,7 @@ static void advise(const char *fmt, ...)
 {
 	va_list ap;
 
-	printf("%21s", "-> ");
+	printf("%10s", "-> ");
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -356,17 +356,34 @@ static void check_helper(struct doctor *d)
 	advise("install git, or name a token-file in gitnfs.conf(5)");
 }
 
+/* Those that have never answered, and how often they were asked. */
+static void check_silence(struct doctor *d, struct json_object *host)
+{
+	struct json_object *answers =
+		json_at(host, "answers", json_type_object);
+	int64_t failed = json_i64_at(host, "failed");
+	const char *name = json_text_at(host, "name");
+
+	if (!failed || (answers && json_object_object_length(answers)))
+		return;
+	find(d, WRONG, "host", "%s has never answered, in %lld tries", name,
+	     (long long)failed);
+	advise("does this work?  curl -I https://%s", name);
+}
+
 static void check_hosts(struct doctor *d)
 {
 	struct json_object *list = d->status ?
 		json_at(d->status, "hosts", json_type_array) : NULL;
 	size_t n = list ? json_object_array_length(list) : 0;
+	bool limited = false;
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		struct json_object *left = json_at(o, "left", json_type_int);
 		char age[TEXT_SIZE];
 
+		check_silence(d, o);
 		if (!left || json_object_get_int64(left) >= LEFT_MIN)
 			continue;
 		find(d, WRONG, "rate limit", "%s takes %lld more requests "
@@ -374,9 +391,9 @@ static void check_hosts(struct doctor *d)
 		     (long long)json_object_get_int64(left),
 		     text_age(json_i64_at(o, "reset") - time(NULL), age));
 		advise("give a token: token-file in gitnfs.conf(5)");
-		return;
+		limited = true;
 	}
-	if (n)
+	if (n && !limited)
 		find(d, FINE, "rate limit", "no host has had enough");
 }
 

@@ -118,12 +118,13 @@ static const char *cut_ref(char *source)
 	return "";
 }
 
-/* A SOURCE, as a path in the file system; *added: the server is to be told
- * of it. */
-static int find_source(const struct cli *cli, const char *text, bool *added,
-		       char **ret_path)
+/* A SOURCE, as a path in the file system; *ret_added: the name of what the
+ * server is to be told of, or NULL. */
+static int find_source(const struct cli *cli, const char *text,
+		       char **ret_added, char **ret_path)
 {
 	CLEANUP_FREE char *source = strdup(text), *url = NULL, *name = NULL;
+	bool added = false;
 	const char *ref;
 	int status;
 
@@ -145,10 +146,11 @@ static int find_source(const struct cli *cli, const char *text, bool *added,
 		cli_say(cli, "%s: there is no such directory here", source);
 		return END_FAILED;
 	}
-	status = serve_add(cli, url, added, &name);
+	status = serve_add(cli, url, &added, &name);
 	if (status)
 		return status;
 	*ret_path = with_ref(name, ref);
+	*ret_added = added ? TAKE(name) : NULL;
 	return *ret_path ? END_WELL : END_FAILED;
 }
 
@@ -201,22 +203,48 @@ static int look_at(const struct cli *cli, const char *dir, const char *path,
 static int mount_at(const struct cli *cli, const char *dir, const char *path,
 		    const char *address, const struct want *w)
 {
-	bool done = false;
+	bool done = false, made;
 	int status = look_at(cli, dir, path, address, &done);
 
 	if (status || done)
 		return status;
-	if (mkdir(dir, 0755) && errno != EEXIST) {
+	made = !mkdir(dir, 0755);
+	if (!made && errno != EEXIST) {
 		cli_say(cli, "%s: %s", dir, strerror(errno));
 		return END_FAILED;
 	}
-	return attach_mount(cli, &(struct attach){
+	status = attach_mount(cli, &(struct attach){
 		.address = address,
 		.path = path,
 		.dir = dir,
 		.pinned = w->pinned,
 		.options = w->options,
 	});
+	if (status && made)
+		rmdir(dir);
+	return status;
+}
+
+/* What the server knows of why 'path' could not be mounted. */
+static void explain(const struct cli *cli, const char *path)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	struct json_object *list;
+
+	if (talk_once(cli, talk_request("status"), &result))
+		return;
+	list = json_at(result, "repositories", json_type_array);
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *name = json_text_at(o, "name");
+		const char *trouble = json_text_at(o, "trouble");
+		size_t len = strlen(name);
+
+		if (trouble && !strncmp(path + 1, name, len) &&
+		    (!path[1 + len] || strchr("/@", path[1 + len])))
+			cli_say(cli, "%s: %s", json_text_at(o, "url"),
+				trouble);
+	}
 }
 
 /* Have a server run that knows what was added. */
@@ -254,22 +282,30 @@ static int have_server(const struct cli *cli, bool added, char **ret_address)
 static int mount_sources(const struct cli *cli, int n, char **source,
 			 const char *dir, const struct want *w)
 {
-	CLEANUP_FREE char *path = NULL, *address = NULL;
-	bool added = false;
+	CLEANUP_FREE char *path = NULL, *address = NULL, *added = NULL;
+	bool any_added = false;
 	int status = END_WELL;
 
 	for (int i = 0; !status && i < n; i++) {
 		free(TAKE(path));
+		free(TAKE(added));
 		status = find_source(cli, source[i], &added, &path);
+		any_added |= added != NULL;
 	}
 	if (!status && w->server)
 		address = strdup(w->server);
 	else if (!status)
-		status = have_server(cli, added, &address);
+		status = have_server(cli, any_added, &address);
 	if (!status && !address)
 		status = END_FAILED;
-	return status ? status :
-	       mount_at(cli, dir, n == 1 ? path : "/", address, w);
+	if (!status) {
+		status = mount_at(cli, dir, n == 1 ? path : "/", address, w);
+		if (status && n == 1 && !w->server)
+			explain(cli, path);
+	}
+	if (status && added)    /* it may have been a slip of the fingers */
+		serve_drop(cli, added);
+	return status;
 }
 
 int cli_mount(struct cli *cli, int argc, char **argv)

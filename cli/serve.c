@@ -251,6 +251,23 @@ int serve_add(const struct cli *cli, const char *url, bool *added,
 	return status;
 }
 
+void serve_drop(const struct cli *cli, const char *name)
+{
+	CLEANUP_FREE char *key = NULL;
+	git_config *cfg;
+
+	if (asprintf(&key, "source.%s.url", name) < 0) {
+		key = NULL;
+		return;
+	}
+	git_libgit2_init();
+	if (!open_config(cli, &cfg)) {
+		git_config_delete_entry(cfg, key);
+		git_config_free(cfg);
+	}
+	git_libgit2_shutdown();
+}
+
 /* ---- the server ---- */
 
 /* Beside us, where it was installed, or wherever PATH says. */

@@ -23,6 +23,9 @@ struct cli;
 int serve_add(const struct cli *, const char *url, bool *added,
 	      char **ret_name);
 
+/* No more, from the next start on. */
+void serve_drop(const struct cli *, const char *name);
+
 /* Have a server run. */
 int serve_start(const struct cli *);
 /* Have it gone. */

@@ -15,7 +15,9 @@
 enum {
 	ROWS = 20,              /* of a kind, unless --all */
 	WATCH_S = 2,
-	NAME_MIN = 24,
+	NAME_MIN = 24,          /* columns */
+	BEFORE_SOURCE = 29,     /* columns between the name and its health */
+	REST = BEFORE_SOURCE + 15,
 };
 
 static size_t shown(size_t n, bool all)
@@ -79,32 +81,52 @@ static void put_name(const char *name, int width)
 		printf("...%s", name + len - width + 3);
 }
 
+/* How wide names are: as the longest, if that leaves room for the rest. */
+static int name_width(struct json_object *list, size_t rows)
+{
+	int most = text_columns() - REST, width = NAME_MIN;
+
+	for (size_t i = 0; i < rows; i++) {
+		int len = (int)strlen(json_text_at(
+			json_object_array_get_idx(list, i), "name"));
+
+		width = len > width ? len : width;
+	}
+	return width < most ? width : most > NAME_MIN ? most : NAME_MIN;
+}
+
+static void put_repository(struct json_object *o, int64_t now, int width)
+{
+	const char *commit = json_text_at(o, "commit"), *text;
+	char moved[TEXT_SIZE], asked[TEXT_SIZE], room[256];
+	enum text_look look;
+	bool fits;
+
+	text = health(o, now, &look, room, sizeof room);
+	fits = width + BEFORE_SOURCE + (int)strlen(text) <= text_columns();
+	put_name(json_text_at(o, "name"), width);
+	printf(" %-10.10s %7s %7s  %s%s%s%s\n", commit ? commit : "-",
+	       ago(o, "moved", now, moved), ago(o, "asked", now, asked),
+	       fits ? "" : "...\n    ", text_look(look), text,
+	       text_look(LOOK_PLAIN));
+}
+
 static void put_repositories(struct json_object *status, int64_t now, bool all)
 {
 	struct json_object *list =
 		json_at(status, "repositories", json_type_array);
 	size_t n = list ? json_object_array_length(list) : 0;
 	size_t rows = shown(n, all);
-	int width = text_columns() - 44;
+	int width = name_width(list, rows);
 
-	if (width < NAME_MIN)
-		width = NAME_MIN;
 	printf("\n%s%-*s %-10s %7s %7s  %s%s\n", text_look(LOOK_BOLD), width,
 	       "REPOSITORY", "COMMIT", "MOVED", "ASKED", "SOURCE",
 	       text_look(LOOK_PLAIN));
-	for (size_t i = 0; i < rows; i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
-		const char *commit = json_text_at(o, "commit"), *text;
-		char moved[TEXT_SIZE], asked[TEXT_SIZE], room[256];
-		enum text_look look;
-
-		text = health(o, now, &look, room, sizeof room);
-		put_name(json_text_at(o, "name"), width);
-		printf(" %-10.10s %7s %7s  %s%s%s\n", commit ? commit : "-",
-		       ago(o, "moved", now, moved),
-		       ago(o, "asked", now, asked), text_look(look), text,
-		       text_look(LOOK_PLAIN));
-	}
+	if (!n)
+		printf("  %snobody has looked at any yet%s\n",
+		       text_look(LOOK_DIM), text_look(LOOK_PLAIN));
+	for (size_t i = 0; i < rows; i++)
+		put_repository(json_object_array_get_idx(list, i), now, width);
 	more((size_t)json_i64_at(status, "repositories_all"), rows);
 }
 

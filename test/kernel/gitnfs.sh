@@ -85,6 +85,16 @@ cmp /run/m/repo/README /run/m/second/README || fail 'the second is not there'
 [ -e /run/m/all/second/README ] || fail 'the second is not among all'
 gitnfs umount /run/m/second
 
+# What cannot be mounted leaves nothing behind, and is explained.
+! gitnfs mount http://127.0.0.1:1/gone.git /run/m/gone 2>/run/said ||
+	fail 'mounted what is not there'
+grep -q '/gone.git: Connection refused' /run/said || fail 'not told why'
+[ ! -e /run/m/gone ] || fail 'the directory is left'
+! git config -f /run/state/gitnfs.conf source.gone.url || fail 'it is kept'
+gitnfs stop
+gitnfs mount /run/m/all 2>/dev/null
+gitnfs refresh >/dev/null
+
 # Nothing is wrong, and that is said.
 gitnfs doctor >/run/said || { cat /run/said; fail 'the doctor'; }
 grep -q 'ok .* port .* answers NFS calls' /run/said || fail 'no call was made'
