@@ -163,6 +163,14 @@ static unsigned requests(void)
 	return githost_count("^POST /[a-z]*/(r|fork)/");
 }
 
+/* A ref may be asked for behind what is shown already. */
+static void has_asked(unsigned n)
+{
+	for (int i = 0; i < 3000 && requests() < n; i++)
+		usleep(10000);
+	ck_assert_uint_eq(requests(), n);
+}
+
 static void now_count(void)
 {
 	githost_mark();
@@ -353,7 +361,7 @@ START_TEST(sizes)
 		start_at(where[i], NULL, DISK);
 		ck_assert_int_eq(get_size("r/many/299", &size), 0);
 		ck_assert_uint_eq(size, 4);
-		ck_assert_uint_eq(requests(), 1);
+		has_asked(1);
 		stop();
 	}
 }
@@ -371,7 +379,7 @@ START_TEST(warm_restart)
 	start();
 	read_all();
 	/* What the branch is now; not one object. */
-	ck_assert_uint_eq(requests(), 1);
+	has_asked(1);
 	ck_assert_uint_eq(stored().misses, 0);
 	ck_assert_uint_eq(stored().kept, 0);
 	stop();
@@ -379,7 +387,7 @@ START_TEST(warm_restart)
 	now_count();
 	start_at("git/fork", "v1", DISK);
 	read_all();
-	ck_assert_uint_eq(requests(), 1);
+	has_asked(1);
 	stop();
 }
 END_TEST
@@ -486,7 +494,7 @@ START_TEST(flipped)
 	check_kept(1);
 	ck_assert_uint_eq(stored().kept, 1);
 	/* The ref, and that object. */
-	ck_assert_uint_eq(requests(), 2);
+	has_asked(2);
 	stop();
 	start();
 	read_all();
