@@ -18,12 +18,14 @@
 
 #include "cli/cli.h"
 #include "cli/mounts.h"
+#include "cli/serve.h"
 #include "cli/talk.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/dirs.h"
 
 enum {
+	USUAL_PORT = 2049,
 	ANSWER_S = 5,
 	FREE_MIN = 100 << 20,   /* bytes on a disk */
 	LEFT_MIN = 10,          /* requests */
@@ -83,6 +85,38 @@ static void advise(const char *fmt, ...)
 
 /* ---- the server ---- */
 
+static bool is_taken(unsigned port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int on = 1;
+
+	return fd >= 0 &&
+	       !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) &&
+	       bind(fd, (struct sockaddr *)&addr, sizeof addr) &&
+	       errno == EADDRINUSE;
+}
+
+static void say_none_runs(struct doctor *d)
+{
+	if (!serve_is_service(d->cli)) {
+		find(d, NOTE, "server", "none runs on %s", d->cli->state_dir);
+		advise("gitnfs mount DIR starts one");
+		return;
+	}
+	find(d, WRONG, "server", "gitnfsd.service does not run");
+	advise("systemctl start gitnfsd; journalctl -u gitnfsd tells more");
+	if (is_taken(USUAL_PORT)) {
+		find(d, WRONG, "port", "another program has %d", USUAL_PORT);
+		advise("ss -ltnp \"sport = %d\" tells which; or choose "
+		       "another: server.listen", USUAL_PORT);
+	}
+}
+
 static void check_server(struct doctor *d)
 {
 	struct json_object *line = NULL, *server;
@@ -97,8 +131,7 @@ static void check_server(struct doctor *d)
 	}
 	talk_close(t);
 	if (r == -ENOENT || r == -ECONNREFUSED) {
-		find(d, NOTE, "server", "none runs on %s", d->cli->state_dir);
-		advise("gitnfs mount DIR starts one");
+		say_none_runs(d);
 		return;
 	}
 	if (r) {
@@ -371,6 +404,21 @@ static void check_silence(struct doctor *d, struct json_object *host)
 	advise("does this work?  curl -I https://%s", name);
 }
 
+/* Those that refuse: a wrong token, or a name that they keep to themselves. */
+static void check_refusals(struct doctor *d, struct json_object *host)
+{
+	struct json_object *answers =
+		json_at(host, "answers", json_type_object);
+	int64_t refused = answers ? json_i64_at(answers, "401") +
+				    json_i64_at(answers, "403") : 0;
+
+	if (!refused)
+		return;
+	find(d, NOTE, "host", "%s has refused %lld requests",
+	     json_text_at(host, "name"), (long long)refused);
+	advise("a token-file that is wrong, or that gitnfsd may not read?");
+}
+
 static void check_hosts(struct doctor *d)
 {
 	struct json_object *list = d->status ?
@@ -384,6 +432,7 @@ static void check_hosts(struct doctor *d)
 		char age[TEXT_SIZE];
 
 		check_silence(d, o);
+		check_refusals(d, o);
 		if (!left || json_object_get_int64(left) >= LEFT_MIN)
 			continue;
 		find(d, WRONG, "rate limit", "%s takes %lld more requests "

@@ -460,7 +460,7 @@ static int start(const struct cli *cli)
 
 /* Root's own place, where the system has a service for it: a server of ours
  * would be in its way. */
-static bool is_service(const struct cli *cli)
+bool serve_is_service(const struct cli *cli)
 {
 	CLEANUP_FREE char *usual = dirs_default(DIRS_STATE);
 
@@ -482,7 +482,7 @@ int serve_start(const struct cli *cli)
 {
 	int status;
 
-	if (is_service(cli))
+	if (serve_is_service(cli))
 		return start_service(cli);
 	git_libgit2_init();
 	status = fill_config(cli);

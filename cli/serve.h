@@ -26,6 +26,9 @@ int serve_add(const struct cli *, const char *url, bool *added,
 /* No more, from the next start on. */
 void serve_drop(const struct cli *, const char *name);
 
+/* Is that systemd's business? */
+bool serve_is_service(const struct cli *);
+
 /* Have a server run. */
 int serve_start(const struct cli *);
 /* Have it gone. */
