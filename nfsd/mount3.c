@@ -134,16 +134,16 @@ static void umnt(struct request *rq, const void *arg, void *res)
 	(void)res;
 }
 
-/* The whole tree. */
+/* The whole tree, to whom the path "/" leads into it. */
 static void export(struct request *rq, const void *arg, void *res)
 {
 	static char slash[] = "/";
 	static exportnode all = { .dir = { 1, slash } };
 	exports *ret = res;
 
-	(void)rq;
 	(void)arg;
-	ret->first = &all;
+	ret->first = rule_would_let_in(rq->caller.client->rule, &rq->caller) ?
+		     &all : NULL;
 }
 
 static bool_t xdr_nothing(XDR *xdrs, void *nothing)

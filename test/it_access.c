@@ -376,6 +376,23 @@ END_TEST
 #define SECRET "a-secret-of-20-chars"
 #define OTHER "b-secret-of-20-chars"
 
+/* How many directories it is told of. */
+static unsigned exports(struct raw *conn)
+{
+	CLEANUP_WIRE struct wire call = { 0 }, reply = { 0 };
+	unsigned n = 0;
+	size_t len;
+
+	raw_head(&call, ++conn->xid, RAW_MOUNT, 3, 5 /* EXPORT */);
+	raw_call(conn, &call, &reply);
+	for (; wire_get_bool(&reply); n++) {
+		wire_get_opaque(&reply, 1024, &len);
+		ck_assert(!wire_get_bool(&reply));      /* groups */
+	}
+	wire_end(&reply);
+	return n;
+}
+
 START_TEST(a_listener_has_a_secret)
 {
 	struct rule *r = secret(SECRET);
@@ -391,6 +408,8 @@ START_TEST(a_listener_has_a_secret)
 	ck_assert_uint_eq(call_mnt(&conn, "/public/" SECRET, &fh), N3_ACCES);
 	ck_assert_uint_eq(call_mnt(&conn, "/" SECRET "/nosuch", &fh),
 			  N3_NOENT);
+	/* Nor is it told of "/", which leads nowhere. */
+	ck_assert_uint_eq(exports(&conn), 0);
 	ck_assert_uint_eq(call_mnt(&conn, "/" SECRET, &fh), N3_OK);
 	ck_assert_uint_eq(call_mnt(&conn, "//" SECRET "//public", &fh), N3_OK);
 	none_refuses(&conn, &fh);
@@ -407,6 +426,7 @@ START_TEST(a_source_has_a_secret)
 	serve_two(r);
 	conn = at("127.0.0.1");
 	ck_assert_uint_eq(call_mnt(&conn, "/", &fh), N3_OK);
+	ck_assert_uint_eq(exports(&conn), 1);
 	ck_assert(!lists(&conn, &fh, "private"));
 	ck_assert_uint_eq(call_find(&conn, &fh, "private", NULL, NULL),
 			  N3_ACCES);
