@@ -562,6 +562,7 @@ static bool admits(const struct request *rq)
 	.name = #number, \
 	.run = (fn), \
 	.fail_words = (words), \
+	.later = true, \
 }
 #define GENERATED(number, fn, arg, res) [NFSPROC3_##number] = { \
 	.name = #number, \

@@ -575,6 +575,22 @@ void rpc_trace(struct rpc *rpc, struct trace *t)
 	rpc->trace = t;
 }
 
+/* To be asked again is kinder than to be refused, where it can be said. */
+static void no_memory(struct conn *conn, const struct call *c)
+{
+	struct request rq = {
+		.conn = conn,
+		.program = c->program,
+		.proc = c->proc,
+		.xid = c->xid,
+	};
+
+	if (c->proc->later)
+		send_failure(&rq, -ENOMEM);
+	else
+		reply_accepted(conn, c->xid, SYSTEM_ERR);
+}
+
 int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	     size_t len)
 {
@@ -593,7 +609,7 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	}
 	rq = request_new(rpc);
 	if (!rq) {
-		reply_accepted(conn, call.xid, SYSTEM_ERR);
+		no_memory(conn, &call);
 		return 0;
 	}
 	rq->conn = conn;
