@@ -3,6 +3,7 @@ dist_check_SCRIPTS += \
 	test/cli.sh \
 	test/control.sh \
 	test/gitnfs.sh \
+	test/manual.sh \
 	test/packaging.sh \
 	test/keep.sh \
 	test/secrets.sh \
