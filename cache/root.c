@@ -18,11 +18,10 @@
 
 /* Every root takes some hundred bytes for good, and whoever may ask for
  * commits by their ids makes them. */
-enum { ROOTS_MAX = 1 << 18, BUCKETS_MIN = 64 };
+enum { ROOTS_MAX = 1 << 18, PLACES_MIN = 64 };
 
 struct slot {
 	struct root root;
-	struct slot *same;              /* the next in its bucket */
 	char *own_name, *own_location;  /* without a source that has them */
 	struct list link;               /* roots.all */
 	struct history *hist;           /* or NULL; covered by roots.lock */
@@ -33,6 +32,12 @@ struct note {
 	struct list link;               /* roots.levels */
 	uint64_t id;
 	char path[];
+};
+
+/* Where a root is, found without looking at others. */
+struct place {
+	uint64_t id;
+	struct slot *slot;
 };
 
 struct roots {
@@ -47,8 +52,8 @@ struct roots {
 	pthread_cond_t next;
 	bool taken;                     /* somebody has the turn */
 	struct list levels;             /* struct note; whose turn it is */
-	struct slot **bucket;           /* by id; a power of two of them */
-	size_t buckets;
+	struct place *place;            /* by id, or in the next that is free */
+	size_t places;                  /* a power of two, half of them used */
 	struct list all;                /* in order of making */
 	uint32_t known;                 /* how many */
 };
@@ -113,7 +118,7 @@ void roots_free(struct roots *rs)
 		free(container_of(l, struct note, link));
 	pthread_cond_destroy(&rs->next);
 	pthread_mutex_destroy(&rs->lock);
-	free(rs->bucket);
+	free(rs->place);
 	free(rs);
 }
 
@@ -139,42 +144,41 @@ uint64_t root_id(const struct roots *rs, const char *name,
 	return id > 1 ? id : id + 2;            /* 0 and 1 are not ours */
 }
 
-/* Ids are hashes, and need no other. */
-static void put_in_bucket(struct roots *rs, struct slot *e)
+/* Ids are hashes, and need no other.  Places there are. */
+static struct place *place_of(const struct roots *rs, uint64_t id)
 {
-	struct slot **at = &rs->bucket[e->root.id & (rs->buckets - 1)];
+	size_t i = id & (rs->places - 1);
 
-	e->same = *at;
-	*at = e;
+	while (rs->place[i].slot && rs->place[i].id != id)
+		i = (i + 1) & (rs->places - 1);
+	return &rs->place[i];
 }
 
 /* Room for one more. */
 static bool grow(struct roots *rs)
 {
-	size_t n = rs->buckets ? 2 * rs->buckets : BUCKETS_MIN;
-	struct slot **more;
+	size_t n = rs->places ? 2 * rs->places : PLACES_MIN;
+	struct place *more, *old = rs->place;
 
-	if (rs->known < rs->buckets)
+	if (2 * rs->known < rs->places)
 		return true;
 	more = calloc(n, sizeof *more);
 	if (!more)
-		return rs->buckets;
-	free(rs->bucket);
-	rs->bucket = more;
-	rs->buckets = n;
-	for (struct list *l = rs->all.next; l != &rs->all; l = l->next)
-		put_in_bucket(rs, container_of(l, struct slot, link));
+		return rs->known + 1 < rs->places;
+	rs->place = more;
+	rs->places = n;
+	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
+		struct slot *e = container_of(l, struct slot, link);
+
+		*place_of(rs, e->root.id) = (struct place){ e->root.id, e };
+	}
+	free(old);
 	return true;
 }
 
 static struct slot *find(struct roots *rs, uint64_t id)
 {
-	struct slot *e = rs->buckets ? rs->bucket[id & (rs->buckets - 1)] :
-				       NULL;
-
-	while (e && e->root.id != id)
-		e = e->same;
-	return e;
+	return rs->places ? place_of(rs, id)->slot : NULL;
 }
 
 const struct root *root_find(struct roots *rs, uint64_t id)
@@ -235,7 +239,7 @@ static struct slot *add(struct roots *rs, uint64_t id, struct source *source,
 	if (e->root.name && e->root.location && (!ref || e->root.ref)) {
 		LOCK_SCOPE(&rs->lock);
 		if (grow(rs)) {
-			put_in_bucket(rs, e);
+			*place_of(rs, id) = (struct place){ id, e };
 			list_add_tail(&rs->all, &e->link);
 			rs->known++;
 			return e;

@@ -17,6 +17,7 @@
 
 #include "cache/state.h"
 #include "common/cleanup.h"
+#include "common/hex.h"
 
 enum { FIELDS_MAX = 8 };
 
@@ -78,12 +79,6 @@ static void put_field(FILE *out, const char *s)
 	}
 }
 
-static int unhex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' :
-	       c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool get_field(char *s)
 {
 	char *to = s;
@@ -93,7 +88,7 @@ static bool get_field(char *s)
 			*to++ = *s;
 			continue;
 		}
-		int hi = unhex(s[1]), lo = hi < 0 ? -1 : unhex(s[2]);
+		int hi = hex_value(s[1]), lo = hi < 0 ? -1 : hex_value(s[2]);
 
 		if (lo < 0 || !(hi << 4 | lo))
 			return false;
@@ -139,10 +134,13 @@ static bool get_time(const char *s, struct timespec *ret)
 
 static bool get_id(const char *s, uint64_t *ret)
 {
-	char *end;
+	uint64_t id = 0;
+	int i;
 
-	*ret = strtoull(s, &end, 16);
-	return end == s + 16 && !*end;
+	for (i = 0; i < 16 && hex_value(s[i]) >= 0; i++)
+		id = id << 4 | (uint64_t)hex_value(s[i]);
+	*ret = id;
+	return i == 16 && !s[i];
 }
 
 /* A line that makes no sense is passed over: it is not ours, or the disk's
@@ -152,9 +150,12 @@ static int read_line(char *line, const struct state_reader *rd, void *arg)
 	char *f[FIELDS_MAX];
 	int n = 0;
 
-	for (char *save, *p = strtok_r(line, " ", &save);
-	     p && n < FIELDS_MAX; p = strtok_r(NULL, " ", &save))
-		f[n++] = p;
+	for (char *p = line; p && n < FIELDS_MAX; n++) {
+		f[n] = p;
+		p = strchr(p, ' ');
+		if (p)
+			*p++ = '\0';
+	}
 	if (n == 3 && !strcmp(f[0], "level")) {
 		struct state_level l = { .path = f[2] };
 

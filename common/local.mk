@@ -3,6 +3,7 @@ libcommon_a_SOURCES = \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
 	common/dirs.c common/dirs.h \
+	common/hex.c common/hex.h \
 	common/json.h \
 	common/keyed.c common/keyed.h \
 	common/list.h \

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/hex.h"
+
 struct oid_hash {
 	EVP_MD_CTX *ctx;
 	uint8_t len;
@@ -36,17 +38,6 @@ void oid_hex(const struct oid *oid, char hex[OID_HEX + 1])
 		*hex++ = digit[oid->id[i] & 15];
 	}
 	*hex = '\0';
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 int oid_parse(const char *hex, size_t len, struct oid *ret)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hex.h"
+
 enum { HEAD = 4 };
 
 /* ---- reading ---- */
@@ -38,17 +40,6 @@ static int fill(struct pkt_reader *r, size_t want)
 		r->len += (size_t)n;
 	}
 	return 1;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The length that a packet starts with, or -EBADMSG. */
