@@ -4,18 +4,16 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <pthread.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "cache/composite.h"
+#include "cache/composite_own.h"
 #include "cache/pattern.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "common/list.h"
 
 enum {
 	TOP_ID = 1,
@@ -25,58 +23,6 @@ enum {
 	DEPTH_MAX = 16,         /* levels above a repository */
 	PART_MAX = 100,         /* bytes of a name in a pattern */
 	DENIED_MS = 1000,       /* for which one may be believed not to be */
-};
-
-/* How the URLs of an open-ended level look, and how they are opened. */
-struct pattern {
-	char *url;
-	struct backend_options options;
-	char **allow, **deny;   /* as of struct fs_pattern */
-	unsigned parts;         /* placeholders: levels and the repository */
-	uint32_t refresh;       /* of the sources that it makes */
-	unsigned rule;          /* of those and of its levels */
-};
-
-struct level {
-	struct list link;       /* composite.levels */
-	uint64_t id;
-	struct level *parent;
-	char *name;             /* one component; "" for the top */
-	char *path;             /* "github/torvalds"; "" for the top */
-	struct pattern *pattern;        /* or NULL */
-	bool owns_pattern;
-	unsigned depth;         /* below the pattern's own level */
-	/* Covered by the composite's lock: */
-	bool listed;            /* by its parent, ... */
-	bool seen;              /* ... whose times tell of it */
-	struct child **child;   /* in order of making */
-	uint32_t n, room;
-	struct timespec changed;
-	uint64_t denied;        /* since when a name that may come was told
-				 * not to be there, clock_ms(); or 0 */
-};
-
-/* A name in a level.  Neither of the two: one that is only known to be
- * there. */
-struct child {
-	const struct level *in;
-	const char *name;       /* the level's, the source's or its own */
-	char *own;              /* or NULL */
-	struct level *level;
-	struct source *source;
-};
-
-struct composite {
-	const struct keyed *ids;
-	uint64_t hash;
-	struct timespec base;   /* when the configuration changed last */
-	bool started;
-	struct level *top;
-	pthread_mutex_t lock;   /* covers what follows */
-	void *by_name, *by_id;  /* struct child, struct level; tsearch(3) */
-	struct list levels;     /* all, in order of making */
-	uint32_t nlevels, nsources, nknown;
-	uint64_t number;        /* the next source's */
 };
 
 /* ---- names ---- */
@@ -124,8 +70,7 @@ static const char *part(void *arg, unsigned n)
 	return l->name;
 }
 
-/* May there be a level or a repository of that name? */
-static bool possible(const struct level *l, const char *name)
+bool composite_may_be(const struct level *l, const char *name)
 {
 	struct place place = { l, name };
 
@@ -192,8 +137,8 @@ static int level_cmp(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static struct child *find(struct composite *c, const struct level *in,
-			  const char *name)
+struct child *composite_find(struct composite *c, const struct level *in,
+			     const char *name)
 {
 	struct child want = { .in = in, .name = name };
 	struct child **at = tfind(&want, &c->by_name, child_cmp);
@@ -268,8 +213,10 @@ static void free_list(char **list)
 	free(list);
 }
 
-static void forget_pattern(struct pattern *p)
+void composite_free_pattern(void *pattern)
 {
+	struct pattern *p = pattern;
+
 	if (!p)
 		return;
 	backend_options_clear(&p->options);
@@ -298,7 +245,7 @@ static int copy_list(const char *const *from, char ***ret)
 	return to ? 0 : -ENOMEM;
 }
 
-static int copy_pattern(const struct fs_pattern *from, struct pattern **ret)
+int composite_copy_pattern(const struct fs_pattern *from, struct pattern **ret)
 {
 	struct pattern *p = calloc(1, sizeof *p);
 
@@ -309,19 +256,21 @@ static int copy_pattern(const struct fs_pattern *from, struct pattern **ret)
 	if (!p->url || backend_options_copy(from->options, &p->options) ||
 	    copy_list(from->allow, &p->allow) ||
 	    copy_list(from->deny, &p->deny)) {
-		forget_pattern(p);
+		composite_free_pattern(p);
 		return -ENOMEM;
 	}
 	*ret = p;
 	return 0;
 }
 
-static void level_free(struct level *l)
+static void level_free(void *level)
 {
+	struct level *l = level;
+
 	if (!l)
 		return;
 	if (l->owns_pattern)
-		forget_pattern(l->pattern);
+		composite_free_pattern(l->pattern);
 	free(l->child);
 	free(l->name);
 	free(l->path);
@@ -387,6 +336,7 @@ struct composite *composite_new(const struct keyed *ids)
 		return NULL;
 	c->ids = ids;
 	list_init(&c->levels);
+	list_init(&c->remains);
 	pthread_mutex_init(&c->lock, NULL);
 	if (new_level(c, NULL, "", &c->top)) {
 		composite_free(c);
@@ -395,8 +345,10 @@ struct composite *composite_new(const struct keyed *ids)
 	return c;
 }
 
-void source_free(struct source *s)
+void source_free(void *source)
 {
+	struct source *s = source;
+
 	if (!s)
 		return;
 	backend_close(s->backend);
@@ -404,6 +356,47 @@ void source_free(struct source *s)
 	free(s->location);
 	free(s->ref);
 	free(s);
+}
+
+struct remains {
+	struct list link;
+	void *what;
+	void (*free)(void *);
+};
+
+/* Out of memory, it is lost. */
+void composite_bury(struct composite *c, void *what, void (*free_it)(void *))
+{
+	struct remains *r = what ? malloc(sizeof *r) : NULL;
+
+	if (!r)
+		return;
+	r->what = what;
+	r->free = free_it;
+	list_add_tail(&c->remains, &r->link);
+}
+
+void composite_drop_child(struct composite *c, struct child *child)
+{
+	/* Its place in the list stays empty: places are cookies. */
+	for (uint32_t i = 0; i < child->in->n; i++)
+		if (child->in->child[i] == child)
+			child->in->child[i] = NULL;
+	if (child->source)
+		c->nsources--;
+	else if (child->own)
+		c->nknown--;
+	tdelete(child, &c->by_name, child_cmp);
+	free(child->own);
+	free(child);
+}
+
+void composite_drop_level(struct composite *c, struct level *l)
+{
+	tdelete(l, &c->by_id, level_cmp);
+	list_del(&l->link);
+	c->nlevels--;
+	composite_bury(c, l, level_free);
 }
 
 void composite_free(struct composite *c)
@@ -423,6 +416,12 @@ void composite_free(struct composite *c)
 
 		tdelete(l, &c->by_id, level_cmp);
 		level_free(l);
+	}
+	for (struct list *at; (at = list_pop(&c->remains));) {
+		struct remains *r = container_of(at, struct remains, link);
+
+		r->free(r->what);
+		free(r);
 	}
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -480,8 +479,7 @@ static void touch(struct level *l, struct timespec t)
 		l->changed = t;
 }
 
-/* Whatever it was before, it is later now. */
-static void advance(struct level *l, struct timespec t)
+void composite_advance(struct level *l, struct timespec t)
 {
 	if (!after(&t, &l->changed)) {
 		t = l->changed;
@@ -498,7 +496,7 @@ struct timespec level_changed(struct composite *c, struct level *l)
 {
 	LOCK_SCOPE(&c->lock);
 	if (l->denied && clock_ms() - l->denied >= DENIED_MS)
-		advance(l, clock_wall());
+		composite_advance(l, clock_wall());
 	return l->changed;
 }
 
@@ -515,7 +513,7 @@ struct timespec composite_floor(struct composite *c, const struct source *s,
 	struct timespec t = { 0 };
 
 	LOCK_SCOPE(&c->lock);
-	const struct child *there = find(c, s->level, s->base);
+	const struct child *there = composite_find(c, s->level, s->base);
 	bool seen = there && there->source && there->source->seen;
 
 	if (!ref || !seen)
@@ -532,7 +530,7 @@ void composite_touch(struct composite *c, struct source *s, const char *ref,
 	LOCK_SCOPE(&c->lock);
 	/* What the journal tells is in no order. */
 	void (*move)(struct level *, struct timespec) =
-		c->started ? advance : touch;
+		c->started ? composite_advance : touch;
 
 	if (!ref || !s->seen)
 		move(s->level, t);
@@ -584,13 +582,13 @@ static int make_levels(struct composite *c, const char *path, bool configured,
 			return -ENOMEM;
 		if (++depth > DEPTH_MAX)
 			return -EINVAL;
-		child = find(c, l, name);
+		child = composite_find(c, l, name);
 		if (child && !child->level)
 			return -EEXIST;
 		if (child)
 			l = child->level;
 		else if (configured ? l->pattern || !valid(name, strlen(name)) :
-			 !holds_levels(l) || !possible(l, name))
+			 !holds_levels(l) || !composite_may_be(l, name))
 			return -EINVAL;
 		else
 			r = new_level(c, l, name, &l);
@@ -611,6 +609,7 @@ static struct source *new_source(struct composite *c, struct level *l,
 
 	if (!s)
 		return NULL;
+	s->composite = c;
 	s->number = c->number++;
 	s->level = l;
 	s->name = strdup(name);
@@ -629,24 +628,23 @@ static struct source *new_source(struct composite *c, struct level *l,
 	return s;
 }
 
-static int insert(struct composite *c, const char *name, const char *location,
-		  const char *ref, struct backend *backend)
+int composite_put_source(struct composite *c, const char *name,
+			 const char *location, const char *ref,
+			 struct backend *backend)
 {
 	struct level *l;
-	struct source *s = NULL;
+	struct source *s;
 	const char *base;
-	int r;
+	int r = make_levels(c, name, true, &l, &base);
 
-	LOCK_SCOPE(&c->lock);
-	r = make_levels(c, name, true, &l, &base);
 	if (!r && (!valid(base, strlen(base)) || l->pattern))
 		r = -EINVAL;
-	if (!r && find(c, l, base))
+	if (!r && composite_find(c, l, base))
 		r = -EEXIST;
-	if (!r) {
-		s = new_source(c, l, name, location, ref);
-		r = s ? add_child(c, l, NULL, s) : -ENOMEM;
-	}
+	if (r)
+		return r;
+	s = new_source(c, l, name, location, ref);
+	r = s ? add_child(c, l, NULL, s) : -ENOMEM;
 	if (r) {
 		source_free(s);
 		return r;
@@ -661,25 +659,26 @@ static int insert(struct composite *c, const char *name, const char *location,
 int composite_add(struct composite *c, const char *name, const char *location,
 		  const char *ref, struct backend *backend)
 {
-	int r = insert(c, name, location, ref, backend);
+	int r;
 
+	lock_take(&c->lock);
+	r = composite_put_source(c, name, location, ref, backend);
+	lock_drop(&c->lock);
 	if (r)
 		backend_close(backend);
 	return r;
 }
 
-static int insert_pattern(struct composite *c, const char *name,
+int composite_put_pattern(struct composite *c, const char *name,
 			  struct pattern *p)
 {
 	struct level *above, *l;
 	const char *base;
-	int r;
+	int r = make_levels(c, name, true, &above, &base);
 
-	LOCK_SCOPE(&c->lock);
-	r = make_levels(c, name, true, &above, &base);
 	if (!r && (above->pattern || !valid(base, strlen(base))))
 		r = -EINVAL;
-	if (!r && find(c, above, base))
+	if (!r && composite_find(c, above, base))
 		r = -EEXIST;
 	if (!r)
 		r = new_level(c, above, base, &l);
@@ -699,27 +698,28 @@ int composite_add_pattern(struct composite *c, const char *name,
 
 	if (!pattern_parts(from->url))
 		return -EINVAL;
-	r = copy_pattern(from, &p);
+	r = composite_copy_pattern(from, &p);
 	if (r)
 		return r;
-	r = insert_pattern(c, name, p);
+	lock_take(&c->lock);
+	r = composite_put_pattern(c, name, p);
+	lock_drop(&c->lock);
 	if (r)
-		forget_pattern(p);
+		composite_free_pattern(p);
 	return r;
 }
 
-/* What was added as 'name': one of the two.  The lock is held. */
-static int configured(struct composite *c, const char *name,
-		      struct source **source, struct pattern **pattern)
+int composite_configured(struct composite *c, const char *name,
+			 struct source **source, struct level **pattern)
 {
 	struct level *above;
 	const char *base;
 	int r = make_levels(c, name, true, &above, &base);
-	struct child *child = r ? NULL : find(c, above, base);
+	struct child *child = r ? NULL : composite_find(c, above, base);
 
 	*source = child ? child->source : NULL;
 	*pattern = child && !child->source && child->level->owns_pattern ?
-		   child->level->pattern : NULL;
+		   child->level : NULL;
 	if (*source || *pattern)
 		return 0;
 	return r ? r : -ENOENT;
@@ -727,25 +727,25 @@ static int configured(struct composite *c, const char *name,
 
 int composite_refresh(struct composite *c, const char *name, uint32_t ms)
 {
-	struct pattern *pattern;
+	struct level *pattern;
 	struct source *source;
 	LOCK_SCOPE(&c->lock);
-	int r = configured(c, name, &source, &pattern);
+	int r = composite_configured(c, name, &source, &pattern);
 
 	if (!r)
-		*(source ? &source->refresh : &pattern->refresh) = ms;
+		*(source ? &source->refresh : &pattern->pattern->refresh) = ms;
 	return r;
 }
 
 int composite_restrict(struct composite *c, const char *name, unsigned rule)
 {
-	struct pattern *pattern;
+	struct level *pattern;
 	struct source *source;
 	LOCK_SCOPE(&c->lock);
-	int r = configured(c, name, &source, &pattern);
+	int r = composite_configured(c, name, &source, &pattern);
 
 	if (!r)
-		*(source ? &source->rule : &pattern->rule) = rule;
+		*(source ? &source->rule : &pattern->pattern->rule) = rule;
 	return r;
 }
 
@@ -765,13 +765,14 @@ static int open_there(const struct level *l, const char *base,
 		      const char *location, struct backend **ret,
 		      char why[BACKEND_WHY])
 {
+	const struct pattern *p = l->pattern;
 	struct backend_options opt;
 	struct place place = { l, base };
 	int r;
 
-	if (!l->pattern)
+	if (!p)
 		return backend_open(ret, location, why);
-	if (backend_options_map(&l->pattern->options, fill_option, &place,
+	if (backend_options_map(&p->options, fill_option, &place,
 				&opt)) {
 		snprintf(why, BACKEND_WHY, "out of memory");
 		return -ENOMEM;
@@ -790,20 +791,35 @@ int level_open(const struct level *l, struct backend **ret,
 	return r ? r : open_there(l, "", url, ret, why);
 }
 
+static void close_backend(void *backend)
+{
+	backend_close(backend);
+}
+
 int source_open(struct source *s, char why[BACKEND_WHY])
 {
-	struct backend *b, *none = NULL;
+	struct backend *b, *old = atomic_load(&s->backend);
 	int r;
 
-	if (atomic_load(&s->backend))
+	if (old && !atomic_exchange(&s->outdated, false))
 		return 0;
 	r = open_there(s->level, s->base, s->location, &b, why);
 	if (r)
-		return r;
+		return old ? 0 : r;
 	/* Two may open it at once; one is enough. */
-	if (!atomic_compare_exchange_strong(&s->backend, &none, b))
+	if (!atomic_compare_exchange_strong(&s->backend, &old, b)) {
 		backend_close(b);
+		return 0;
+	}
+	LOCK_SCOPE(&s->composite->lock);
+	composite_bury(s->composite, old, close_backend);
 	return 0;
+}
+
+void source_replace(struct source *s, struct backend *b)
+{
+	composite_bury(s->composite, atomic_exchange(&s->backend, b),
+		       close_backend);
 }
 
 void source_answered(struct source *s, int err)
@@ -878,9 +894,11 @@ int composite_make(struct composite *c, struct level *l,
 /* The lock is held.  Each level on the way up is listed from now on. */
 static int attach(struct composite *c, struct source *s)
 {
-	struct child *known = find(c, s->level, s->base);
+	struct child *known = composite_find(c, s->level, s->base);
 	int r = 0;
 
+	if (s->gone || s->level->gone)
+		return -ESTALE;
 	if (known && c->nsources < SOURCES_MAX) {
 		known->source = s;
 		c->nsources++;
@@ -892,7 +910,7 @@ static int attach(struct composite *c, struct source *s)
 		return r;
 	for (struct level *l = s->level;
 	     !l->listed && l->parent; l = l->parent) {
-		r = append(l->parent, find(c, l->parent, l->name));
+		r = append(l->parent, composite_find(c, l->parent, l->name));
 		if (r)
 			return r;
 		l->listed = true;
@@ -907,7 +925,7 @@ int composite_attach(struct composite *c, struct source *s,
 	int r = 0;
 
 	lock_take(&c->lock);
-	struct child *there = find(c, s->level, s->base);
+	struct child *there = composite_find(c, s->level, s->base);
 
 	first = there ? there->source : NULL;
 	if (!first)
@@ -915,7 +933,7 @@ int composite_attach(struct composite *c, struct source *s,
 	lock_drop(&c->lock);
 	if (r)
 		return r;
-	if (first && first != s)
+	if (first && first != s && !s->gone)
 		source_free(s);
 	*ret = first ? first : s;
 	return 0;
@@ -926,7 +944,7 @@ bool composite_has_room(struct composite *c, const struct source *s)
 	LOCK_SCOPE(&c->lock);
 	if (!s)
 		return c->nlevels < LEVELS_MAX;
-	const struct child *there = find(c, s->level, s->base);
+	const struct child *there = composite_find(c, s->level, s->base);
 
 	return c->nsources < SOURCES_MAX || (there && there->source);
 }
@@ -934,9 +952,9 @@ bool composite_has_room(struct composite *c, const struct source *s)
 bool composite_has(struct composite *c, const struct source *s)
 {
 	LOCK_SCOPE(&c->lock);
-	const struct child *there = find(c, s->level, s->base);
+	const struct child *there = composite_find(c, s->level, s->base);
 
-	return there && there->source == s;
+	return s->gone || (there && there->source == s);
 }
 
 int composite_make_level(struct composite *c, const char *path,
@@ -953,15 +971,14 @@ int composite_make_level(struct composite *c, const char *path,
 	return make_levels(c, slashed, false, ret, &base);
 }
 
-/* May a name below 'l' stand for that place? */
-static int stands_for(const struct level *l, const char *base,
-		      const char *location, bool *ret)
+int composite_stands_for(const struct level *l, const char *base,
+			 const char *location, bool *ret)
 {
 	CLEANUP_FREE char *path = NULL, *url = NULL;
 	int r;
 
 	*ret = false;
-	if (holds_levels(l) || !possible(l, base))
+	if (holds_levels(l) || !composite_may_be(l, base))
 		return 0;
 	r = composite_expand(l, base, &path, &url);
 	*ret = !r && !strcmp(url, location);
@@ -980,13 +997,13 @@ static int recall(struct composite *c, const char *name, const char *location,
 
 	if (r)
 		return r;
-	child = find(c, l, base);
+	child = composite_find(c, l, base);
 	if (child && (child->source || child->level)) {
 		s = child->source;
 		*ret = s && !strcmp(s->location, location) ? s : NULL;
 		return 0;
 	}
-	r = stands_for(l, base, location, &possible);
+	r = composite_stands_for(l, base, location, &possible);
 	if (r || !possible)
 		return r;
 	s = new_source(c, l, name, location, NULL);
@@ -1047,10 +1064,10 @@ fail:
 
 int composite_note(struct composite *c, struct level *l, const char *name)
 {
-	if (!possible(l, name))
+	if (!composite_may_be(l, name))
 		return 0;
 	LOCK_SCOPE(&c->lock);
-	if (find(c, l, name))
+	if (l->gone || composite_find(c, l, name))
 		return 0;
 	return c->nknown < KNOWN_MAX ? add_known(c, l, name) : -ENOSPC;
 }
@@ -1060,7 +1077,7 @@ int composite_note(struct composite *c, struct level *l, const char *name)
 static int parse_child(struct composite *c, struct level *l,
 		       struct composite_name *ret)
 {
-	struct child *child = find(c, l, ret->base);
+	struct child *child = composite_find(c, l, ret->base);
 
 	if (child && child->level) {
 		ret->what = COMPOSITE_LEVEL;
@@ -1072,7 +1089,7 @@ static int parse_child(struct composite *c, struct level *l,
 		ret->source = child->source;
 		return 0;
 	}
-	if (!possible(l, ret->base))
+	if (!composite_may_be(l, ret->base))
 		return -ENOENT;
 	if (holds_levels(l)) {
 		CLEANUP_FREE char *path = NULL;
@@ -1129,7 +1146,7 @@ int composite_entry(struct composite *c, const struct level *l, uint64_t i,
 
 	const struct child *child = l->child[i / 2];
 
-	if (!child->source && i % 2)
+	if (!child || (!child->source && i % 2))
 		return -EAGAIN;
 	*pin = i % 2;
 	*level = child->level;
@@ -1154,7 +1171,7 @@ size_t composite_list(struct composite *c, struct source **ret, size_t room)
 		const struct level *l = container_of(at, struct level, link);
 
 		for (uint32_t i = 0; i < l->n && n < room; i++)
-			if (l->child[i]->source)
+			if (l->child[i] && l->child[i]->source)
 				ret[n++] = l->child[i]->source;
 	}
 	return n;

@@ -23,8 +23,10 @@
  *
  * Knows names and URLs; not commits.
  *
- * Threads: composite_add*() before any other; the rest any.  Levels and
- * attached sources are never freed before the composite.
+ * Threads: composite_add*() before any other; composite_change() while no
+ * root is published; the rest any.  Levels and attached sources are never
+ * freed before the composite, not even those that are gone: somebody may
+ * hold them.
  * Errors: -ENOENT not a possible name; -ENOMEM, -ENOSPC too many.
  */
 #ifndef CACHE_COMPOSITE_H
@@ -50,10 +52,13 @@ struct source {
 	char *name;             /* with its levels: "github/torvalds/linux" */
 	const char *base;       /* without: "linux" */
 	char *location;         /* absolute path or URL */
-	char *ref;              /* what NAME shows; NULL: the default branch */
-	uint32_t refresh;       /* ms a ref is believed; 0: as usual */
-	unsigned rule;          /* what fs_restrict() said */
+	_Atomic(char *) ref;    /* what NAME shows; NULL: the default branch */
+	_Atomic uint32_t refresh;       /* ms a ref is believed; 0: as usual */
+	_Atomic unsigned rule;  /* what fs_restrict() said */
 	_Atomic(struct backend *) backend;      /* NULL: not opened yet */
+	_Atomic bool outdated;  /* to be opened anew, as is said now */
+	_Atomic bool gone;      /* from the configuration */
+	struct composite *composite;
 	/* How asking it went, for people. */
 	_Atomic int trouble;    /* negative errno, when it failed last */
 	_Atomic int64_t asked, troubled;        /* seconds: when it last told
@@ -82,6 +87,13 @@ int composite_refresh(struct composite *, const char *name, uint32_t ms);
 /* The rule for one that was added and all that is below.  -ENOENT. */
 int composite_restrict(struct composite *, const char *name, unsigned rule);
 
+/* These, and no others, from now on and all at once; what has been opened of
+ * them is taken over.  They must be possible.  'hash' is what composite_hash()
+ * is then, 'changed' when that was; NULL: the list is the same.  After
+ * -ENOMEM some have not become as they should. */
+int composite_change(struct composite *, struct fs_place *, size_t n,
+		     uint64_t hash, const struct timespec *changed);
+
 /* A number for what was configured: another one, another list. */
 uint64_t composite_hash(const struct composite *);
 /* When that list changed last. */
@@ -91,6 +103,9 @@ void composite_start(struct composite *, struct timespec changed);
 
 /* Open its backend.  May block.  On error a line in 'why'. */
 int source_open(struct source *, char why[BACKEND_WHY]);
+/* From now on ask that one, which is taken over.  With the composite's lock
+ * held. */
+void source_replace(struct source *, struct backend *);
 /* It has answered something, with 'err' or well: its health. */
 void source_answered(struct source *, int err);
 /* It has told what a ref is. */
@@ -153,7 +168,7 @@ int composite_expand(const struct level *level, const char *base,
  * free it. */
 int composite_make(struct composite *, struct level *, const char *base,
 		   struct source **ret);
-void source_free(struct source *);      /* NULL is allowed */
+void source_free(void *source);         /* NULL is allowed */
 /* Give it its place, or free it if another has taken that first: returns
  * the one that has it. */
 int composite_attach(struct composite *, struct source *, struct source **ret);

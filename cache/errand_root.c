@@ -72,7 +72,7 @@ static void publish(struct errand *e, struct history *known)
 		e->tree = oid_empty_tree(OID_SHA1);
 	r = root_publish(e->f->opt.roots, &e->source, e->ref, &e->commit,
 			 &e->tree, e->time, &h);
-	if (r)
+	if (r && r != -ESTALE)
 		log_warning("cannot be recorded in the state directory",
 			    "source=%s error=%s", e->source->name,
 			    strerror(-r));
@@ -103,7 +103,7 @@ void errand_root_run(struct errand *e)
 	struct roots *rs = e->f->opt.roots;
 	const struct root *root = root_find(rs, e->key.scope);
 	CLEANUP_HISTORY struct history *known =
-		root && root->source ? root_history(rs, root) : NULL;
+		root && root_is_served(root) ? root_history(rs, root) : NULL;
 
 	switch (e->step) {
 	case START:

@@ -66,7 +66,7 @@ struct flights {
 	flight_miss *miss;
 	flight_met *met;
 	void *arg;
-	size_t budget;
+	atomic_size_t budget;
 	size_t buckets;                 /* per shard, a power of two */
 	atomic_size_t evicted;          /* since the last flights_trim() */
 	atomic_size_t cost;
@@ -336,6 +336,12 @@ struct flights *flights_new(size_t budget, flight_miss *miss,
 		}
 	}
 	return t;
+}
+
+void flights_set_budget(struct flights *t, size_t budget)
+{
+	atomic_store(&t->budget, budget);
+	shrink(t);
 }
 
 void flights_free(struct flights *t)

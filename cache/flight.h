@@ -73,6 +73,8 @@ typedef void flight_met(void *arg, const struct key *key, void *hint);
  * Returns NULL when out of memory. */
 struct flights *flights_new(size_t budget, flight_miss *miss,
 			    flight_met *met, void *arg);
+/* Another budget from now on. */
+void flights_set_budget(struct flights *, size_t);
 
 /* No flight may be BUSY. */
 void flights_free(struct flights *);

@@ -144,24 +144,32 @@ int fs_check_pattern(const struct fs_pattern *p, char why[FS_WHY])
 	return pattern_check(p->url, p->options, why);
 }
 
+/* What the composite keeps of a pattern, with options as each repository
+ * is opened with them. */
+static void complete(const struct fs *fs, const struct fs_pattern *from,
+		     struct backend_options *opt, struct fs_pattern *ret)
+{
+	*opt = from->options ? *from->options :
+			       (struct backend_options){ .type = NULL };
+	if (!opt->spool_dir)
+		opt->spool_dir = fs->cache_dir;
+	opt->named_by = pattern_any_host(from->url) ? NAMED_BY_ANYBODY :
+						      NAMED_BY_PATTERN;
+	*ret = *from;
+	ret->options = opt;
+}
+
 int fs_add_pattern(struct fs *fs, const char *name,
 		   const struct fs_pattern *p, char why[FS_WHY])
 {
-	struct backend_options opt = { .spool_dir = NULL };
+	struct backend_options opt;
+	struct fs_pattern whole;
 	int r = fs_check_pattern(p, why);
 
 	if (r)
 		return r;
-	if (p->options)
-		opt = *p->options;
-	if (!opt.spool_dir)
-		opt.spool_dir = fs->cache_dir;
-	opt.named_by = pattern_any_host(p->url) ? NAMED_BY_ANYBODY :
-						  NAMED_BY_PATTERN;
-	r = composite_add_pattern(fs->composite, name, &(struct fs_pattern){
-		.url = p->url, .options = &opt,
-		.allow = p->allow, .deny = p->deny,
-	});
+	complete(fs, p, &opt, &whole);
+	r = composite_add_pattern(fs->composite, name, &whole);
 	say_why(r, name, why);
 	return r;
 }
@@ -174,6 +182,92 @@ int fs_refresh(struct fs *fs, const char *name, uint32_t ms)
 int fs_restrict(struct fs *fs, const char *name, unsigned rule)
 {
 	return composite_restrict(fs->composite, name, rule);
+}
+
+/* What would be shown, for nobody: is it possible? */
+static int rehearse(const struct fs *fs, const struct fs_place *p, size_t n,
+		    size_t *wrong, uint64_t *hash, char why[FS_WHY])
+{
+	struct composite *c = composite_new(&fs->ids);
+	int r = c ? 0 : -ENOMEM;
+
+	*wrong = n;
+	for (size_t i = 0; !r && i < n; i++) {
+		r = p[i].pattern ? fs_check_pattern(p[i].pattern, why) : 0;
+		if (!r) {
+			r = p[i].pattern ?
+				composite_add_pattern(c, p[i].name,
+						      p[i].pattern) :
+				composite_add(c, p[i].name, p[i].location,
+					      p[i].ref, NULL);
+			say_why(r, p[i].name, why);
+		}
+		if (r)
+			*wrong = i;
+	}
+	if (!r)
+		*hash = composite_hash(c);
+	composite_free(c);
+	return r;
+}
+
+static int change(struct fs *fs, struct fs_place *p, size_t n, uint64_t hash,
+		  char why[FS_WHY])
+{
+	CLEANUP_FREE struct fs_pattern *pattern = calloc(n + 1,
+							 sizeof *pattern);
+	CLEANUP_FREE struct backend_options *opt = calloc(n + 1, sizeof *opt);
+	int r = pattern && opt ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < n; i++) {
+		if (!p[i].pattern)
+			continue;
+		complete(fs, p[i].pattern, &opt[i], &pattern[i]);
+		p[i].pattern = &pattern[i];
+	}
+	if (!r)
+		r = roots_change(fs->roots, p, n, hash);
+	if (r == -ENOMEM)
+		snprintf(why, FS_WHY, "out of memory");
+	else if (r)
+		snprintf(why, FS_WHY, "%s: cannot write: %s", fs->state_dir,
+			 strerror(-r));
+	return r;
+}
+
+int fs_change(struct fs *fs, struct fs_place *p, size_t n, size_t *wrong,
+	      char why[FS_WHY])
+{
+	uint64_t hash;
+	int r;
+
+	snprintf(why, FS_WHY, "out of memory");
+	r = rehearse(fs, p, n, wrong, &hash, why);
+	if (!r)
+		r = change(fs, p, n, hash, why);
+	for (size_t i = 0; i < n; i++)
+		backend_close(TAKE(p[i].backend));
+	return r;
+}
+
+void fs_set_memory(struct fs *fs, size_t bytes)
+{
+	fs->opt.memory = bytes;
+	flights_set_budget(fetcher_flights(fs->fetcher),
+			   bytes - bytes / HOLES_SHARE);
+}
+
+int fs_set_disk(struct fs *fs, uint64_t bytes)
+{
+	if (!fs->store || !bytes)
+		return -ENOTSUP;
+	store_set_max(fs->store, bytes);
+	return 0;
+}
+
+int fs_set_prefetch(struct fs *fs, unsigned jobs)
+{
+	return fs->prefetch ? prefetch_limit(fs->prefetch, jobs) : -ENOTSUP;
 }
 
 int fs_start(struct fs *fs, char why[FS_WHY])

@@ -103,6 +103,36 @@ int fs_refresh(struct fs *, const char *name, uint32_t ms);
  * what there is without: the same for all.  -ENOENT. */
 int fs_restrict(struct fs *, const char *name, unsigned rule);
 
+/* One of all places that are shown. */
+struct fs_place {
+	const char *name;
+	/* A repository, as fs_add() has it, the backend taken over; */
+	const char *location, *ref;
+	struct backend *backend;
+	/* or a pattern, as fs_add_pattern() has it. */
+	const struct fs_pattern *pattern;
+	/* It is shown already, and nothing of this is new: a repository needs
+	 * no backend. */
+	bool same;
+	uint32_t refresh;       /* as fs_refresh() has it; 0: as usual */
+	unsigned rule;          /* as fs_restrict() has it */
+};
+
+/* Show these places and no others, all at once, while calls are answered.
+ * What stays keeps its handles, and all that is known of it; what goes has
+ * none, until it is back.  All are looked at first: on error nothing has
+ * changed, 'why' has a line for a human, and *wrong is the number of the one
+ * that is, or 'n'.  Only when memory is short, some may be left as they were.
+ * Any thread, after fs_start(); one at a time. */
+int fs_change(struct fs *, struct fs_place *, size_t n, size_t *wrong,
+	      char why[FS_WHY]);
+
+/* Other limits, in use.  -ENOTSUP: not while it runs, which is so for those
+ * on disk and of prefetch that are 0 or begin as 0. */
+void fs_set_memory(struct fs *, size_t bytes);
+int fs_set_disk(struct fs *, uint64_t bytes);
+int fs_set_prefetch(struct fs *, unsigned jobs);
+
 /* No more fs_add*(): begin to answer. */
 int fs_start(struct fs *, char why[FS_WHY]);
 

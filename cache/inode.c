@@ -234,7 +234,7 @@ int inode_tree(const struct inodes *in, const struct dir *d,
 {
 	if (!v->tree.len)
 		return -ENOENT;
-	if (!d->root->source)
+	if (!root_is_served(d->root))
 		return -ESTALE;
 	return fetch_tree(in->fetcher, d->root->source,
 			  &(struct spot){ .dir = d }, &v->tree, w, ret);

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcache.a
 libcache_a_SOURCES = \
 	cache/chore.c cache/chore.h \
 	cache/composite.c cache/composite.h \
+	cache/composite_change.c cache/composite_own.h \
 	cache/crawl.c cache/crawl.h \
 	cache/dcache.c cache/dcache.h \
 	cache/errand.c cache/errand.h cache/errand_ahead.c cache/errand_names.c \

@@ -282,8 +282,8 @@ int node_history(struct fs *fs, const struct root *root, struct waiter *w,
 		.ref = root->ref,
 	};
 
-	return root->source ? fetch_history(fs->fetcher, &name, w, ret) :
-	       -ESTALE;
+	return root_is_served(root) ?
+	       fetch_history(fs->fetcher, &name, w, ret) : -ESTALE;
 }
 
 int fs_serial(struct fs *fs, uint64_t id, struct waiter *w, uint64_t *ret)
@@ -295,6 +295,8 @@ int fs_serial(struct fs *fs, uint64_t id, struct waiter *w, uint64_t *ret)
 	if (r) {
 		root = root_find(fs->roots, id);
 		r = root ? node_history(fs, root, w, &h) : -ESTALE;
+	} else if (!root_is_served(h->root)) {
+		r = -ESTALE;            /* not any more */
 	}
 	if (!r)
 		*ret = h->serial;

@@ -79,10 +79,11 @@ struct prefetch {
 	struct fetcher *fetcher;
 	struct crawls *crawls;
 	struct pool *pool;
-	unsigned jobs;
 	uint64_t chunk_bytes;
 
 	pthread_mutex_t lock;   /* covers the rest */
+	unsigned jobs;          /* at a time, at most */
+	unsigned slots;         /* that have been needed so far */
 	pthread_cond_t all_idle;
 	struct list queue, idle;
 	unsigned queued, nidle;
@@ -93,7 +94,7 @@ struct prefetch {
 	uint64_t since, used, wasted;
 	uint64_t looks;
 	struct reader reader[READERS][WAYS];
-	struct slot slot[];
+	struct slot slot[PREFETCH_MAX];
 };
 
 /* ---- readers ---- */
@@ -150,13 +151,19 @@ static void task_free(struct prefetch *p, struct task *t)
 	free(t);
 }
 
+/* With the lock held: how many slots are. */
+static unsigned busy(const struct prefetch *p)
+{
+	return p->slots - p->nidle;
+}
+
 /* Have another slot run if there is something for it. */
 static void kick(struct prefetch *p)
 {
 	struct list *l = NULL;
 
 	lock_take(&p->lock);
-	if (!list_empty(&p->queue) && !p->stopping)
+	if (!list_empty(&p->queue) && !p->stopping && busy(p) < p->jobs)
 		l = list_pop(&p->idle);
 	p->nidle -= !!l;
 	lock_drop(&p->lock);
@@ -195,7 +202,7 @@ static bool enqueue(struct prefetch *p, struct task *t)
 	/* A crawl is held back by those whom it is ahead of. */
 	if (is_useless(p, used, wasted) && !t->crawl)
 		p->throttled++;
-	else if (p->queued >= QUEUE_MAX)
+	else if (p->queued >= QUEUE_MAX || !p->jobs)
 		p->dropped++;
 	else
 		queued = true;
@@ -315,12 +322,12 @@ static struct task *take(struct slot *s)
 	LOCK_SCOPE(&p->lock);
 
 	p->nfar -= s->far;
-	t = first_task(p);
+	t = busy(p) <= p->jobs ? first_task(p) : NULL;
 	s->far = t && t->far;
 	p->nfar += s->far;
 	if (!t) {
 		list_add_tail(&p->idle, &s->link);
-		if (++p->nidle == p->jobs)
+		if (++p->nidle == p->slots)
 			pthread_cond_signal(&p->all_idle);
 	}
 	return t;
@@ -584,10 +591,34 @@ void prefetch_count(struct prefetch *p, struct fs_stats *ret)
 	ret->dropped = p->dropped;
 	ret->throttled = p->throttled;
 	ret->queued = p->queued;
-	ret->running = p->jobs - p->nidle;
+	ret->running = busy(p);
 }
 
 /* ---- itself ---- */
+
+static void set_jobs(struct prefetch *p, unsigned jobs)
+{
+	LOCK_SCOPE(&p->lock);
+	p->jobs = jobs;
+	for (; p->slots < jobs; p->slots++, p->nidle++) {
+		struct slot *s = &p->slot[p->slots];
+
+		s->p = p;
+		s->work.run = run;
+		s->ahead.over = over;
+		s->trees.wake = trees_came;
+		list_add_tail(&p->idle, &s->link);
+	}
+}
+
+int prefetch_limit(struct prefetch *p, unsigned jobs)
+{
+	if (jobs > PREFETCH_MAX)
+		return -ENOTSUP;
+	set_jobs(p, jobs);
+	kick(p);
+	return 0;
+}
 
 int prefetch_new(struct prefetch **ret, struct fetcher *fetcher,
 		 const struct inodes *in, unsigned jobs, size_t memory)
@@ -596,24 +627,17 @@ int prefetch_new(struct prefetch **ret, struct fetcher *fetcher,
 	int r = 0;
 
 	if (jobs) {
-		p = calloc(1, sizeof *p + jobs * sizeof *p->slot);
+		p = calloc(1, sizeof *p);
 		if (!p)
 			return -ENOMEM;
 		p->fetcher = fetcher;
-		p->jobs = p->nidle = jobs;
 		p->chunk_bytes = memory / CHUNK_SHARE;
 		p->since = clock_ms();
 		pthread_mutex_init(&p->lock, NULL);
 		pthread_cond_init(&p->all_idle, NULL);
 		list_init(&p->queue);
 		list_init(&p->idle);
-		for (unsigned i = 0; i < jobs; i++) {
-			p->slot[i].p = p;
-			p->slot[i].work.run = run;
-			p->slot[i].ahead.over = over;
-			p->slot[i].trees.wake = trees_came;
-			list_add_tail(&p->idle, &p->slot[i].link);
-		}
+		set_jobs(p, jobs);
 		r = crawls_new(&p->crawls, fetcher, in,
 			       memory / CRAWL_SHARE);
 		if (!r)
@@ -635,7 +659,7 @@ void prefetch_free(struct prefetch *p)
 		return;
 	lock_take(&p->lock);
 	p->stopping = true;
-	while (p->nidle < p->jobs)
+	while (busy(p))
 		pthread_cond_wait(&p->all_idle, &p->lock);
 	lock_drop(&p->lock);
 	pool_stop(p->pool);

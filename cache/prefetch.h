@@ -31,6 +31,8 @@
 
 struct prefetch;
 
+enum { PREFETCH_MAX = 1024 };   /* jobs at a time */
+
 /* 'jobs': at a time; 0: nothing is ever fetched, and *ret is NULL, which
  * the rest takes for that.  'memory' is the budget of the fetcher, which
  * must outlive it. */
@@ -38,6 +40,9 @@ int prefetch_new(struct prefetch **ret, struct fetcher *,
 		 const struct inodes *, unsigned jobs, size_t memory);
 /* Forget what is queued; wait for the jobs under way. */
 void prefetch_free(struct prefetch *);
+/* Another number of jobs at a time; with 0 none are begun any more.
+ * -ENOTSUP: more than PREFETCH_MAX. */
+int prefetch_limit(struct prefetch *, unsigned jobs);
 
 /* A client lists this directory, which holds 'tree'. */
 void prefetch_listed(struct prefetch *, const struct dir *, struct tree *tree);

@@ -363,6 +363,8 @@ static int show_move(struct roots *rs, struct source **source, const char *ref,
 	struct history *h;
 	int r;
 
+	if (s->gone || (slot && slot->root.source && !root_is_served(&slot->root)))
+		return -ESTALE;
 	/* A root is told from another of the same id by nothing but luck of
 	 * 2^-64: say so rather than mix them up. */
 	if (slot && (!slot->root.source || strcmp(slot->root.name, s->name) ||
@@ -525,6 +527,73 @@ static int load_top(void *arg, const struct state_top *t)
 const struct state_reader roots_reader = {
 	load_level, load_root, load_move, load_top,
 };
+
+/* What has a place now that had none, or another. */
+static int link_again(struct roots *rs)
+{
+	int r = 0;
+
+	for (struct list *l = rs->levels.next; l != &rs->levels; l = l->next) {
+		const struct note *n = container_of(l, struct note, link);
+		struct level *ignored;
+
+		r = composite_make_level(rs->composite, n->path, &ignored);
+		if (r == -ENOMEM)
+			return r;
+	}
+	/* Nobody adds to the list but who has the turn. */
+	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
+		struct slot *e = container_of(l, struct slot, link);
+		struct source *s;
+
+		if (root_is_served(&e->root))
+			continue;
+		r = composite_recall(rs->composite, e->root.name,
+				     e->root.location, &s);
+		if (r)
+			return r;
+		if (!s)
+			continue;
+		e->root.source = s;
+		if (e->hist)
+			composite_touch(rs->composite, s, e->root.ref,
+					history_now(e->hist)->ctime);
+	}
+	return 0;
+}
+
+static int change(struct roots *rs, struct fs_place *place, size_t n,
+		  uint64_t hash)
+{
+	struct state_top top = {
+		.hash = hash,
+		.time = move_after(clock_wall(), &rs->top.time),
+	};
+	bool moved = hash != rs->top.hash;
+	int r = 0;
+
+	if (moved) {
+		r = state_append(rs->state,
+				 &(struct state_facts){ .top = &top });
+		if (r)
+			return r;
+		rs->top = top;
+	}
+	r = composite_change(rs->composite, place, n, hash,
+			     moved ? &top.time : NULL);
+	return r ? r : link_again(rs);
+}
+
+int roots_change(struct roots *rs, struct fs_place *place, size_t n,
+		 uint64_t hash)
+{
+	int r;
+
+	take_turn(rs);
+	r = change(rs, place, n, hash);
+	end_turn(rs);
+	return r;
+}
 
 static size_t lines(const struct roots *rs)
 {

@@ -18,8 +18,9 @@
  * Threads: roots_reader and roots_start() before any other; the rest any.
  * A history is immutable; root_publish() is called by one thread per root
  * at a time (the flight that resolves it).
- * Errors: -ENOMEM; root_publish() also what state_append() says, and
- * -ENOSPC when there are too many roots.
+ * Errors: -ENOMEM; root_publish() and roots_change() also what
+ * state_append() says, and root_publish() -ENOSPC when there are too many
+ * roots, -ESTALE when its source has gone.
  */
 #ifndef CACHE_ROOT_H
 #define CACHE_ROOT_H
@@ -39,11 +40,21 @@ enum { HISTORY_MAX = 64 };
  * handle. */
 struct root {
 	uint64_t id;
-	struct source *source;  /* NULL: not served this time */
+	/* NULL: not served this time.  One that has gone stays until there is
+	 * another, so that nobody meets NULL here twice: ask root_is_served().
+	 */
+	_Atomic(struct source *) source;
 	const char *name, *location;    /* of the source */
 	char *ref;              /* NULL: the source's own */
 	bool pinned;            /* ref is a commit id: never moves */
 };
+
+static inline bool root_is_served(const struct root *r)
+{
+	struct source *s = r->source;
+
+	return s && !s->gone;
+}
 
 struct epoch {
 	struct oid commit;      /* length 0: no commit yet */
@@ -94,6 +105,9 @@ void roots_free(struct roots *);        /* NULL is allowed */
 extern const struct state_reader roots_reader;
 /* The journal has been read and will be written to. */
 int roots_start(struct roots *, struct state *);
+
+/* Show these places and no others; see fs_change(). */
+int roots_change(struct roots *, struct fs_place *, size_t n, uint64_t hash);
 
 /* The id of a root, whether it exists or not; 'name' and 'location' as of
  * its source. */

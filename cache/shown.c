@@ -170,7 +170,7 @@ static int collect(struct fs *fs, struct source *const *source, size_t nsource,
 			     &shown[n++]);
 	}
 	for (size_t i = 0; !r && i < nroot && n < max; i++)
-		if (root[i]->source && root[i]->ref)
+		if (root_is_served(root[i]) && root[i]->ref)
 			r = describe(fs, root[i]->source, root[i],
 				     root[i]->ref, &shown[n++]);
 	*ret_n = n;
@@ -193,7 +193,7 @@ int fs_shown(struct fs *fs, size_t max, struct fs_shown **ret, size_t *ret_n,
 		nsource = composite_list(fs->composite, source, nsource);
 		nroot = roots_list(fs->roots, root, nroot);
 		for (size_t i = 0; i < nroot; i++)
-			all += root[i]->source && root[i]->ref;
+			all += root_is_served(root[i]) && root[i]->ref;
 		if (max > all)
 			max = all;
 		shown = calloc(max + 1, sizeof *shown);
@@ -224,7 +224,7 @@ int fs_renew(struct fs *fs, uint64_t id, struct waiter *w)
 {
 	const struct root *root = root_find(fs->roots, id);
 
-	if (!root || !root->source)
+	if (!root || !root_is_served(root))
 		return -ENOENT;
 	if (root->pinned)
 		return 0;

@@ -44,6 +44,8 @@ struct store;
  * line for a human in 'why'. */
 int store_open(struct store **ret, const char *dir, uint64_t max,
 	       char why[STORE_WHY]);
+/* Another limit from now on; not 0. */
+void store_set_max(struct store *, uint64_t max);
 void store_close(struct store *);               /* NULL is allowed */
 
 /* Give 'job' an object, as a backend would, but for done().  True: it was

@@ -176,6 +176,20 @@ static int open_store(struct store *s, const char *dir, char *why)
 	return store_settle_pins(s);
 }
 
+static void set_max(struct store *s, uint64_t max)
+{
+	s->max = max;
+	s->segment_max = max / SEGMENTS < SEGMENT_MAX ? max / SEGMENTS :
+							SEGMENT_MAX;
+}
+
+void store_set_max(struct store *s, uint64_t max)
+{
+	LOCK_SCOPE(&s->lock);
+	set_max(s, max);
+	store_make_room(s, 0);
+}
+
 int store_open(struct store **ret, const char *dir, uint64_t max,
 	       char why[STORE_WHY])
 {
@@ -185,9 +199,7 @@ int store_open(struct store **ret, const char *dir, uint64_t max,
 	if (!s)
 		return fail(why, dir, -ENOMEM, "out of memory");
 	s->dir_fd = s->lock_fd = s->index_fd = s->current_fd = -1;
-	s->max = max;
-	s->segment_max = max / SEGMENTS < SEGMENT_MAX ? max / SEGMENTS :
-							SEGMENT_MAX;
+	set_max(s, max);
 	s->next = 1;
 	list_init(&s->segments);
 	list_init(&s->pins);

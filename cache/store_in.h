@@ -60,7 +60,7 @@ struct segment {
 
 struct store {
 	int dir_fd, lock_fd, index_fd;
-	uint64_t max, segment_max;
+	_Atomic uint64_t max, segment_max;
 	atomic_uint oldest;     /* segment; what is before it is gone */
 	atomic_uint half;       /* what is before it is in the older half */
 	atomic_uint_fast64_t hits, misses, kept, bad, failed;

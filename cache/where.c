@@ -290,7 +290,7 @@ unsigned fs_rule(struct fs *fs, const struct where *where)
 		return l ? level_rule(l) : 0;
 	}
 	root = root_find(fs->roots, where->root);
-	return root && root->source ? root->source->rule : 0;
+	return root && root_is_served(root) ? root->source->rule : 0;
 }
 
 unsigned fs_rule_below(const struct node *dir, const char *name, size_t len)

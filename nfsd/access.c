@@ -241,6 +241,14 @@ int rule_read_secret(struct rule *r, const char *file)
 	return r->secret ? 0 : -ENOMEM;
 }
 
+void rule_swap(struct rule *a, struct rule *b)
+{
+	struct rule was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
 bool rule_restricts(const struct rule *r)
 {
 	return r && (r->nnetwork || r->secret);

@@ -15,7 +15,7 @@
  *
  * Knows no configuration and no procedure.
  *
- * Threads: any; a rule never changes once it is in use.
+ * Threads: any; one that is in use changes only by rule_swap().
  * Errors: -EINVAL, -ENOMEM; rule_read_secret() as open(2) besides.
  */
 #ifndef NFSD_ACCESS_H
@@ -51,6 +51,9 @@ void rule_set_reserved_port(struct rule *, bool);
 /* The first line of a file, which nobody else may read: 16 to 255 bytes of
  * letters, digits, '-', '_' and '.'. */
 int rule_read_secret(struct rule *, const char *file);
+
+/* Each becomes what the other was, while nobody asks. */
+void rule_swap(struct rule *, struct rule *);
 
 /* Has it been said which networks are admitted, or is there a secret?  Of
  * NULL: no. */
