@@ -33,8 +33,8 @@ struct cli {
 
 typedef int cli_command(struct cli *, int argc, char **argv);
 cli_command cli_mount, cli_umount, cli_attach, cli_status, cli_warm,
-	cli_pin, cli_unpin, cli_gc, cli_du, cli_refresh, cli_trace,
-	cli_doctor, cli_stop, cli_log_level;
+	cli_pin, cli_unpin, cli_gc, cli_du, cli_refresh, cli_reload,
+	cli_trace, cli_doctor, cli_stop, cli_log_level;
 
 /* As /sbin/mount.gitnfs. */
 int cli_helper(struct cli *, int argc, char **argv);

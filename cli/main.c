@@ -34,6 +34,7 @@ static const struct {
 	{ "trace", cli_trace, "[--misses] [--slow MS]",
 	  "calls as they are answered" },
 	{ "doctor", cli_doctor, "", "what might be in the way" },
+	{ "reload", cli_reload, "", "have gitnfsd read its configuration again" },
 	{ "log-level", cli_log_level, "LEVEL", "log more or less, from now on" },
 	{ "stop", cli_stop, "", "stop the server" },
 	{ "attach", cli_attach, NULL, NULL },

@@ -3,6 +3,7 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* Commands that ask one thing. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,29 @@ int cli_refresh(struct cli *cli, int argc, char **argv)
 		       error ? text_look(LOOK_PLAIN) : "");
 	}
 	return status;
+}
+
+int cli_reload(struct cli *cli, int argc, char **argv)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	struct json_object *restart;
+	int status = cli_options(cli, none, &argc, argv);
+	size_t n;
+
+	if (!status)
+		status = talk_once(cli, talk_request("reload"), &result);
+	if (status)
+		return status;
+	printf("%" PRId64 " added, %" PRId64 " removed, %" PRId64
+	       " changed\n", json_i64_at(result, "added"),
+	       json_i64_at(result, "removed"), json_i64_at(result, "changed"));
+	restart = json_at(result, "restart", json_type_array);
+	n = restart ? json_object_array_length(restart) : 0;
+	for (size_t i = 0; i < n; i++)
+		cli_say(cli, "%s needs a restart: send gitnfsd SIGUSR2",
+			json_object_get_string(
+				json_object_array_get_idx(restart, i)));
+	return 0;
 }
 
 int cli_log_level(struct cli *cli, int argc, char **argv)

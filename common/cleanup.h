@@ -27,4 +27,7 @@ static inline void cleanup_closep(int *fd)
 /* Hand over ownership: yields the pointer and forgets it here. */
 #define TAKE(p) __extension__({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; })
 
+/* The same of a descriptor, which becomes -1. */
+#define TAKE_FD(fd) __extension__({ int taken_ = (fd); (fd) = -1; taken_; })
+
 #endif

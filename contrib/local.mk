@@ -4,9 +4,11 @@ EXTRA_DIST += \
 	contrib/fstab \
 	contrib/gitnfs.conf \
 	contrib/gitnfsd.service \
+	contrib/gitnfsd.socket \
 	contrib/grafana/gitnfs.json \
 	contrib/homebrew/gitnfs.rb.in \
 	contrib/kubernetes.yaml \
+	contrib/launchd/org.gitnfs.gitnfsd.plist \
 	contrib/mnt-git.automount \
 	contrib/mnt-git.mount \
 	contrib/rpm/gitnfs.spec \

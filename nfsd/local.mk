@@ -9,6 +9,7 @@ libnfsd_a_SOURCES = \
 	nfsd/conn.c nfsd/conn.h \
 	nfsd/endpoint.c nfsd/endpoint.h \
 	nfsd/fh.c nfsd/fh.h \
+	nfsd/handover.c nfsd/handover.h \
 	nfsd/loop.c nfsd/loop.h \
 	nfsd/memo.c nfsd/memo.h \
 	nfsd/mount3.c \
@@ -17,7 +18,9 @@ libnfsd_a_SOURCES = \
 	nfsd/nfs3_proc.h \
 	nfsd/nfs3_readdir.c \
 	nfsd/nlm4.c \
+	nfsd/places.c nfsd/places.h \
 	nfsd/privilege.c nfsd/privilege.h \
+	nfsd/reload.c nfsd/reload.h \
 	nfsd/rpc.c nfsd/rpc.h \
 	nfsd/server.c nfsd/server.h \
 	nfsd/service.h \
@@ -27,6 +30,7 @@ libnfsd_a_SOURCES = \
 	nfsd/tally.c nfsd/tally.h \
 	nfsd/trace.c nfsd/trace.h \
 	nfsd/udp.c nfsd/udp.h \
+	nfsd/upgrade.c nfsd/upgrade.h \
 	nfsd/xdr.h
 # Which program is served where.
 libnfsd_a_SOURCES += \

@@ -20,6 +20,7 @@
 #include "nfsd/access.h"
 #include "nfsd/conn.h"
 #include "nfsd/fh.h"
+#include "nfsd/handover.h"
 #include "nfsd/mount3.h"        /* rpcgen */
 #include "nfsd/nfs3.h"          /* rpcgen */
 #include "nfsd/nlm4.h"          /* rpcgen */
@@ -64,6 +65,7 @@ struct server {
 	size_t nlistener;
 	size_t next;            /* worker, of the first loop's thread */
 	struct task stop;
+	bool leaving;           /* at the stop, who comes is another's */
 };
 
 /* ---- accepting, on the first loop ---- */
@@ -262,7 +264,7 @@ static void run_stop(struct task *t)
 {
 	struct server *s = container_of(t, struct server, stop);
 
-	for (size_t i = 0; i < s->nlistener; i++)
+	for (size_t i = 0; i < s->nlistener && !s->leaving; i++)
 		accept_batch(&s->listener[i]);
 	stop_listening(s);
 	for (size_t i = 0; i < s->nworker; i++)
@@ -411,6 +413,23 @@ const char *server_address(const struct server *s, size_t i)
 	return s->listener[i].address;
 }
 
+int server_hand_over(struct server *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < s->nlistener; i++) {
+		const struct listener *l = &s->listener[i];
+		enum handover_role role = l->portmap ? HANDOVER_PORTMAP :
+						       HANDOVER_NFS;
+
+		r = handover_keep(role, l->fd);
+		if (!r && l->udp)
+			r = handover_keep(role, udp_fd(l->udp));
+	}
+	s->leaving = !r;
+	return r;
+}
+
 size_t server_mappings(const struct server *s,
 		       struct mapping ret[REGISTRY_MAX])
 {
@@ -474,6 +493,71 @@ int server_visit(struct server *s, server_visitor *visitor, void *arg)
 	while (all.left)
 		pthread_cond_wait(&all.over, &all.lock);
 	return 0;
+}
+
+/* ---- a moment's rest ---- */
+
+struct rest {
+	pthread_mutex_t lock;   /* covers the rest */
+	pthread_cond_t changed;
+	size_t there;           /* loops that have stopped for it */
+	bool over;
+};
+
+struct stop {
+	struct task task;
+	struct rest *rest;
+};
+
+static void run_rest(struct task *t)
+{
+	struct rest *rest = container_of(t, struct stop, task)->rest;
+
+	LOCK_SCOPE(&rest->lock);
+	rest->there++;
+	pthread_cond_broadcast(&rest->changed);
+	while (!rest->over)
+		pthread_cond_wait(&rest->changed, &rest->lock);
+	rest->there--;
+	pthread_cond_broadcast(&rest->changed);
+}
+
+/* Until so many are there. */
+static void await_loops(struct rest *rest, size_t n, bool over)
+{
+	LOCK_SCOPE(&rest->lock);
+	rest->over = over;
+	pthread_cond_broadcast(&rest->changed);
+	while (rest->there != n)
+		pthread_cond_wait(&rest->changed, &rest->lock);
+}
+
+int server_still(struct server *s, void (*change)(void *arg), void *arg)
+{
+	CLEANUP_FREE struct stop *stop = calloc(s->nworker, sizeof *stop);
+	struct rest rest = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER,
+	};
+
+	if (!stop)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->nworker; i++) {
+		stop[i].task.run = run_rest;
+		stop[i].rest = &rest;
+		loop_post(s->worker[i].loop, &stop[i].task);
+	}
+	await_loops(&rest, s->nworker, false);
+	change(arg);
+	await_loops(&rest, 0, true);
+	return 0;
+}
+
+void server_set_rules(struct server *s, const struct rule *const *rule,
+		      size_t nrule)
+{
+	s->service.rule = rule;
+	s->service.nrule = nrule;
 }
 
 int server_stop(struct server *s)

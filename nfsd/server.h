@@ -55,6 +55,10 @@ size_t server_listeners(const struct server *);
 /* Where listener 'i' really listens, as "127.0.0.1:2049". */
 const char *server_address(const struct server *, size_t i);
 
+/* Keep what is listened at for the program that takes our place: from
+ * server_stop() on who comes waits for that.  As handover_keep(). */
+int server_hand_over(struct server *);
+
 /* What is served where. */
 size_t server_mappings(const struct server *,
 		       struct mapping ret[REGISTRY_MAX]);
@@ -63,6 +67,14 @@ size_t server_mappings(const struct server *,
  * at once.  -ENOMEM: none did. */
 typedef void server_visitor(void *arg, struct rpc *, struct conns *);
 int server_visit(struct server *, server_visitor *, void *arg);
+
+/* Call this while no loop does anything, and let them go on: for what they
+ * read without locks.  A moment's wait for all who are served, so it must be
+ * quick.  -ENOMEM: it was not called. */
+int server_still(struct server *, void (*change)(void *arg), void *arg);
+/* Other rules than those in the options; while it is still. */
+void server_set_rules(struct server *, const struct rule *const *rule,
+		      size_t nrule);
 
 /* Accept and read no more, answer the calls at hand, close, free.  Takes
  * less than a second: -EBUSY if by then 'fs' still holds a waiter of some

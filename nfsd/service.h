@@ -4,7 +4,8 @@
  */
 /* service.h - what the procedures serve: one for the whole server.
  *
- * Threads: any; it never changes once the server has started.
+ * Threads: any; once the server has started it changes only while that is
+ * still (server_still()).
  */
 #ifndef NFSD_SERVICE_H
 #define NFSD_SERVICE_H

@@ -14,14 +14,23 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "nfsd/handover.h"
 
 enum { PORTMAP_PORT = 111 };
 
-static int bind_to(const struct sockaddr_storage *at, int type, int *ret)
+static int bind_to(const struct sockaddr_storage *at, int type,
+		   enum handover_role role, int *ret)
 {
-	CLEANUP_FD int fd = socket(at->ss_family, type, 0);
+	CLEANUP_FD int fd = handover_take(role, type,
+					  (const struct sockaddr *)at,
+					  endpoint_len(at));
 	const int on = 1;
 
+	if (fd >= 0) {
+		*ret = TAKE_FD(fd);
+		return 0;
+	}
+	fd = socket(at->ss_family, type, 0);
 	if (fd < 0)
 		return -errno;
 	evutil_make_socket_nonblocking(fd);
@@ -34,8 +43,7 @@ static int bind_to(const struct sockaddr_storage *at, int type, int *ret)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
 	if (bind(fd, (const struct sockaddr *)at, endpoint_len(at)))
 		return -errno;
-	*ret = fd;
-	fd = -1;
+	*ret = TAKE_FD(fd);
 	return 0;
 }
 
@@ -58,7 +66,7 @@ static int bind_nfs(struct sockets *all, size_t i, const char *text,
 			 "figures, as 127.0.0.1:2049 or [::1]:2049 is", text);
 		return r;
 	}
-	r = bind_to(&s.at, SOCK_STREAM, &s.tcp);
+	r = bind_to(&s.at, SOCK_STREAM, HANDOVER_NFS, &s.tcp);
 	if (r) {
 		snprintf(why, SOCKETS_WHY, "cannot listen at %s: %s; choose "
 			 "another address or port with --listen", text,
@@ -90,9 +98,9 @@ static int bind_portmap(struct sockets *all, size_t i, uint16_t port)
 	endpoint_set_port(&s.at, port);
 	if (has_portmap(all, &s.at))
 		return 0;
-	r = bind_to(&s.at, SOCK_STREAM, &s.tcp);
+	r = bind_to(&s.at, SOCK_STREAM, HANDOVER_PORTMAP, &s.tcp);
 	if (!r)
-		r = bind_to(&s.at, SOCK_DGRAM, &s.udp);
+		r = bind_to(&s.at, SOCK_DGRAM, HANDOVER_PORTMAP, &s.udp);
 	if (r)
 		close_one(&s);
 	else

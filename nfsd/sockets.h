@@ -3,7 +3,8 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* sockets.h - the addresses to listen at, taken before there is anything to
- * serve: by a program that may, and later may not.
+ * serve: by a program that may, and later may not; or that was given them
+ * (handover.h).
  *
  * Threads: any, one at a time per struct sockets.
  * Errors: as bind(2); -EINVAL (not an address and a port in figures),

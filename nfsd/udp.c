@@ -75,6 +75,11 @@ int udp_new(struct udp **ret, struct event_base *base, struct rpc *rpc,
 	return 0;
 }
 
+int udp_fd(const struct udp *u)
+{
+	return u->fd;
+}
+
 void udp_free(struct udp *u)
 {
 	if (!u)

@@ -26,6 +26,7 @@ struct udp;
  * which networks; others are not answered.  NULL: all are. */
 int udp_new(struct udp **ret, struct event_base *, struct rpc *, int fd,
 	    const struct sockaddr_storage *at, const struct rule *rule);
+int udp_fd(const struct udp *);
 /* With its loop ended, or on its thread.  NULL is allowed. */
 void udp_free(struct udp *);
 

@@ -32,10 +32,12 @@ check_PROGRAMS += \
 	test/it_park \
 	test/it_portmap \
 	test/it_readdir \
+	test/it_reload \
 	test/it_rpc \
 	test/it_shortage \
 	test/it_stress \
-	test/it_truncated
+	test/it_truncated \
+	test/it_upgrade
 test_it_access_SOURCES = test/it_access.c
 test_it_access_CFLAGS = $(it_cflags)
 test_it_access_LDADD = $(it_libs)
@@ -84,6 +86,14 @@ test_it_portmap_LDADD = $(it_libs)
 test_it_readdir_SOURCES = test/it_readdir.c
 test_it_readdir_CFLAGS = $(it_cflags)
 test_it_readdir_LDADD = $(it_libs)
+# The program itself, with a client that is not ours.
+daemon_sources = test/daemon.c test/daemon.h
+test_it_reload_SOURCES = test/it_reload.c $(daemon_sources)
+test_it_reload_CFLAGS = $(it_cflags) $(NFS_CFLAGS)
+test_it_reload_LDADD = $(it_libs) $(NFS_LIBS)
+test_it_upgrade_SOURCES = test/it_upgrade.c $(daemon_sources)
+test_it_upgrade_CFLAGS = $(it_cflags) $(NFS_CFLAGS)
+test_it_upgrade_LDADD = $(it_libs) $(NFS_LIBS)
 test_it_rpc_SOURCES = test/it_rpc.c
 test_it_rpc_CFLAGS = $(it_cflags)
 test_it_rpc_LDADD = $(it_libs)

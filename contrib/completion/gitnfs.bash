@@ -5,7 +5,7 @@
 _gitnfs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' i
 	local commands='mount umount status warm pin unpin du gc refresh trace
-		log-level stop doctor'
+		reload log-level stop doctor'
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in

@@ -26,6 +26,7 @@ complete -c gitnfs -n __fish_use_subcommand -a du -d 'what is here, on disk and 
 complete -c gitnfs -n __fish_use_subcommand -a gc -d 'give disk back'
 complete -c gitnfs -n __fish_use_subcommand -a refresh -d 'look at sources now'
 complete -c gitnfs -n __fish_use_subcommand -a trace -d 'calls as they are answered'
+complete -c gitnfs -n __fish_use_subcommand -a reload -d 'have gitnfsd read its configuration again'
 complete -c gitnfs -n __fish_use_subcommand -a log-level -d 'log more or less, from now on'
 complete -c gitnfs -n __fish_use_subcommand -a stop -d 'stop the server'
 complete -c gitnfs -n __fish_use_subcommand -a doctor -d 'what might be in the way'

@@ -18,9 +18,11 @@
 #include "nfsd/admin/control.h"
 #include "nfsd/admin/report.h"
 #include "nfsd/admin/web.h"
+#include "nfsd/server.h"
+#include "nfsd/upgrade.h"
 
 /* Those that admin_start() adds events for, in this order. */
-static const int heard[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
+static const int heard[] = { SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP };
 
 /* It may have been moved away, as logrotate(8) does. */
 static void reopen_log(void)
@@ -32,6 +34,75 @@ static void reopen_log(void)
 			  "on where it was", strerror(-r));
 }
 
+int admin_reload(struct admin *a, struct reload *ret, char why[CONFIG_WHY])
+{
+	int r = reload(a->reloading, ret, why);
+
+	if (r) {
+		log_error("configuration not reloaded",
+			  "error=%s do=all goes on as it was", why);
+		return r;
+	}
+	/* Those that may have moved. */
+	a->http_secret_file = a->reloading->config->http_secret_file;
+	log_info("configuration reloaded",
+		 "added=%zu removed=%zu changed=%zu", ret->places.added,
+		 ret->places.removed, ret->places.changed);
+	if (*ret->restart)
+		log_warning("needs a restart", "keys=%s do=send SIGUSR2, or "
+			    "restart gitnfsd", ret->restart);
+	return 0;
+}
+
+static void on_hangup(struct admin *a)
+{
+	char why[CONFIG_WHY];
+	struct reload ignored;
+
+	reopen_log();
+	admin_reload(a, &ignored, why);
+}
+
+/* ---- another program in our place ---- */
+
+static void on_upgrade(void *arg, const char *why)
+{
+	struct admin *a = arg;
+
+	a->upgrade = NULL;
+	if (why) {
+		log_error("no handover", "error=%s do=all goes on as it was; "
+			  "correct that and send SIGUSR2 again", why);
+		return;
+	}
+	a->handing_over = true;
+	loop_end(a->loop);
+}
+
+static void begin_upgrade(struct admin *a)
+{
+	int r = a->upgrade ? 0 :
+		upgrade_ask(&a->upgrade, loop_base(a->loop),
+			    a->reloading->argv, on_upgrade, a);
+
+	if (r)
+		log_error("no handover", "error=%s do=all goes on as it was",
+			  strerror(-r));
+}
+
+int admin_hand_over(struct admin *a)
+{
+	int r = server_hand_over(a->server);
+
+	if (!r && a->web)
+		r = web_hand_over(a->web);
+	if (!r && a->control)
+		r = control_hand_over(a->control);
+	return r;
+}
+
+/* ---- signals ---- */
+
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct admin *a = arg;
@@ -39,8 +110,10 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	if (sig == SIGUSR1)
 		report(a->fs, a->server);
+	else if (sig == SIGUSR2)
+		begin_upgrade(a);
 	else if (sig == SIGHUP)
-		reopen_log();
+		on_hangup(a);
 	else
 		loop_end(a->loop);
 }
@@ -112,6 +185,7 @@ void admin_run(struct admin *a)
 
 int admin_stop(struct admin *a)
 {
+	upgrade_free(TAKE(a->upgrade));
 	web_free(a->web);
 	a->web = NULL;
 	control_free(a->control);

@@ -11,9 +11,11 @@
 #ifndef NFSD_ADMIN_ADMIN_H
 #define NFSD_ADMIN_ADMIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nfsd/admin/control.h"
+#include "nfsd/reload.h"
 
 enum { ADMIN_WHY = 256 };
 
@@ -21,10 +23,12 @@ struct event;
 struct web;
 struct fs;
 struct server;
+struct upgrade;
 
 struct admin {
 	struct fs *fs;
 	struct server *server;
+	struct reloading *reloading;
 	const char *state_dir;
 	const char *http_listen, *http_secret_file;     /* or NULL */
 
@@ -32,19 +36,29 @@ struct admin {
 	struct loop *loop;
 	struct control *control;
 	struct web *web;        /* or NULL */
-	struct event *signal[4];
+	struct event *signal[5];
+	struct upgrade *upgrade;        /* while one is asked, or NULL */
+	bool handing_over;      /* out: another program takes our place */
 	uint64_t started;       /* clock_ms() */
 	unsigned waiters;       /* out, for commands */
 	struct trace *trace;    /* while somebody watches, or NULL */
 };
 
-/* With 'fs', 'server' and 'state_dir' set; the rest of it zero.  A server
+/* With 'fs', 'server', 'reloading' and 'state_dir' set; the rest of it zero.  A server
  * whose control socket cannot be made is no less a server: that is logged.
  * On error one line in 'why'. */
 int admin_start(struct admin *, char why[ADMIN_WHY]);
 
 /* Until there is a reason to stop. */
 void admin_run(struct admin *);
+
+/* Keep the listeners that are its own, and the server's, for the program that
+ * takes our place.  As handover_keep(). */
+int admin_hand_over(struct admin *);
+
+/* Read the configuration again.  As reload(), and what became of it is in the
+ * log. */
+int admin_reload(struct admin *, struct reload *ret, char why[CONFIG_WHY]);
 
 /* -EBUSY: 'fs' still holds a waiter, and what it is to tell. */
 int admin_stop(struct admin *);

@@ -65,6 +65,40 @@ static void status(struct control_call *call)
 	control_end(call, o);
 }
 
+/* "a b c" */
+static struct json_object *words(const char *text)
+{
+	struct json_object *list = json_object_new_array();
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		json_append(list, json_object_new_string_len(text, (int)len));
+		text += len + (text[len] == ' ');
+	}
+	return list;
+}
+
+static void reload_all(struct control_call *call)
+{
+	struct admin *a = call->context;
+	char why[CONFIG_WHY];
+	struct json_object *o;
+	struct reload re;
+	int r = admin_reload(a, &re, why);
+
+	if (r) {
+		control_fail(call, r, "%s", why);
+		return;
+	}
+	o = json_object_new_object();
+	json_u64(o, "added", re.places.added);
+	json_u64(o, "removed", re.places.removed);
+	json_u64(o, "changed", re.places.changed);
+	json_put(o, "restart", words(re.restart));
+	control_end(call, o);
+}
+
 static void set_log_level(struct control_call *call)
 {
 	const char *text = json_text_at(call->request, "level");
@@ -83,6 +117,7 @@ const struct control_command admin_commands[] = {
 	{ "ping", ping },
 	{ "status", status },
 	{ "refresh", refresh_begin },
+	{ "reload", reload_all },
 	{ "warm", bring_warm },
 	{ "pin", bring_pin },
 	{ "pins", keep_pins },

@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "common/unix.h"
 #include "nfsd/admin/control.h"
+#include "nfsd/handover.h"
 
 enum { BACKLOG = 16 };
 
@@ -306,6 +307,12 @@ static int listen_at(struct control *c, const char *path)
 
 	if (r)
 		return r;
+	c->fd = handover_take(HANDOVER_CONTROL, SOCK_STREAM,
+			      (struct sockaddr *)&addr.addr, addr.len);
+	if (c->fd >= 0) {
+		unix_address_clear(&addr);
+		return 0;
+	}
 	c->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (c->fd < 0) {
 		r = -errno;
@@ -358,6 +365,11 @@ int control_new(struct control **ret, struct loop *loop, const char *path,
 	return 0;
 }
 
+int control_hand_over(struct control *c)
+{
+	return handover_keep(HANDOVER_CONTROL, c->fd);
+}
+
 void control_stop(struct control *c)
 {
 	for (struct list *l; (l = c->peers.next) != &c->peers;)
@@ -373,7 +385,8 @@ void control_free(struct control *c)
 		event_free(c->ready);
 	if (c->fd >= 0) {
 		close(c->fd);
-		unlink(c->path);
+		if (!handover_is_ready())       /* it is another's */
+			unlink(c->path);
 	}
 	free(c->path);
 	free(c);

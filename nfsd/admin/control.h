@@ -61,6 +61,9 @@ int control_new(struct control **ret, struct loop *, const char *path,
 		char why[CONTROL_WHY]);
 /* Every call must have been ended.  NULL is allowed. */
 void control_free(struct control *);
+/* Keep the socket for the program that takes our place.  As
+ * handover_keep(). */
+int control_hand_over(struct control *);
 /* Hang up on all, so that they end. */
 void control_stop(struct control *);
 

@@ -21,6 +21,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "nfsd/endpoint.h"
+#include "nfsd/handover.h"
 #include "nfsd/admin/metrics.h"
 #include "nfsd/admin/refresh.h"
 #include "nfsd/admin/standing.h"
@@ -33,6 +34,7 @@ struct web {
 	struct admin *admin;
 	struct evhttp *http;
 	int64_t start;          /* seconds since 1970 */
+	int fd;                 /* its listener's, owned by 'http' */
 	char address[ENDPOINT_SIZE];
 };
 
@@ -232,16 +234,22 @@ static int listen_at(struct web *web, const char *text)
 	socklen_t len = sizeof addr;
 	const int on = 1;
 	int fd, r = endpoint_parse(text, &addr);
+	bool given;
 
 	if (r)
 		return r;
-	fd = socket(addr.ss_family, SOCK_STREAM, 0);
+	fd = handover_take(HANDOVER_HTTP, SOCK_STREAM,
+			   (struct sockaddr *)&addr, endpoint_len(&addr));
+	given = fd >= 0;
+	if (!given)
+		fd = socket(addr.ss_family, SOCK_STREAM, 0);
 	if (fd < 0)
 		return -errno;
 	evutil_make_socket_nonblocking(fd);
 	evutil_make_socket_closeonexec(fd);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, (struct sockaddr *)&addr, endpoint_len(&addr)) ||
+	if ((!given && bind(fd, (struct sockaddr *)&addr,
+			    endpoint_len(&addr))) ||
 	    listen(fd, BACKLOG) ||
 	    getsockname(fd, (struct sockaddr *)&addr, &len))
 		r = -errno;
@@ -251,6 +259,8 @@ static int listen_at(struct web *web, const char *text)
 		r = -ENOMEM;
 	if (r)
 		close(fd);
+	else
+		web->fd = fd;
 	return r;
 }
 
@@ -301,6 +311,11 @@ void web_free(struct web *web)
 	if (web->http)
 		evhttp_free(web->http);
 	free(web);
+}
+
+int web_hand_over(const struct web *web)
+{
+	return handover_keep(HANDOVER_HTTP, web->fd);
 }
 
 const char *web_address(const struct web *web)

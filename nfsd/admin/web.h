@@ -25,6 +25,9 @@ struct web;
 
 int web_new(struct web **ret, struct admin *, char why[ADMIN_WHY]);
 void web_free(struct web *);                    /* NULL is allowed */
+/* Keep its listener for the program that takes our place.  As
+ * handover_keep(). */
+int web_hand_over(const struct web *);
 /* Where it listens, "127.0.0.1:9049". */
 const char *web_address(const struct web *);
 

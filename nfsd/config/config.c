@@ -22,7 +22,8 @@ static int set_defaults(struct config *c, char why[CONFIG_WHY])
 {
 	const struct config_origin o = { .key = "--listen", .why = why };
 
-	if (!c->listen.n &&
+	c->usual_listen = !c->listen.n;
+	if (c->usual_listen &&
 	    config_set(config_setting_find(config_settings, "server.listen"),
 		       &o, "127.0.0.1:2049", c))
 		return -ENOMEM;

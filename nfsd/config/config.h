@@ -80,6 +80,7 @@ struct config_places {
 struct config {
 	enum config_mode mode;
 	struct config_list listen;
+	bool usual_listen;      /* nobody has said where */
 	char *as_user;          /* to be, once the addresses are taken */
 	struct config_access access;    /* of what listens */
 	struct config_places listeners; /* what some have of their own */

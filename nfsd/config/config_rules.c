@@ -37,16 +37,21 @@ static int read_secret(struct rule *r, const char *file, const char *where,
 			   problem);
 }
 
-/* Of each key what 'own' says, else 'general' (which may be NULL).  *ret
- * stays NULL when neither says anything. */
+static const struct config_access nothing = {
+	.reserved_port = CONFIG_UNSET,
+};
+
+static bool says_nothing(const struct config_access *a)
+{
+	return !a->allow.n && !a->uids.n && !a->secret_file &&
+	       a->reserved_port != 1;
+}
+
+/* Of each key what 'own' says, else 'g'. */
 static int make_rule(const struct config_access *own,
-		     const struct config_access *general, const char *section,
+		     const struct config_access *g, const char *section,
 		     const char *where, struct rule **ret, char *why)
 {
-	static const struct config_access nothing = {
-		.reserved_port = CONFIG_UNSET,
-	};
-	const struct config_access *g = general ? general : &nothing;
 	const struct config_list *allow =
 		own->allow.n ? &own->allow : &g->allow;
 	const struct config_list *uids = own->uids.n ? &own->uids : &g->uids;
@@ -57,8 +62,6 @@ static int make_rule(const struct config_access *own,
 	struct rule *r;
 	int err;
 
-	if (!allow->n && !uids->n && !secret && !reserved)
-		return 0;
 	err = rule_new(&r, section);
 	if (err)
 		return err;
@@ -110,7 +113,7 @@ static int make_listeners(const struct config *c, struct config_rules *rs,
 			return -ENOMEM;
 		}
 		r = make_rule(own ? &own->access : &c->access,
-			      own ? &c->access : NULL, section,
+			      own ? &c->access : &nothing, section,
 			      own ? own->where : NULL, &rs->listen[i], why);
 	}
 	return r;
@@ -125,15 +128,16 @@ static int make_places(const struct config *c, struct config_rules *rs,
 		struct rule *rule = NULL;
 		int r;
 
+		if (says_nothing(&p->access))
+			continue;
 		if (asprintf(&section, "%s.%s", section_of(c, i), p->name) < 0) {
 			section = NULL;
 			return -ENOMEM;
 		}
-		r = make_rule(&p->access, NULL, section, p->where, &rule, why);
+		r = make_rule(&p->access, &nothing, section, p->where, &rule,
+			      why);
 		if (r)
 			return r;
-		if (!rule)
-			continue;
 		rs->place[rs->nplace++] = rule;
 		p->rule = (unsigned)rs->nplace;
 	}

@@ -21,7 +21,8 @@
 #include "nfsd/config/config.h"
 
 struct config_rules {
-	struct rule **listen;   /* of each address in config.listen */
+	struct rule **listen;   /* of each address in config.listen; never
+				 * NULL */
 	size_t nlisten;
 	struct rule **place;    /* by the numbers that places have, less 1 */
 	size_t nplace;

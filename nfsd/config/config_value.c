@@ -117,14 +117,15 @@ const struct config_setting config_settings[] = {
 		    "127.0.0.1:2049 or [::1]:2049" },
 	{ "server.user", "user", CONFIG_TEXT, AT(as_user),
 	  .check = is_something, .wanted = "give the name of a user" },
-	{ "server.allow", "allow", CONFIG_LIST, AT(access.allow),
+	{ "server.allow", "allow", CONFIG_LIST, AT(access.allow), .live = true,
 	  .check = rule_is_network, .wanted = allow_wanted },
-	{ "server.uid", NULL, CONFIG_LIST, AT(access.uids),
+	{ "server.uid", NULL, CONFIG_LIST, AT(access.uids), .live = true,
 	  .check = rule_is_uid, .wanted = uid_wanted },
 	{ "server.reserved-port", NULL, CONFIG_BOOL,
-	  AT(access.reserved_port), .preset = CONFIG_UNSET,
+	  AT(access.reserved_port), .live = true, .preset = CONFIG_UNSET,
 	  .wanted = bool_wanted },
 	{ "server.secret-file", NULL, CONFIG_PATH, AT(access.secret_file),
+	  .live = true,
 	  .check = is_something, .wanted = file_wanted },
 	{ "server.loops", "loops", CONFIG_NUMBER, AT(loops),
 	  .min = 1, .max = 1024, .wanted = "give a number from 1 to 1024" },
@@ -132,11 +133,13 @@ const struct config_setting config_settings[] = {
 	  .check = is_portmap,
 	  .wanted = "give one of auto, register, serve, off" },
 	{ "server.log-level", "log-level", CONFIG_LEVEL, AT(log_level),
+	  .live = true,
 	  .preset = LOG_INFO,
 	  .wanted = "give one of error, warning, info, debug" },
 	{ "server.log-format", "log-format", CONFIG_TEXT, AT(log_format),
+	  .live = true,
 	  .check = is_log_format, .wanted = "give one of text, json" },
-	{ "server.log-to", "log-to", CONFIG_PATH, AT(log_to),
+	{ "server.log-to", "log-to", CONFIG_PATH, AT(log_to), .live = true,
 	  .check = is_something,
 	  .wanted = "give stderr, journal, or the path of a file" },
 	{ "http.listen", "http-listen", CONFIG_TEXT, AT(http_listen),
@@ -144,20 +147,23 @@ const struct config_setting config_settings[] = {
 	  .wanted = "give an address and a port in figures, as in "
 		    "127.0.0.1:9049" },
 	{ "http.secret-file", NULL, CONFIG_PATH, AT(http_secret_file),
+	  .live = true,
 	  .check = is_something, .wanted = "give the path of a file" },
 	{ "state.dir", "state-dir", CONFIG_PATH, AT(state_dir),
 	  .check = is_something, .wanted = "give the path of a directory" },
 	{ "cache.dir", "cache-dir", CONFIG_PATH, AT(cache_dir),
 	  .check = is_something, .wanted = "give the path of a directory" },
 	{ "cache.memory", "cache-memory", CONFIG_NUMBER, AT(memory),
+	  .live = true,
 	  .min = 1, .max = INT64_MAX, .preset = INT64_C(256) << 20,
 	  .wanted = "give a number of bytes, perhaps with k, m or g behind "
 		    "it" },
-	{ "cache.disk", "cache-disk", CONFIG_NUMBER, AT(disk),
+	{ "cache.disk", "cache-disk", CONFIG_NUMBER, AT(disk), .live = true,
 	  .max = INT64_MAX, .preset = INT64_C(10) << 30,
 	  .wanted = "give a number of bytes, perhaps with k, m or g behind "
 		    "it; 0 for nothing" },
 	{ "cache.prefetch", "prefetch", CONFIG_NUMBER, AT(prefetch),
+	  .live = true,
 	  .max = 1024, .preset = 8,
 	  .wanted = "give a number from 0 to 1024" },
 	{ .key = NULL },
@@ -176,6 +182,7 @@ const struct config_setting config_place_settings[] = {
 	  .wanted = "give the name of one organisation" },
 	{ "ref", NULL, CONFIG_TEXT, IN_SOURCE, AT(ref) },
 	{ "refresh", NULL, CONFIG_NUMBER, IN_SOURCE | IN_ROOT, AT(refresh),
+	  .live = true,
 	  .min = 1, .max = 1000000, .preset = CONFIG_UNSET,
 	  .wanted = "give a number of seconds" },
 	{ "user", NULL, CONFIG_TEXT, IN_SOURCE | IN_ROOT, AT(user),
@@ -184,14 +191,15 @@ const struct config_setting config_place_settings[] = {
 	  AT(token_file), .check = is_something, .wanted = file_wanted },
 	{ "ca-file", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT, AT(ca_file),
 	  .check = is_something, .wanted = file_wanted },
-	{ "allow", NULL, CONFIG_LIST, IN_ALL, AT(access.allow),
+	{ "allow", NULL, CONFIG_LIST, IN_ALL, AT(access.allow), .live = true,
 	  .check = rule_is_network, .wanted = allow_wanted },
-	{ "uid", NULL, CONFIG_LIST, IN_ALL, AT(access.uids),
+	{ "uid", NULL, CONFIG_LIST, IN_ALL, AT(access.uids), .live = true,
 	  .check = rule_is_uid, .wanted = uid_wanted },
 	{ "reserved-port", NULL, CONFIG_BOOL, IN_ALL,
-	  AT(access.reserved_port), .preset = CONFIG_UNSET,
+	  AT(access.reserved_port), .live = true, .preset = CONFIG_UNSET,
 	  .wanted = bool_wanted },
 	{ "secret-file", NULL, CONFIG_PATH, IN_ALL, AT(access.secret_file),
+	  .live = true,
 	  .check = is_something, .wanted = file_wanted },
 	{ "allow-address", NULL, CONFIG_WORDS, IN_SOURCE | IN_ROOT,
 	  AT(allow_address), .check = rule_is_network,
@@ -365,6 +373,46 @@ int config_set(const struct config_setting *s, const struct config_origin *o,
 		return add_text(o, value, &f->list);
 	}
 	return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool config_same(const struct config_setting *s, const void *a, const void *b)
+{
+	const union field *x = field(s, (void *)a), *y = field(s, (void *)b);
+
+	if (is_number(s))
+		return x->number == y->number;
+	if (s->kind != CONFIG_LIST)
+		return same_text(x->text, y->text);
+	if (x->list.n != y->list.n)
+		return false;
+	for (size_t i = 0; i < x->list.n; i++)
+		if (strcmp(x->list.item[i], y->list.item[i]))
+			return false;
+	return true;
+}
+
+void config_swap(const struct config_setting *s, void *a, void *b)
+{
+	union field *x = field(s, a), *y = field(s, b), was;
+
+	if (is_number(s)) {
+		was.number = x->number;
+		x->number = y->number;
+		y->number = was.number;
+	} else if (s->kind != CONFIG_LIST) {
+		was.text = x->text;
+		x->text = y->text;
+		y->text = was.text;
+	} else {
+		was.list = x->list;
+		x->list = y->list;
+		y->list = was.list;
+	}
 }
 
 /* ---- all of a table ---- */

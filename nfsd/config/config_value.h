@@ -51,6 +51,8 @@ struct config_setting {
 	const char *option;     /* without "--", or NULL */
 	enum config_kind kind;
 	unsigned in;            /* sections of a place that may have it */
+	bool live;              /* may change in use; of a place: and it need
+				 * not be opened anew */
 	size_t at;              /* offset in struct config or config_place */
 	int64_t min, max;       /* NUMBER */
 	int64_t preset;         /* what nobody has said */
@@ -69,6 +71,10 @@ void config_unset(const struct config_setting table[], void *at);
 /* The later one is used; of a list, all. */
 int config_set(const struct config_setting *, const struct config_origin *,
 	       const char *value, void *at);
+/* Do two of them say the same? */
+bool config_same(const struct config_setting *, const void *, const void *);
+void config_swap(const struct config_setting *, void *, void *);
+
 /* What has not been said in 'to' is taken out of 'from'. */
 void config_merge(const struct config_setting table[], void *to, void *from);
 /* All of 'from', with change(arg, text), which is freed, in place of texts;

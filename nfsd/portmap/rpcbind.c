@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <rpc/rpc.h>
 #include <rpc/pmap_clnt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,6 +37,10 @@ enum {
 	LOOKS_MAX = 8,          /* over two and a half seconds */
 	LAST_FRAGMENT = 1u << 31,
 };
+
+/* For the program that takes our place: what is registered is still so, and
+ * what rb->displaced is. */
+#define LEFT "GITNFS_DISPLACED"
 
 /* ---- a call to a port of this machine ---- */
 
@@ -314,12 +319,17 @@ int rpcbind_new(struct rpcbind **ret)
 
 int rpcbind_register(struct rpcbind *rb, const struct mapping *m, size_t n)
 {
+	const char *left = getenv(LEFT);
 	int r;
 
 	memcpy(rb->map, m, n * sizeof *m);
 	rb->n = n;
 	for (size_t i = 0; i < n; i++)
-		register_one(rb, &m[i]);
+		if (!left || ask(&m[i]).port != m[i].port)
+			register_one(rb, &m[i]);
+	if (left)
+		rb->displaced = (uint16_t)atoi(left);
+	unsetenv(LEFT);
 	r = pthread_create(&rb->thread, NULL, keep, rb);
 	rb->running = !r;
 	return -r;
@@ -342,6 +352,20 @@ static void end(struct rpcbind *rb)
 		pthread_cond_signal(&rb->wake);
 	}
 	pthread_join(rb->thread, NULL);
+}
+
+void rpcbind_leave(struct rpcbind *rb)
+{
+	char port[8];
+
+	if (!rb)
+		return;
+	if (rb->running)
+		end(rb);
+	rb->running = false;
+	rb->n = 0;
+	snprintf(port, sizeof port, "%u", rb->displaced);
+	setenv(LEFT, port, 1);
 }
 
 void rpcbind_unregister(struct rpcbind *rb)

@@ -31,7 +31,9 @@ int rpcbind_new(struct rpcbind **ret);
 int rpcbind_register(struct rpcbind *, const struct mapping *, size_t n);
 /* A client on this machine has mounted something, or is about to. */
 void rpcbind_mounted(void *rpcbind);
-/* NULL is allowed in both. */
+/* Leave it as it is to the program that takes our place, by way of the
+ * environment.  NULL is allowed, as it is in the next two. */
+void rpcbind_leave(struct rpcbind *);
 void rpcbind_unregister(struct rpcbind *);
 void rpcbind_free(struct rpcbind *);
 
