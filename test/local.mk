@@ -6,17 +6,21 @@ test_bench_cache_LDADD = libcache.a $(backend_libs) $(common_libs)
 test_bench_load_SOURCES = test/bench/load.c
 test_bench_floor_SOURCES = test/bench/floor.c
 dist_noinst_SCRIPTS = test/bench/hits.pl test/bench/cache.sh \
-	test/bench/growth.pl
+	test/bench/client.pl test/bench/growth.pl
+dist_noinst_DATA = test/bench/Servers.pm
 EXTRA_DIST += test/crawlrepo.sh
 
 bench: gitnfsd test/bench/load test/bench/floor
 	srcdir=$(srcdir) $(srcdir)/test/bench/hits.pl $(BENCHFLAGS) $(REPOSITORY)
 bench-cache: test/bench_cache
 	builddir=. $(srcdir)/test/bench/cache.sh $(REPOSITORY)
+# By the real Linux client.  DIRECTORY=DIR for a part of the repository.
+bench-client: gitnfsd
+	$(srcdir)/test/bench/client.pl $(BENCHFLAGS) $(REPOSITORY) $(DIRECTORY)
 # Writes into the sources: doc/growth.data, and doc/growth.svg with gnuplot.
 bench-growth: gitnfsd test/bench/load
 	$(srcdir)/test/bench/growth.pl $(srcdir)/doc
-.PHONY: bench bench-cache bench-cold bench-forges bench-growth
+.PHONY: bench bench-cache bench-client bench-cold bench-forges bench-growth
 
 # What is elsewhere, beside "git clone".  REPOSITORY=DIR as above; more of it
 # is said in bench_cold.c.

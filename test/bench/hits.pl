@@ -15,39 +15,17 @@
 use strict;
 use warnings;
 use Cwd 'abs_path';
-use File::Temp 'tempdir';
+use FindBin;
 use Getopt::Std;
-use IO::Socket::INET;
 use JSON::PP;
-use POSIX ':sys_wait_h';
+use lib $FindBin::Bin;
+use Servers;
 
 my %opt = (r => 5, t => 1, c => 0, o => 'bench.json');
 getopts('r:t:c:o:', \%opt) && @ARGV <= 1
 	or die "usage: hits.pl [-r ROUNDS] [-t SECONDS] [-c CORE] [-o FILE] [REPOSITORY]\n";
 my $srcdir = $ENV{srcdir} // '.';
-my ($load, $floor, $gitnfsd) = map { abs_path($_) }
-	'test/bench/load', 'test/bench/floor', 'gitnfsd';
-
-sub text {	# of a file
-	open my $in, '<', $_[0] or return '';
-	local $/;
-	return scalar <$in> // '';
-}
-
-die "bench: this build has a sanitizer: its times mean nothing\n"
-	if text('config.h') =~ /^#define SANITIZED/m;
-
-my $dir = tempdir('gitnfs-bench.XXXXXX', TMPDIR => 1, CLEANUP => 1);
-my %server;	# name => { pid, port, mount, path }
-END {
-	my $status = $?;
-	for (values %server) {
-		kill KILL => $_->{pid};
-		waitpid $_->{pid}, 0;
-	}
-	$? = $status;
-}
-$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+my ($load, $floor) = map { abs_path($_) } 'test/bench/load', 'test/bench/floor';
 
 # ---- the files ----
 
@@ -87,112 +65,6 @@ sub make_repository {
 
 my $made = make_repository();
 my $tree = abs_path($ARGV[0] // $made) // die "$ARGV[0]: not there\n";
-
-# ---- the servers ----
-
-sub start {	# NAME, COMMAND...; returns its standard output
-	my ($name, @command) = @_;
-	my $pid = open my $out, '-|';
-	die "fork: $!" unless defined $pid;
-	if (!$pid) {
-		open STDERR, '>>', "$dir/$name.log";
-		exec @command or exit 127;
-	}
-	# Closing it would wait for the end of the server.
-	$server{$name} = { pid => $pid, out => $out };
-	return $out;
-}
-
-sub pin {	# CPUS: where the servers may run from now on
-	my $cpus = shift;
-	system("taskset -a -p -c $cpus $_->{pid} >/dev/null") for values %server;
-}
-
-sub start_gitnfsd {
-	my ($loops) = @_;
-	my $out = start(gitnfsd => $gitnfsd, '--log-level', 'warning',
-		'--loops', $loops, '--cache-memory', '2g', '--state-dir', "$dir/state",
-		'--cache-dir', "$dir/cache", '--listen', '127.0.0.1:0',
-		"made=$made", "tree=$tree");
-	my ($port) = (<$out> // '') =~ /:(\d+)$/ or die "gitnfsd does not start:\n", text("$dir/gitnfsd.log");
-	@{$server{gitnfsd}}{qw(port mount path)} = ($port, $port, '/:');
-}
-
-sub start_floor {
-	my $out = start(floor => $floor, '-m', BLOCKS);
-	chomp(my $port = <$out> // die "floor does not start\n");
-	@{$server{floor}}{qw(port mount path)} = ($port, $port, '');
-}
-
-sub free_port {
-	return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport;
-}
-
-# nfs-ganesha does not start without somebody to register with.
-sub start_rpcbind {
-	return if IO::Socket::INET->new(PeerAddr => '127.0.0.1:111');
-	start(rpcbind => 'rpcbind', '-f');
-	for (1 .. 30) {
-		return if IO::Socket::INET->new(PeerAddr => '127.0.0.1:111');
-		select undef, undef, undef, 0.1;
-	}
-}
-
-sub start_ganesha {
-	my ($program) = grep { -x } '/usr/bin/ganesha.nfsd', '/usr/sbin/ganesha.nfsd';
-	return 'not installed (Debian: nfs-ganesha, nfs-ganesha-vfs)' unless $program;
-	return 'needs root' if $>;
-	start_rpcbind();
-	my $export = "$dir/export";
-	mkdir $export;
-	for ([made => $made], [tree => $tree]) {
-		my ($name, $repo) = @$_;
-		mkdir "$export/$name";
-		system("git -C '$repo' archive HEAD | tar xf - -C '$export/$name'") == 0 or die;
-	}
-	my ($port, $mount) = (free_port(), free_port());
-	open my $conf, '>', "$dir/ganesha.conf" or die;
-	print $conf <<"END";
-NFS_CORE_PARAM {
-	Protocols = 3;
-	NFS_Port = $port;
-	MNT_Port = $mount;
-	Enable_NLM = false;
-	Enable_RQUOTA = false;
-	Enable_UDP = false;
-	Enable_NFS_Stats = false;
-	DRC_Disabled = true;
-	mount_path_pseudo = false;
-}
-MDCACHE { Entries_HWMark = 1000000; Chunks_HWMark = 1000000; }
-LOG { Default_Log_Level = EVENT; }
-EXPORT {
-	Export_Id = 1;
-	Path = $export;
-	Pseudo = /bench;
-	Access_Type = RO;
-	Squash = No_Root_Squash;
-	SecType = sys, none;
-	Protocols = 3;
-	Transports = TCP;
-	Attr_Expiration_Time = 3600;
-	FSAL { Name = VFS; }
-}
-END
-	close $conf;
-	start(ganesha => $program, '-F', '-f', "$dir/ganesha.conf", '-L', "$dir/ganesha.log", '-p', "$dir/ganesha.pid");
-	for (1 .. 100) {
-		if (IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port")) {
-			@{$server{ganesha}}{qw(port mount path)} = ($port, $mount, "$export:");
-			return;
-		}
-		last if waitpid($server{ganesha}{pid}, WNOHANG);
-		select undef, undef, undef, 0.1;
-	}
-	kill KILL => $server{ganesha}{pid};
-	delete $server{ganesha};
-	return "does not start: " . (split /\n/, text("$dir/ganesha.log"))[-1];
-}
 
 # ---- one measurement ----
 
@@ -295,10 +167,13 @@ my %about = (cpu => $cpu, cores => $cores, kernel => $kernel, commit => $commit,
 print "$cpu, $cores cores, $kernel\ngitnfs $version, commit $commit, CFLAGS $flags\n",
 	"$opt{r} rounds of $opt{t} s, medians; the tree: $about{tree}\n";
 
-start_floor();
-my $without = start_ganesha();
+my $out = start(floor => $floor, '-m', BLOCKS);
+chomp(my $port = <$out> // die "floor does not start\n");
+@{$server{floor}}{qw(port mount path)} = ($port, $port, '');
+my @sources = ("made=$made", "tree=$tree");
+my $without = start_ganesha(@sources);
 print "without nfs-ganesha: $without\n" if $without;
-start_gitnfsd(1);
+start_gitnfsd(1, @sources);
 pin($opt{c});
 print_head("one loop; client and server on core $opt{c}; 16 calls under way on each connection");
 $about{one_core} = rounds($opt{c}, @shapes);
@@ -324,9 +199,8 @@ printf "%-28s %12s %12s %7s\n", '', 'one loop', "$cores loops", 'ratio';
 my @both = grep { $_->[0] =~ /^(GETATTR|LOOKUP|READ 4 KiB|mix)$/ } @shapes;
 my %speed;
 for my $loops (1, $cores) {
-	kill KILL => $server{gitnfsd}{pid};
-	delete $server{gitnfsd};
-	start_gitnfsd($loops);
+	end('gitnfsd');
+	start_gitnfsd($loops, @sources);
 	for my $shape (@both) {
 		both($shape);
 		$speed{$shape->[0]}{$loops} = median(map { both($shape) } 1 .. $opt{r});
