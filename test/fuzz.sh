@@ -20,15 +20,16 @@ cp "test/fuzz_$name" "$TMPDIR/program"
 idle=(nice -n 19)
 ! command -v chrt >/dev/null || idle=(chrt -i 0 "${idle[@]}")
 
-used() {	# seconds of the processor, by all that has been run here
-	times >"$TMPDIR/times"
-	awk 'NR == 2 { split($1, u, /[ms]/); split($2, s, /[ms]/)
-		print int(60 * (u[1] + s[1]) + u[2] + s[2]) }' "$TMPDIR/times"
+used=0
+count() {	# seconds of the processor, by all that has been run here
+	times >"$TMPDIR/times"	# which a shell of its own would not know
+	used=$(awk 'NR == 2 { split($1, u, /[ms]/); split($2, s, /[ms]/)
+		print int(60 * (u[1] + s[1]) + u[2] + s[2]) }' "$TMPDIR/times")
 }
 
 # A piece at a time, as libFuzzer goes by the clock.
 executions=0 status=0
-while [ $status -eq 0 ] && [ "$(used)" -lt $((minutes * 60)) ]; do
+while [ $status -eq 0 ] && [ "$used" -lt $((minutes * 60)) ]; do
 	"${idle[@]}" "$TMPDIR/program" -max_total_time=60 \
 		-artifact_prefix="found.$name/" -timeout=10 \
 		-rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
@@ -38,7 +39,8 @@ while [ $status -eq 0 ] && [ "$(used)" -lt $((minutes * 60)) ]; do
 		grep . || echo 0)))
 	covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$TMPDIR/log" |
 		tail -n 1)
+	count
 done
-echo "$name: $(used) s of CPU time, $executions executions," \
+echo "$name: $used s of CPU time, $executions executions," \
 	"${covered:-0} edges, $(find "found.$name" -type f | wc -l) findings"
 exit $status

@@ -4,6 +4,7 @@ dist_check_SCRIPTS += \
 	test/control.sh \
 	test/gitnfs.sh \
 	test/manual.sh \
+	test/rpcbind.sh \
 	test/packaging.sh \
 	test/keep.sh \
 	test/secrets.sh \

@@ -35,12 +35,20 @@ enum {
 	PATIENCE_S = 1,
 	REPLY_MAX = 16 << 10,
 	LOOKS_MAX = 8,          /* over two and a half seconds */
+	RENEW_MS = 5000,        /* how long after rpcbind we are back */
 	LAST_FRAGMENT = 1u << 31,
 };
 
 /* For the program that takes our place: what is registered is still so, and
  * what rb->displaced is. */
 #define LEFT "GITNFS_DISPLACED"
+
+/* One that does not jump, where conditions can be waited for by it. */
+#ifdef __APPLE__
+#define WAIT_CLOCK CLOCK_REALTIME
+#else
+#define WAIT_CLOCK CLOCK_MONOTONIC
+#endif
 
 /* ---- a call to a port of this machine ---- */
 
@@ -226,6 +234,7 @@ struct rpcbind {
 	pthread_cond_t wake;
 	pthread_t thread;
 	bool running, ending;
+	bool taken;             /* rpcbind has taken what we told it */
 	unsigned looks;         /* to be taken yet */
 };
 
@@ -250,7 +259,8 @@ static void register_one(struct rpcbind *rb, const struct mapping *m)
 	if (m->program == NLM_PROGRAM && told.port != m->port)
 		rb->displaced = told.port;
 	unset(m);
-	if (!set(m))
+	rb->taken = set(m);
+	if (!rb->taken)
 		log_warning("rpcbind refuses; clients must be told the port",
 			    "program=%u version=%u port=%u", m->program,
 			    m->version, m->port);
@@ -276,30 +286,50 @@ static void look(struct rpcbind *rb)
 	}
 }
 
+/* Has rpcbind been started anew, and knows nothing of us? */
+static void renew(struct rpcbind *rb)
+{
+	const struct mapping *m = rb->map;
+
+	if (!rb->taken || ask(m).port || !rpcbind_runs())
+		return;
+	log_info("rpcbind is told again where we are", "port=%u", m->port);
+	for (size_t i = 0; i < rb->n; i++)
+		register_one(rb, &rb->map[i]);
+}
+
+/* With the lock held; also when it is signalled. */
+static void rest(struct rpcbind *rb, long ms)
+{
+	struct timespec until;
+
+	clock_gettime(WAIT_CLOCK, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_cond_timedwait(&rb->wake, &rb->lock, &until);
+}
+
 static void *keep(void *arg)
 {
 	struct rpcbind *rb = arg;
 
 	pthread_mutex_lock(&rb->lock);
 	while (!rb->ending) {
-		struct timespec until;
+		/* After 10 ms, 20, 40 ... */
+		long ms = rb->looks ? 10L << (LOOKS_MAX - rb->looks) : RENEW_MS;
+		bool looks = rb->looks;
 
-		if (!rb->looks) {
-			pthread_cond_wait(&rb->wake, &rb->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&rb->lock);
-		look(rb);
-		pthread_mutex_lock(&rb->lock);
-		/* Then after 10 ms, 20, 40 ... */
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 10000000L << (LOOKS_MAX - rb->looks);
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
-		if (rb->looks)
+		if (looks)
 			rb->looks--;
-		if (!rb->ending)
-			pthread_cond_timedwait(&rb->wake, &rb->lock, &until);
+		pthread_mutex_unlock(&rb->lock);
+		renew(rb);
+		if (looks)
+			look(rb);
+		pthread_mutex_lock(&rb->lock);
+		if (!rb->ending && (!rb->looks || looks))
+			rest(rb, ms);
 	}
 	pthread_mutex_unlock(&rb->lock);
 	return NULL;
@@ -308,11 +338,17 @@ static void *keep(void *arg)
 int rpcbind_new(struct rpcbind **ret)
 {
 	struct rpcbind *rb = calloc(1, sizeof *rb);
+	pthread_condattr_t attr;
 
 	if (!rb)
 		return -ENOMEM;
 	pthread_mutex_init(&rb->lock, NULL);
-	pthread_cond_init(&rb->wake, NULL);
+	pthread_condattr_init(&attr);
+#ifndef __APPLE__
+	pthread_condattr_setclock(&attr, WAIT_CLOCK);
+#endif
+	pthread_cond_init(&rb->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	*ret = rb;
 	return 0;
 }
@@ -325,7 +361,9 @@ int rpcbind_register(struct rpcbind *rb, const struct mapping *m, size_t n)
 	memcpy(rb->map, m, n * sizeof *m);
 	rb->n = n;
 	for (size_t i = 0; i < n; i++)
-		if (!left || ask(&m[i]).port != m[i].port)
+		if (left && ask(&m[i]).port == m[i].port)
+			rb->taken = true;
+		else
 			register_one(rb, &m[i]);
 	if (left)
 		rb->displaced = (uint16_t)atoi(left);

@@ -7,6 +7,7 @@
  *
  * What a predecessor that crashed has left there is replaced, what others
  * serve is not: a registration counts only if somebody answers at its port.
+ * When rpcbind itself has been started again it is told again.
  *
  * On Linux the client's lock manager takes the place of ours there when
  * locks are first wanted, although it grants nobody anything unless there
