@@ -92,6 +92,10 @@ struct job {
 	/* resolve: a branch, a tag or a full or abbreviated commit id, as
 	 * git itself would look it up; NULL: the default branch. */
 	const char *ref;
+	uint64_t since;         /* an answer of this clock_ms() or later will
+				 * do as well; 0: only a new one */
+	uint64_t age;           /* before ref_is() a backend may say how many
+				 * ms old its answer is */
 };
 
 /* Who wrote the host of a URL: so much it is trusted. */

@@ -32,6 +32,7 @@ libbackend_a_SOURCES += \
 	backend/git/pipes.c backend/git/pipes.h \
 	backend/git/pkt.c backend/git/pkt.h \
 	backend/git/protocol.c backend/git/protocol.h \
+	backend/git/refs.c backend/git/refs.h \
 	backend/git/smart.c backend/git/smart.h \
 	backend/git/stream.h \
 	backend/git/transport.h \

@@ -76,6 +76,7 @@ struct errand {
 	char *ref;
 	bool pinned;            /* 'ref' is a full id ... */
 	bool peeled;            /* ... but perhaps not a commit's */
+	uint64_t age;           /* ms: how old the answer about it is */
 	bool again;             /* what is known will not do */
 	struct oid commit, tree;
 	int64_t time;           /* of the commit, seconds */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 enum {
@@ -18,14 +19,6 @@ enum {
 	JITTER = 10,            /* a 10th of it, more or less */
 };
 
-static void resolve(struct errand *e)
-{
-	struct backend *b = e->source->backend;
-
-	e->step = RESOLVE;
-	errand_job(e, NULL, 0, 0);
-	b->ops->resolve(b, &e->job);
-}
 
 static void fetch_commit(struct errand *e)
 {
@@ -33,22 +26,43 @@ static void fetch_commit(struct errand *e)
 	errand_fetch(e, &e->commit, OBJ_COMMIT);
 }
 
-/* Who asks for many refs of one host shall not do so all at once. */
+/* How long a ref is believed, in ms. */
 static uint32_t ref_ttl(const struct errand *e)
 {
 	uint32_t ttl = e->source->refresh;
 
-	if (!source_is_far(e->source))
-		return ttl ? ttl : e->f->opt.ref_ttl;
-	if (!ttl)
-		ttl = FAR_TTL;
-	return ttl - ttl / JITTER + randombytes_uniform(2 * ttl / JITTER + 1);
+	return ttl ? ttl :
+	       source_is_far(e->source) ? FAR_TTL : e->f->opt.ref_ttl;
+}
+
+/* What is left of that.  Who asks for many refs of one host shall not do so
+ * all at once. */
+static uint32_t time_to_live(const struct errand *e)
+{
+	uint32_t ttl = ref_ttl(e);
+
+	if (source_is_far(e->source))
+		ttl += randombytes_uniform(2 * ttl / JITTER + 1) - ttl / JITTER;
+	return e->age < ttl ? (uint32_t)(ttl - e->age) : 1;
+}
+
+/* What came with the answer about another ref will do, if it is young. */
+static void resolve(struct errand *e)
+{
+	struct backend *b = e->source->backend;
+	uint64_t now = clock_ms(), ttl = ref_ttl(e);
+
+	e->step = RESOLVE;
+	errand_job(e, NULL, 0, 0);
+	if (!e->again && now > ttl)
+		e->job.since = now - ttl + ttl / JITTER;
+	b->ops->resolve(b, &e->job);
 }
 
 static void land_history(struct errand *e, struct history *h)
 {
 	flight_done(e->f->flights, &e->key, &h->v, 0,
-		    e->pinned ? 0 : ref_ttl(e));
+		    e->pinned ? 0 : time_to_live(e));
 	errand_free(e);
 }
 
@@ -121,7 +135,8 @@ void errand_root_run(struct errand *e)
 		}
 		break;
 	case RESOLVE:
-		if (!e->err)
+		e->age = e->job.age;
+		if (!e->err && !e->age)
 			source_asked(e->source);
 		if (e->err)
 			give_up(e, known);

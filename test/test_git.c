@@ -505,6 +505,65 @@ START_TEST(no_filters)
 }
 END_TEST
 
+/* As resolve(), but an answer of a moment ago will do. */
+static int recall(struct backend *b, const char *ref, struct oid *ret)
+{
+	struct run *r = run_new(b, 0);
+	int err;
+
+	r->job.since = 1;
+	run_resolve(r, ref, PATIENCE);
+	err = run_wait(r);
+	*ret = r->commit;
+	run_free(r);
+	return err;
+}
+
+/* Who looks at several refs asks for all of them at once. */
+START_TEST(refs_travel_together)
+{
+	struct backend *b = open_faulty("none", "refs");
+	struct oid oid, old = id_of("refs", "main");
+	struct oid new = id_of("refs", "next");
+
+	ck_assert_int_eq(resolve(b, "main", &oid), 0);
+	ck_assert_int_eq(resolve(b, "side", &oid), 0);
+	ck_assert_uint_eq(githost_count("^POST"), 2);
+	shell("git -C repos/refs update-ref refs/heads/main next");
+	ck_assert_int_eq(recall(b, "main", &oid), 0);
+	ck_assert(oid_eq(&oid, &old));
+	ck_assert_uint_eq(githost_count("^POST"), 2);
+	/* The one brings the other. */
+	ck_assert_int_eq(resolve(b, "side", &oid), 0);
+	ck_assert(oid_eq(&oid, &old));
+	ck_assert_int_eq(recall(b, "main", &oid), 0);
+	ck_assert(oid_eq(&oid, &new));
+	ck_assert_uint_eq(githost_count("^POST"), 3);
+	/* What is no more is not remembered. */
+	shell("git -C repos/refs update-ref -d refs/heads/side");
+	ck_assert_int_eq(resolve(b, "main", &oid), 0);
+	ck_assert_int_eq(recall(b, "side", &oid), -ENOENT);
+	ck_assert_uint_eq(githost_count("^POST"), 5);
+	backend_close(b);
+}
+END_TEST
+
+/* Nobody wants it any more, so it does not come along for ever. */
+START_TEST(unwanted_refs_stay_away)
+{
+	struct backend *b = open_faulty("none", "refs");
+	struct oid oid;
+
+	ck_assert_int_eq(resolve(b, "side", &oid), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(resolve(b, "main", &oid), 0);
+	ck_assert_uint_eq(githost_count("^POST"), 5);
+	ck_assert_int_eq(recall(b, "side", &oid), 0);
+	ck_assert_uint_eq(githost_count("^POST"), 6);
+	backend_close(b);
+}
+END_TEST
+
 START_TEST(no_combined_filters)
 {
 	struct backend *b = open_faulty("nocombine", "r");
@@ -1048,7 +1107,11 @@ static void make_repositories(void)
 	      "git tag both && git branch both main~1 && "
 	      "git update-ref refs/remotes/up/HEAD main~1 && "
 	      "git config uploadpack.allowFilter true");
-	shell("cd repos && git init -q -b main empty");
+	shell("cd repos && git init -q -b main empty && "
+	      "git init -q -b main refs && cd refs && "
+	      "git commit -q --allow-empty -m one && git branch side && "
+	      "git commit -q --allow-empty -m two && git branch next && "
+	      "git reset -q --hard HEAD~1");
 	shell("cd repos && git clone -q r detached 2>&1 && cd detached && "
 	      "git checkout -q --detach HEAD~1");
 	shell("cd repos && git init -q -b main blobs && cd blobs && "
@@ -1085,6 +1148,8 @@ int main(void)
 	tcase_add_test(tc, reaches);
 	tcase_add_test(tc, nested);
 	tcase_add_test(tc, travel_together);
+	tcase_add_test(tc, unwanted_refs_stay_away);
+	tcase_add_test(tc, refs_travel_together);
 	tcase_add_test(tc, many_in_one_job);
 	tcase_add_test(tc, those_who_wait_go_first);
 	tcase_add_test(tc, same_thing_twice);

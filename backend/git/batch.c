@@ -14,6 +14,7 @@
 #include "backend/git/pack.h"
 #include "backend/git/wants.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 
 enum {
 	SIZES_MAX = 4096,       /* asked for in one request */
@@ -602,28 +603,71 @@ static void resolve_id(struct batch *b, struct job *job,
 	finish(job, r, &commit);
 }
 
+static const char *name_of(const struct job *job)
+{
+	return job->ref ? job->ref : "HEAD";
+}
+
+static bool is_among(const struct lookups *all, const char *name)
+{
+	for (size_t j = 0; j < all->n; j++) {
+		if (!strcmp(all->lookup[j].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* With what else has been asked for lately.  HEAD of a repository without
+ * commits is not listed. */
 static void resolve_names(struct batch *b, struct job **job, size_t n)
 {
-	struct lookup lookup[BATCH_NAMES];
+	struct lookup lookup[BATCH_NAMES + REFS_MAX];
+	struct refs *refs = &b->origin->refs;
+	char *company[REFS_MAX];
+	size_t more = refs_company(refs, company, REFS_MAX);
 	struct lookups all = { .n = n, .lookup = lookup };
+	uint64_t at = clock_ms();
 	unsigned tries = 0;
 	int r;
 
 	for (size_t j = 0; j < n; j++)
-		lookup[j] = (struct lookup){
-			.name = job[j]->ref ? job[j]->ref : "HEAD",
-			.place = PLACES,
-		};
+		lookup[j] = (struct lookup){ .name = name_of(job[j]),
+					     .place = PLACES };
+	for (size_t i = 0; i < more; i++) {
+		if (!is_among(&all, company[i]))
+			lookup[all.n++] = (struct lookup){
+				.name = company[i],
+				.place = PLACES,
+			};
+	}
 	do
 		r = look_up(b, &all);
 	while (r && !(r = origin_pause(b->origin, &b->patience, r, &tries)));
-	for (size_t j = 0; j < n; j++) {
-		/* HEAD of a repository without commits is not listed. */
-		bool found = lookup[j].place < PLACES ||
-			     !strcmp(lookup[j].name, "HEAD");
+	for (size_t j = 0; j < all.n; j++) {
+		struct lookup *l = &lookup[j];
+		bool found = l->place < PLACES || !strcmp(l->name, "HEAD");
 
-		finish(job[j], r ? r : found ? 0 : -ENOENT, &lookup[j].oid);
+		if (!r && found)
+			refs_note(refs, l->name, &l->oid, at, j < n);
+		else if (!r)
+			refs_drop(refs, l->name);
+		if (j < n)
+			finish(job[j], r ? r : found ? 0 : -ENOENT, &l->oid);
 	}
+	while (more > 0)
+		free(company[--more]);
+}
+
+/* It came along with another not long ago. */
+static bool recall(struct batch *b, struct job *job)
+{
+	struct oid commit;
+
+	if (!job->since || !refs_recall(&b->origin->refs, name_of(job),
+					job->since, &commit, &job->age))
+		return false;
+	finish(job, 0, &commit);
+	return true;
 }
 
 void batch_resolve(struct batch *b)
@@ -640,7 +684,7 @@ void batch_resolve(struct batch *b)
 		else if (job->ref && !oid_parse(job->ref, strlen(job->ref),
 						&oid))
 			resolve_id(b, job, &oid);
-		else
+		else if (!recall(b, job))
 			named[n++] = job;
 	}
 	if (n > 0)

@@ -36,6 +36,7 @@ int origin_new(struct origin **ret, struct transport *transport,
 		return -ENOMEM;
 	}
 	o->transport = transport;
+	refs_init(&o->refs);
 	pthread_mutex_init(&o->lock, NULL);
 	*ret = o;
 	return 0;
@@ -46,6 +47,7 @@ void origin_free(struct origin *o)
 	if (!o)
 		return;
 	o->transport->ops->close(o->transport);
+	refs_end(&o->refs);
 	pthread_mutex_destroy(&o->lock);
 	free(o->spool_dir);
 	free(o);

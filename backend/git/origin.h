@@ -21,6 +21,7 @@
 #include "backend/backend.h"
 #include "backend/git/pkt.h"
 #include "backend/git/protocol.h"
+#include "backend/git/refs.h"
 #include "backend/git/stream.h"
 #include "backend/git/transport.h"
 #include "common/oid.h"
@@ -28,6 +29,7 @@
 struct origin {
 	struct transport *transport;
 	char *spool_dir;
+	struct refs refs;
 	pthread_mutex_t lock;   /* covers the rest */
 	bool known;             /* the next */
 	struct caps caps;
