@@ -261,16 +261,12 @@ static int have_server(const struct cli *cli, bool added, char **ret_address)
 		if (*ret_address && (!ours || strcmp(ours, *ret_address))) {
 			cli_say(cli, "the server on %s was not started by "
 				"gitnfs: add the source to its configuration, "
-				"and restart it", cli->state_dir);
+				"then: gitnfs reload", cli->state_dir);
 			status = END_FAILED;
 		} else {
-			cli_say(cli, "restarting the server, to show it; what "
-				"is mounted goes on");
-			free(TAKE(*ret_address));
-			status = serve_stop(cli);
+			status = serve_reload(cli);
 		}
-		if (!status)
-			status = serve_start(cli);
+		free(TAKE(*ret_address));
 	}
 	if (status)
 		return status;
@@ -303,8 +299,11 @@ static int mount_sources(const struct cli *cli, int n, char **source,
 		if (status && n == 1 && !w->server)
 			explain(cli, path);
 	}
-	if (status && added)    /* it may have been a slip of the fingers */
+	if (status && added) {  /* it may have been a slip of the fingers */
 		serve_drop(cli, added);
+		if (address && !w->server)
+			serve_reload(cli);
+	}
 	return status;
 }
 

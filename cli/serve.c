@@ -492,6 +492,18 @@ int serve_start(const struct cli *cli)
 	return status;
 }
 
+int serve_reload(const struct cli *cli)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	int status;
+
+	git_libgit2_init();
+	status = fill_config(cli);
+	git_libgit2_shutdown();
+	return status ? status :
+	       talk_once(cli, talk_request("reload"), &result);
+}
+
 int serve_stop(const struct cli *cli)
 {
 	CLEANUP_JSON struct json_object *result = NULL;

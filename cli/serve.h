@@ -23,7 +23,7 @@ struct cli;
 int serve_add(const struct cli *, const char *url, bool *added,
 	      char **ret_name);
 
-/* No more, from the next start on. */
+/* No more. */
 void serve_drop(const struct cli *, const char *name);
 
 /* Is that systemd's business? */
@@ -31,6 +31,8 @@ bool serve_is_service(const struct cli *);
 
 /* Have a server run. */
 int serve_start(const struct cli *);
+/* Have it read what was added or dropped. */
+int serve_reload(const struct cli *);
 /* Have it gone. */
 int serve_stop(const struct cli *);
 
