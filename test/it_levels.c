@@ -968,7 +968,8 @@ START_TEST(very_many)
 	struct source all = { .name = "many" };
 	CLEANUP_FREE char *pattern = path_of("%s/%s/{repo}", "many");
 	CLEANUP_FREE struct fh *fh = calloc(n, sizeof *fh);
-	double few_us = 0, many_us, use_us, start_us;
+	double few_us = 0, many_us, use_us;
+	clock_t start;
 	struct seen level;
 	uint64_t memory;
 	char name[64];
@@ -1006,9 +1007,9 @@ START_TEST(very_many)
 
 	raw_close(&conn);
 	harness_halt(&h);
-	start_us = now_us();
+	start = clock();        /* CPU time: other programs run, too */
 	harness_resume(&h);
-	start_us = now_us() - start_us;
+	start = clock() - start;
 	connect_();
 	ck_assert_uint_eq(sources(), n);
 	for (unsigned i = 0; i < n; i += n / 100) {
@@ -1021,15 +1022,15 @@ START_TEST(very_many)
 	}
 	printf("%u repositories: %.0f us for the first use of one; LOOKUP %.1f "
 	       "us with %d of them, %.1f us with all; %" PRIu64 " KiB and %u "
-	       "descriptors more; ready again after %.1f ms\n", n,
+	       "descriptors more; %.1f ms of CPU to start again\n", n,
 	       use_us / n, few_us, FEW, many_us, memory >> 10, fds,
-	       start_us / 1e3);
+	       1e3 * (double)start / CLOCKS_PER_SEC);
 	fflush(stdout);
 	ck_assert_uint_lt(memory, 16 * MEBI + n * 4096ull);
 	ck_assert_uint_lt(fds, 200);
 	ck_assert(many_us < 3 * few_us + 20);
 	if (harness_memory())   /* without a sanitizer */
-		ck_assert(start_us < 100e3);
+		ck_assert(start < CLOCKS_PER_SEC / 10);
 }
 END_TEST
 
