@@ -68,8 +68,9 @@ static void keep(const struct errand *e, const void *data)
 					    e->in.size) : 0;
 
 	if (r)
-		log_warning("cannot be kept on disk", "source=%s error=%s",
-			    e->source->name, strerror(-r));
+		log_warning("cannot be kept on disk", "source=%s error=%s "
+			    "do=make room in the cache directory; till then "
+			    "it is fetched again", e->source->name, strerror(-r));
 }
 
 /* Takes over 'v'. */
@@ -336,10 +337,10 @@ void errand_complain(const struct errand *e, int err)
 		oid_hex(&e->key.oid, hex);
 	if (e->source)
 		source_why(e->source, err, why);
-	log_warning("fetch failed", "source=%s %s=%s error=%s%s%s",
+	log_warning("fetch failed", "source=%s %s=%s error=%s why=%s",
 		    e->source ? e->source->name : e->base, what[e->key.kind],
 		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",
-		    strerror(-err), *why ? " why=" : "", why);
+		    strerror(-err), why);
 }
 
 void errand_fail(struct errand *e, int err)

@@ -88,7 +88,8 @@ static void publish(struct errand *e, struct history *known)
 			 &e->tree, e->time, &h);
 	if (r && r != -ESTALE)
 		log_warning("cannot be recorded in the state directory",
-			    "source=%s error=%s", e->source->name,
+			    "source=%s error=%s do=make room there; till then "
+			    "moves are not shown", e->source->name,
 			    strerror(-r));
 	if (!r)
 		land_history(e, h);

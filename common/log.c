@@ -22,11 +22,10 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 
-/* A line at its longest, every byte escaped, is below PIPE_BUF: it passes
- * through a pipe whole. */
+/* A line at its longest, every byte escaped, is below PIPE_BUF unless it is
+ * JSON: it passes through a pipe whole. */
 enum { TEXT_SIZE = 900, HEAD_SIZE = 160 };
-enum { LINE_SIZE = HEAD_SIZE + 4 * TEXT_SIZE };
-enum { JSON_SIZE = HEAD_SIZE + 8 * TEXT_SIZE };
+enum { LINE_SIZE = HEAD_SIZE + 8 * TEXT_SIZE };
 
 /* What stands between fields, and between a key and its value, until they
  * are told apart. */
@@ -41,7 +40,7 @@ static const char *const level_name[] = {
 static _Atomic int max_level = LOG_INFO;
 static _Atomic int format = LOG_TEXT;
 
-/* Set before there are threads. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* covers the rest */
 static int target = STDERR_FILENO;
 static bool to_journal;
 static char *path;              /* of a file, or NULL */
@@ -99,24 +98,26 @@ static bool must_escape(unsigned char before, unsigned char c)
 	       (c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2));
 }
 
-static char *escape(char *out, const char *text)
+static char *escape(char *out, const char *text, size_t len)
 {
 	static const char digit[] = "0123456789abcdef";
 	unsigned char before = 0;
 
-	for (const unsigned char *c = (const void *)text; *c; before = *c++) {
-		if (!must_escape(before, *c)) {
-			*out++ = (char)*c;
+	for (size_t i = 0; i < len; before = (unsigned char)text[i++]) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (!must_escape(before, c)) {
+			*out++ = (char)c;
 			continue;
 		}
 		*out++ = '\\';
-		if (*c == '"' || *c == '\\') {
-			*out++ = (char)*c;
+		if (c == '"' || c == '\\') {
+			*out++ = (char)c;
 			continue;
 		}
 		*out++ = 'x';
-		*out++ = digit[*c >> 4];
-		*out++ = digit[*c & 15];
+		*out++ = digit[c >> 4];
+		*out++ = digit[c & 15];
 	}
 	return out;
 }
@@ -135,15 +136,17 @@ static const char *now(char ret[DATE_SIZE])
 	return ret;
 }
 
-static int head(char out[HEAD_SIZE], enum log_level level, const char *what)
+/* ---- fields ---- */
+
+/* Does a key begin here?  Its length: that of a word, or of a "%s". */
+static size_t key_length(const char *fmt)
 {
-	char date[DATE_SIZE];
+	size_t len = strspn(fmt, "abcdefghijklmnopqrstuvwxyz_-");
 
-	return snprintf(out, HEAD_SIZE, "time=%s level=%s msg=\"%.64s\" ",
-			now(date), level_name[level], what);
+	if (!strncmp(fmt, "%s", 2))
+		len = 2;
+	return len && fmt[len] == '=' ? len : 0;
 }
-
-/* ---- JSON ---- */
 
 /* So many fields a format has: what is more in its result came with a
  * value. */
@@ -153,11 +156,10 @@ static unsigned mark_fields(const char *fmt, char *ret, size_t room)
 	bool key = true;        /* one may begin here */
 
 	for (size_t i = 0; *fmt && i + 1 < room; fmt++, i++, ret++) {
-		size_t len = key ? strspn(fmt, "abcdefghijklmnopqrstuvwxyz_") :
-				   0;
+		size_t len = key ? key_length(fmt) : 0;
 
 		*ret = *fmt;
-		if (len && fmt[len] == '=' && i + len + 1 < room) {
+		if (len && i + len + 1 < room) {
 			memcpy(ret, fmt, len);
 			ret[len] = IS;
 			if (n++)
@@ -171,6 +173,78 @@ static unsigned mark_fields(const char *fmt, char *ret, size_t room)
 	*ret = '\0';
 	return n;
 }
+
+/* How a format writes a key, and a value behind it. */
+typedef char *write_key(char *out, const char *key, size_t len);
+typedef char *write_value(char *out, const char *value, size_t len);
+
+/* The fields in a text that was made by a format with 'n'. */
+static char *write_fields(char *out, const char *text, unsigned n,
+			  write_key *key, write_value *value)
+{
+	unsigned fields = 1;
+
+	for (const char *c = text; *c; c++)
+		fields += *c == FIELD;
+	/* A value that has such a byte would be taken for more. */
+	if (!n || fields != n) {
+		out = key(out, "text", 4);
+		return value(out, text, strlen(text));
+	}
+	for (const char *end; *text; text = *end ? end + 1 : end) {
+		const char *is = strchr(text, IS);
+
+		end = text + strcspn(text, "\x1f");
+		if (!is || is > end)
+			continue;
+		out = key(out, text, (size_t)(is - text));
+		out = value(out, is + 1, (size_t)(end - is - 1));
+	}
+	return out;
+}
+
+/* ---- key=value ---- */
+
+static char *text_key(char *out, const char *key, size_t len)
+{
+	*out++ = ' ';
+	memcpy(out, key, len);
+	out += len;
+	*out++ = '=';
+	return out;
+}
+
+/* Quoted where it would not be told from what follows, or from one that
+ * is. */
+static char *text_value(char *out, const char *value, size_t len)
+{
+	bool quote = false;
+
+	for (size_t i = 0; i < len && !quote; i++)
+		quote = value[i] == ' ' ||
+			must_escape(0, (unsigned char)value[i]);
+	if (quote)
+		*out++ = '"';
+	out = escape(out, value, len);
+	if (quote)
+		*out++ = '"';
+	return out;
+}
+
+static char *write_text(char *out, enum log_level level, const char *what,
+			const char *text, unsigned n, unsigned swallowed)
+{
+	char date[DATE_SIZE];
+
+	out += snprintf(out, HEAD_SIZE, "time=%s level=%s msg=\"%.64s\"",
+			now(date), level_name[level], what);
+	out = write_fields(out, text, n, text_key, text_value);
+	if (swallowed)
+		out += sprintf(out, " swallowed=%u", swallowed);
+	return out;
+}
+
+/* ---- JSON ---- */
 
 static char *json_string(char *out, const char *text, size_t len)
 {
@@ -192,37 +266,22 @@ static char *json_string(char *out, const char *text, size_t len)
 	return out;
 }
 
-static char *json_fields(char *out, const char *text, unsigned n)
+static char *json_key(char *out, const char *key, size_t len)
 {
-	unsigned fields = 1;
-
-	for (const char *c = text; *c; c++)
-		fields += *c == FIELD;
-	/* A value that has such a byte would be taken for more. */
-	if (!n || fields != n) {
-		out += sprintf(out, ",\"text\":");
-		return json_string(out, text, strlen(text));
-	}
-	for (const char *end; *text; text = *end ? end + 1 : end) {
-		const char *is = strchr(text, IS);
-		size_t len;
-
-		end = text + strcspn(text, "\x1f");
-		if (!is || is > end)
-			continue;
-		*out++ = ',';
-		out = json_string(out, text, (size_t)(is - text));
-		*out++ = ':';
-		len = (size_t)(end - is - 1);
-		if (len && len < 16 && strspn(is + 1, "0123456789") == len &&
-		    (len == 1 || is[1] != '0')) {
-			memcpy(out, is + 1, len);
-			out += len;
-		} else {
-			out = json_string(out, is + 1, len);
-		}
-	}
+	*out++ = ',';
+	out = json_string(out, key, len);
+	*out++ = ':';
 	return out;
+}
+
+/* What looks like a number is one. */
+static char *json_value(char *out, const char *value, size_t len)
+{
+	if (!len || len > 15 || strspn(value, "0123456789") < len ||
+	    (len > 1 && *value == '0'))
+		return json_string(out, value, len);
+	memcpy(out, value, len);
+	return out + len;
 }
 
 static char *write_json(char *out, enum log_level level, const char *what,
@@ -233,7 +292,7 @@ static char *write_json(char *out, enum log_level level, const char *what,
 	out += sprintf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":",
 		       now(date), level_name[level]);
 	out = json_string(out, what, strnlen(what, 64));
-	out = json_fields(out, text, n);
+	out = write_fields(out, text, n, json_key, json_value);
 	if (swallowed)
 		out += sprintf(out, ",\"swallowed\":%u", swallowed);
 	*out++ = '}';
@@ -255,9 +314,9 @@ void log_set_format(enum log_format f)
 	atomic_store_explicit(&format, (int)f, memory_order_relaxed);
 }
 
-static int open_file(void)
+static int open_file(const char *name)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	int fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -280,37 +339,49 @@ static int open_journal(void)
 	return fd;
 }
 
-int log_set_target(const char *name)
+/* Takes over both. */
+static void use(int fd, bool journal, char *file)
 {
-	int fd;
-
-	if (!strcmp(name, "stderr"))
-		return 0;
-	to_journal = !strcmp(name, "journal");
-	if (!to_journal && !(path = strdup(name)))
-		return -ENOMEM;
-	fd = to_journal ? open_journal() : open_file();
-	if (fd < 0) {
-		to_journal = false;
-		free(TAKE(path));
-		return fd;
-	}
+	LOCK_SCOPE(&lock);
+	if (target != STDERR_FILENO)
+		close(target);
+	free(path);
 	target = fd;
-	return 0;
+	to_journal = journal;
+	path = file;
 }
 
-/* The same number, so that nobody writes to what is closed. */
+int log_set_target(const char *name)
+{
+	bool journal = !strcmp(name, "journal");
+	char *file;
+	int fd;
+
+	if (!strcmp(name, "stderr")) {
+		use(STDERR_FILENO, false, NULL);
+		return 0;
+	}
+	file = journal ? NULL : strdup(name);
+	if (!journal && !file)
+		return -ENOMEM;
+	fd = journal ? open_journal() : open_file(file);
+	if (fd < 0)
+		free(file);
+	else
+		use(fd, journal, file);
+	return fd < 0 ? fd : 0;
+}
+
 int log_reopen(void)
 {
-	int fd = path ? open_file() : target, r = 0;
+	LOCK_SCOPE(&lock);
+	int fd = path ? open_file(path) : target;
 
 	if (fd < 0 || !path)
 		return fd < 0 ? fd : 0;
-	if (dup2(fd, target) < 0)
-		r = -errno;
-	close(fd);
-	fcntl(target, F_SETFD, FD_CLOEXEC);
-	return r;
+	close(target);
+	target = fd;
+	return 0;
 }
 
 /* Nobody to tell when it cannot be written. */
@@ -325,6 +396,7 @@ static void put(enum log_level level, const char *line, size_t len)
 		{ head, sizeof head - 1 }, { (char *)(uintptr_t)line, len },
 	};
 
+	LOCK_SCOPE(&lock);
 	if (!to_journal) {
 		if (write(target, line, len) < 0)
 			return;
@@ -335,39 +407,23 @@ static void put(enum log_level level, const char *line, size_t len)
 		return;
 }
 
-static void log_json(enum log_level level, const char *what, const char *fmt,
-		     va_list ap, unsigned swallowed)
-{
-	char marked[256], text[TEXT_SIZE], line[JSON_SIZE], *end;
-	unsigned n = mark_fields(fmt, marked, sizeof marked);
-	bool whole = strlen(fmt) < sizeof marked;
-
-	vsnprintf(text, sizeof text, whole ? marked : fmt, ap);
-	end = write_json(line, level, what, text, whole ? n : 0, swallowed);
-	*end++ = '\n';
-	put(level, line, (size_t)(end - line));
-}
-
 void log_line(struct log_site *site, enum log_level level, const char *what,
 	      const char *fmt, ...)
 {
-	char text[TEXT_SIZE], line[LINE_SIZE], *end;
-	unsigned swallowed;
+	bool json = atomic_load_explicit(&format,
+					 memory_order_relaxed) == LOG_JSON;
+	char marked[256], text[TEXT_SIZE], line[LINE_SIZE], *end;
+	unsigned swallowed, n = mark_fields(fmt, marked, sizeof marked);
+	bool whole = strlen(fmt) < sizeof marked;
 	va_list ap;
 
 	if (!admit(site, &swallowed))
 		return;
 	va_start(ap, fmt);
-	if (atomic_load_explicit(&format, memory_order_relaxed) == LOG_JSON) {
-		log_json(level, what, fmt, ap, swallowed);
-		va_end(ap);
-		return;
-	}
-	vsnprintf(text, sizeof text - 32, fmt, ap);
+	vsnprintf(text, sizeof text, whole ? marked : fmt, ap);
 	va_end(ap);
-	if (swallowed)
-		sprintf(text + strlen(text), " swallowed=%u", swallowed);
-	end = escape(line + head(line, level, what), text);
+	end = (json ? write_json : write_text)(line, level, what, text,
+					       whole ? n : 0, swallowed);
 	*end++ = '\n';
 	put(level, line, (size_t)(end - line));
 }

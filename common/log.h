@@ -9,7 +9,8 @@
  * and most of cache return an errno instead.  One kind of trouble logs at
  * most LOG_BURST lines in LOG_PERIOD_MS and then how many it swallowed.
  *
- * Threads: any.  A line is written by one write(2), so lines never mix.
+ * Threads: any.  A line is written by one write(2), so lines never mix.  The
+ * target may change in use.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
@@ -31,7 +32,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 int log_format_parse(const char *, enum log_format *ret);
 void log_set_format(enum log_format);
 
-/* Where lines go: "stderr" (the default), "journal" (that of systemd), or
+/* Where lines go: "stderr" (as at the start), "journal" (that of systemd), or
  * the path of a file, which is appended to.  The negative errno of who
  * cannot be reached; then nothing changes. */
 int log_set_target(const char *);
@@ -45,7 +46,10 @@ struct log_site {
 };
 
 /* 'what' is one or two words for the kind of event; 'fmt' the key=value
- * pairs.  Control characters and quotes in the result are escaped. */
+ * pairs with a blank between.  Where the format itself has "key=" or "%s=" a
+ * field begins, whatever is in the values, which are quoted where they need
+ * be: "error=%s do=try again".  By custom "error" is what is wrong and "do"
+ * what can be done about it. */
 void log_line(struct log_site *, enum log_level, const char *what,
 	      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -344,8 +344,9 @@ static void log_refusal(const struct rule *r, const struct caller *caller,
 	}
 	if (caller->has_uid)
 		snprintf(uid, sizeof uid, "%u", caller->uid);
-	log_warning("refused", "client=%s port=%u uid=%s by=%s.%s", text,
-		    c->port, uid, r->section, key);
+	log_warning("refused", "client=%s port=%u uid=%s by=%s.%s "
+		    "do=if it is to be admitted, say so there", text, c->port,
+		    uid, r->section, key);
 }
 
 bool rule_admits(const struct rule *r, const struct caller *caller)

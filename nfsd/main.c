@@ -66,8 +66,8 @@ static void notify(const char *state)
 			     (struct sockaddr *)&addr,
 			     (socklen_t)(offsetof(struct sockaddr_un,
 						  sun_path) + len)) < 0)
-		log_warning("systemd is not notified", "error=%s",
-			    strerror(errno));
+		log_warning("systemd is not notified", "error=%s do=see "
+			    "NotifyAccess= in the unit", strerror(errno));
 }
 
 /* ---- the port mapper ---- */

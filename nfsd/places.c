@@ -132,10 +132,9 @@ static int open_source(const struct config *c, const struct config_place *s,
 
 static void log_root(const struct config_place *p)
 {
-	log_info("root", "name=%s url=%s%s%s%s%s%s%s", p->name, p->url,
-		 p->type ? " type=" : "", p->type ? p->type : "",
-		 p->api_url ? " api-url=" : "", p->api_url ? p->api_url : "",
-		 p->token_file ? " token-file=" : "",
+	log_info("root", "name=%s url=%s type=%s api-url=%s token-file=%s",
+		 p->name, p->url, p->type ? p->type : "",
+		 p->api_url ? p->api_url : "",
 		 p->token_file ? p->token_file : "");
 }
 

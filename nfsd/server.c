@@ -74,8 +74,10 @@ static void pause_accepting(struct listener *l, int err)
 {
 	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
-	log_warning("cannot accept", "address=%s error=%s", l->address,
-		    strerror(-err));
+	log_warning("cannot accept", "address=%s error=%s do=%s", l->address,
+		    strerror(-err), err == -EMFILE || err == -ENFILE ?
+		    "raise the limit on open files" :
+		    "it is tried again in a moment");
 	event_del(l->ready);
 	evtimer_add(l->resume, &pause);
 }

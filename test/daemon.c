@@ -215,8 +215,8 @@ static void *go_round(void *arg)
 	struct nfs_url *u;
 	int err;
 
-	snprintf(url, sizeof url, "nfs://127.0.0.1/?nfsport=%u&mountport=%u"
-		 "&version=3", r->port, r->port);
+	snprintf(url, sizeof url, "nfs://127.0.0.1%s?nfsport=%u&mountport=%u"
+		 "&version=3", r->mount, r->port, r->port);
 	u = nfs_parse_url_dir(nfs, url);
 	err = u ? nfs_mount(nfs, u->server, u->path) : -1;
 	if (err)

@@ -48,11 +48,11 @@ bool daemon_logged(struct daemon *, const char *text);
 
 /* ---- who reads ---- */
 
-/* Reads /SOURCE/file and the listings above, again and again, and compares
- * the former with 'content'. */
+/* Mounts a repository and reads a file and the listing above, again and again,
+ * and compares the former with 'content'. */
 struct reading {
 	uint16_t port;
-	const char *path, *content;
+	const char *mount, *path, *content;     /* "/linux", "/README" */
 
 	pthread_t thread;
 	_Atomic bool stop;

@@ -280,7 +280,7 @@ START_TEST(clients_notice_nothing)
 	daemon_start(&d);
 	for (int i = 0; i < READERS; i++) {
 		r[i] = (struct reading){
-			.port = d.port, .path = "/one/file",
+			.port = d.port, .mount = "/one", .path = "/file",
 			.content = "first\n",
 		};
 		reading_start(&r[i]);

@@ -62,7 +62,7 @@ START_TEST(clients_see_no_error)
 	ck_assert_uint_eq(call_walk(&raw, &top, "one/file", &fh, NULL), N3_OK);
 	for (int i = 0; i < READERS; i++) {
 		r[i] = (struct reading){
-			.port = port, .path = "/one/file",
+			.port = port, .mount = "/one", .path = "/file",
 			.content = "content\n",
 		};
 		reading_start(&r[i]);

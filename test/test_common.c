@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -313,9 +314,67 @@ START_TEST(log_line_is_one_line)
 	text = release();
 	ck_assert_uint_eq(lines(text), 1);
 	ck_assert_ptr_nonnull(strstr(text, " level=warning msg=\"odd name\" "
-		"name=a\\x0alevel=error \\\"b\\\" \\\\ \\x1b[31m \\x7f "
-		"\xc3\x80 \\x9b \xc2\\x9b n=7\n"));
+		"name=\"a\\x0alevel=error \\\"b\\\" \\\\ \\x1b[31m \\x7f "
+		"\xc3\x80 \\x9b \xc2\\x9b\" n=7\n"));
 	ck_assert_int_eq(strncmp(text, "time=20", 7), 0);
+}
+END_TEST
+
+/* What is told from what follows needs no quotes; and a value cannot be made
+ * to look like another field. */
+START_TEST(log_values_are_quoted)
+{
+	char *text;
+
+	capture();
+	log_info("a", "one=%s two=%s t-h=%d %s=%s last=what to do",
+		 "", "x=y", 3, "key", "b c=d");
+	log_info("b", "one=%s two=%s", "\x1e\x1f" "three\x1e", "4");
+	log_set_format(LOG_JSON);
+	log_info("c", "one=%s %s=%s n=%d last=what to do", "x\" y=z", "key",
+		 "", 3);
+	log_set_format(LOG_TEXT);
+	text = release();
+	ck_assert_ptr_nonnull(strstr(text, "msg=\"a\" one= two=x=y t-h=3 "
+		"key=\"b c=d\" last=\"what to do\"\n"));
+	ck_assert_ptr_nonnull(strstr(text, "msg=\"b\" text=\"one\\x1e"));
+	ck_assert_ptr_nonnull(strstr(text, "\"msg\":\"c\",\"one\":\"x\\\" y=z\","
+		"\"key\":\"\",\"n\":3,\"last\":\"what to do\"}\n"));
+	ck_assert_uint_eq(lines(text), 3);
+}
+END_TEST
+
+/* To a file, to another, and back, in use. */
+START_TEST(log_moves)
+{
+	char a[] = "/tmp/gitnfs-log.XXXXXX", b[] = "/tmp/gitnfs-log.XXXXXX";
+	struct stat st;
+	char *text;
+
+	close(mkstemp(a));
+	close(mkstemp(b));
+	capture();
+	ck_assert_int_eq(log_set_target(a), 0);
+	log_info("x", "to=a");
+	ck_assert_int_eq(log_set_target("/nowhere/at/all"), -ENOENT);
+	log_info("x", "to=a");
+	ck_assert_int_eq(log_set_target(b), 0);
+	log_info("x", "to=b");
+	unlink(b);
+	ck_assert_int_eq(log_reopen(), 0);
+	log_info("x", "to=b");
+	ck_assert_int_eq(log_set_target("stderr"), 0);
+	log_info("x", "to=stderr");
+	text = release();
+	ck_assert_uint_eq(lines(text), 1);
+	ck_assert_ptr_nonnull(strstr(text, "to=stderr"));
+	ck_assert(!stat(a, &st));
+	ck_assert_int_gt(st.st_size, 80);
+	ck_assert(!stat(b, &st));
+	ck_assert_int_gt(st.st_size, 30);
+	ck_assert_int_lt(st.st_size, 80);
+	unlink(a);
+	unlink(b);
 }
 END_TEST
 
@@ -558,6 +617,8 @@ int main(void)
 	tcase_add_test(c, keyed_derive_separates);
 	tcase_add_test(c, clock_stands_still_when_frozen);
 	tcase_add_test(c, log_line_is_one_line);
+	tcase_add_test(c, log_values_are_quoted);
+	tcase_add_test(c, log_moves);
 	tcase_add_test(c, log_line_is_bounded);
 	tcase_add_test(c, log_levels);
 	tcase_add_test(c, names_in_urls);

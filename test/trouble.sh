@@ -22,12 +22,12 @@ start_host "$dir/host"
 cases=(
 	'flipped   post-flip=40             why=.*git.fsck'
 	'cut       post-cut=60000           why=.*was.cut'
-	'nonsense  get-type=text:html       why=127.*text/html'
+	'nonsense  get-type=text:html       why="127.*text/html'
 	'old       v0                       why=.*version.2'
-	'refused   status=403,says=Blocked  why=127.*HTTP.403:.Blocked'
-	'unknown   status=401               why=127.*token-file'
-	'busy      status=429,after=1000    why=127.*wants.no.requests.for.1000.s'
-	'away      get-redirect=x,host=gitnfs.localhost  why=gitnfs.localhost.*allow-address'
+	'refused   status=403,says=Blocked  why="127.*HTTP.403:.Blocked'
+	'unknown   status=401               why="127.*token-file'
+	'busy      status=429,after=1000    why="127.*wants.no.requests.for.1000.s'
+	'away      get-redirect=x,host=gitnfs.localhost  why="gitnfs.localhost.*allow-address'
 )
 sources=("gone=http://127.0.0.1:1/r" "nowhere=http://gitnfs.invalid/r")
 for c in "${cases[@]}"; do
@@ -51,8 +51,8 @@ said() {	# NAME REGEX
 	grep -qE "msg=\"fetch failed\" source=$1 .*$2" "$dir/log" ||
 		fail "nothing like '$2' about $1"
 }
-said gone 'why=127.0.0.1:1: .*check that it runs'
-said nowhere 'why=gitnfs.invalid: .*check its name'
+said gone 'why="127.0.0.1:1: .*check that it runs'
+said nowhere 'why="gitnfs.invalid: .*check its name'
 for c in "${cases[@]}"; do
 	read -r name _ text <<<"$c"
 	said "$name" "$text"

@@ -91,8 +91,9 @@ static void tell(struct rest *s, uint64_t until)
 	if (until <= clock_ms() || !limit_news(&s->limit, until))
 		return;
 	time_of_day(until, text);
-	log_warning("rate limited", "service=%s hint=\"rate limited until "
-		    "%s%s\"", s->url, text, hint(s));
+	log_warning("rate limited", "service=%s until=%s do=%s what is here, "
+		    "and git, will do till then", s->url, text,
+		    rest_has_token(s) ? "wait:" : "add a token-file:");
 }
 
 static void note_trouble(struct rest *s, struct http *x)

@@ -30,8 +30,9 @@ static void reopen_log(void)
 	int r = log_reopen();
 
 	if (r)
-		log_error("the log cannot be opened again", "error=%s; it goes "
-			  "on where it was", strerror(-r));
+		log_error("the log cannot be opened again", "error=%s do=it goes "
+			  "on where it was; make that writable, and send "
+			  "SIGHUP again", strerror(-r));
 }
 
 int admin_reload(struct admin *a, struct reload *ret, char why[CONFIG_WHY])
@@ -141,7 +142,8 @@ static void open_control(struct admin *a)
 		r = control_new(&a->control, a->loop, path, admin_commands, a,
 				why);
 	if (r)
-		log_warning("no control", "error=%s", why);
+		log_warning("no control", "error=%s do=gitnfs cannot ask "
+			    "it anything; correct that and restart", why);
 }
 
 int admin_start(struct admin *a, char why[ADMIN_WHY])

@@ -198,12 +198,12 @@ static void on_refresh(struct web *web, struct evhttp_request *rq,
 	}
 	secret = read_secret(web->admin->http_secret_file);
 	if (!secret || !*secret) {
-		log_warning("refused a push", "path=%s error=no secret; name "
-			    "a file with one as http.secret-file", path);
+		log_warning("refused a push", "path=%s error=no secret "
+			    "do=name a file with one as http.secret-file", path);
 		say(rq, 403, "there is no secret; see http.secret-file");
 	} else if (!is_genuine(rq, secret)) {
 		log_warning("refused a push", "path=%s error=wrong or no "
-			    "signature; is the secret the same there?", path);
+			    "signature do=give that host the same secret", path);
 		say(rq, 403, "the secret is another, or none was used");
 	} else {
 		refresh(web, rq, path);

@@ -254,13 +254,14 @@ void config_rules_warn(const struct config_rules *rs, const struct config *c)
 	bool trusting = false;
 
 	if (address)
-		log_warning("everybody may read", "address=%s key=server.allow",
-			    address);
+		log_warning("everybody may read", "address=%s key=server.allow "
+			    "do=name the networks that may, or say any", address);
 	for (size_t i = 0; i < rs->nlisten; i++)
 		trusting |= rule_trusts_anybody(rs->listen[i]);
 	for (size_t i = 0; i < rs->nplace; i++)
 		trusting |= rule_trusts_anybody(rs->place[i]);
 	if (trusting)
 		log_warning("any program may claim a uid",
-			    "key=server.reserved-port");
+			    "key=server.reserved-port do=set it to true, so "
+			    "that only root of a client is believed");
 }

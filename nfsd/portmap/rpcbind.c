@@ -252,8 +252,9 @@ static void register_one(struct rpcbind *rb, const struct mapping *m)
 
 	if (told.port && told.port != m->port && is_used(m, &told)) {
 		log_warning("another server is registered and runs",
-			    "program=%u version=%u port=%u", m->program,
-			    m->version, told.port);
+			    "program=%u version=%u port=%u do=stop it, or tell "
+			    "clients our port", m->program, m->version,
+			    told.port);
 		return;
 	}
 	if (m->program == NLM_PROGRAM && told.port != m->port)
