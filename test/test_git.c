@@ -926,6 +926,24 @@ START_TEST(ssh)
 }
 END_TEST
 
+/* Who has asked for what ends first may be gone while others, who went with
+ * him, are tried again. */
+START_TEST(one_ends_before_the_others)
+{
+	struct backend *b = open_url("down:repos/r");
+	struct run *name = run_new(b, 0), *id = run_new(b, 0);
+
+	make_ssh();
+	run_resolve(name, "main", 60000);
+	run_resolve(id, "1111111111111111111111111111111111111111", 60000);
+	ck_assert_int_eq(run_wait(id), -EHOSTUNREACH);
+	run_free(id);
+	ck_assert_int_eq(run_wait(name), -EHOSTUNREACH);
+	run_free(name);
+	backend_close(b);
+}
+END_TEST
+
 /* What libgit2 cannot read. */
 START_TEST(on_this_disk)
 {
@@ -1171,6 +1189,7 @@ int main(void)
 	tcase_add_test(tc, nobody_there);
 	tcase_add_test(tc, circuits);
 	tcase_add_test(tc, ssh);
+	tcase_add_test(tc, one_ends_before_the_others);
 	tcase_add_test(tc, on_this_disk);
 	tcase_add_test(tc, redirects);
 	tcase_add_test(tc, token_file);

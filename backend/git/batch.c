@@ -590,8 +590,7 @@ static void finish(struct job *job, int err, const struct oid *commit)
 	job->ops->done(job, err);
 }
 
-static void resolve_id(struct batch *b, struct job *job,
-		       const struct oid *oid)
+static void resolve_id(struct batch *b, size_t j, const struct oid *oid)
 {
 	struct oid commit;
 	unsigned tries = 0;
@@ -600,7 +599,7 @@ static void resolve_id(struct batch *b, struct job *job,
 	do
 		r = peel_id(b, oid, &commit);
 	while (r && !(r = origin_pause(b->origin, &b->patience, r, &tries)));
-	finish(job, r, &commit);
+	finish(TAKE(b->job[j]), r, &commit);
 }
 
 static const char *name_of(const struct job *job)
@@ -659,14 +658,15 @@ static void resolve_names(struct batch *b, struct job **job, size_t n)
 }
 
 /* It came along with another not long ago. */
-static bool recall(struct batch *b, struct job *job)
+static bool recall(struct batch *b, size_t j)
 {
+	struct job *job = b->job[j];
 	struct oid commit;
 
 	if (!job->since || !refs_recall(&b->origin->refs, name_of(job),
 					job->since, &commit, &job->age))
 		return false;
-	finish(job, 0, &commit);
+	finish(TAKE(b->job[j]), 0, &commit);
 	return true;
 }
 
@@ -680,11 +680,11 @@ void batch_resolve(struct batch *b)
 		struct oid oid;
 
 		if (job->ref && !possible(job->ref))
-			job->ops->done(job, -ENOENT);
+			finish(TAKE(b->job[j]), -ENOENT, NULL);
 		else if (job->ref && !oid_parse(job->ref, strlen(job->ref),
 						&oid))
-			resolve_id(b, job, &oid);
-		else if (!recall(b, job))
+			resolve_id(b, j, &oid);
+		else if (!recall(b, j))
 			named[n++] = job;
 	}
 	if (n > 0)

@@ -23,7 +23,7 @@ struct batch {
 	struct patience patience;
 	struct origin *origin;
 	size_t jobs;
-	struct job **job;
+	struct job **job;       /* NULL: it has ended before the others */
 };
 
 /* Each ends all jobs. */

@@ -154,7 +154,7 @@ static uint64_t patience(struct patience *p)
 	uint64_t until = 0;
 
 	for (size_t j = 0; j < b->jobs; j++) {
-		if (b->job[j]->deadline > until)
+		if (b->job[j] && b->job[j]->deadline > until)
 			until = b->job[j]->deadline;
 	}
 	return until;
