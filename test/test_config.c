@@ -41,6 +41,7 @@ static void begin(void)
 	make_dir("work/.git");
 	make_dir("with@sign");
 	make_dir("a=b");
+	make_dir("with:colon");
 	make_dir(".git");
 }
 
@@ -140,6 +141,13 @@ START_TEST(sources)
 		  "https://me@example.org/a/b", NULL },
 		{ "n=https://me@example.org/a/b@r/s", "n",
 		  "https://me@example.org/a/b", "r/s" },
+		{ "with:colon", "with:colon", "with:colon", NULL },
+		{ "git@host:repo", "repo", "git@host:repo", NULL },
+		{ "git@host:repo.git@v1", "repo", "git@host:repo.git", "v1" },
+		{ "host:a/b.git", "b", "host:a/b.git", NULL },
+		{ "host:a/b@r/s", "b", "host:a/b", "r/s" },
+		{ "n=me@host:/srv/a@main", "n", "me@host:/srv/a", "main" },
+		{ "./a:b@main", "a:b@main", "./a:b@main", NULL },
 		{ "https://example.org/b?c=d", "b?c=d",
 		  "https://example.org/b?c=d", NULL },
 	};

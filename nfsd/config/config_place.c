@@ -69,12 +69,23 @@ struct config_place *config_place_add(struct config_places *ps,
 
 /* ---- URLs ---- */
 
-/* The path in a file:// URL, or what is no URL at all; else NULL. */
+/* Behind the host of git's HOST:PATH, whose colon is before any slash; NULL:
+ * it is none, or there is a file of that name. */
+static const char *behind_host(const char *url)
+{
+	size_t len = strcspn(url, ":/");
+
+	return url[len] == ':' && strncmp(url + len, "://", 3) &&
+	       access(url, F_OK) ? url + len + 1 : NULL;
+}
+
+/* The path in a file:// URL, or what is neither a URL nor HOST:PATH; else
+ * NULL. */
 static const char *path_in(const char *url)
 {
 	if (!strncmp(url, "file://", 7))
 		return url + 7;
-	return strstr(url, "://") ? NULL : url;
+	return strstr(url, "://") || behind_host(url) ? NULL : url;
 }
 
 static bool exists(const char *url)
@@ -104,7 +115,8 @@ static char *cut_ref(char *url)
 		return NULL;
 	if (!local) {
 		/* Behind the host, which may have a user before it. */
-		start = strchr(strstr(url, "://") + 3, '/');
+		start = behind_host(url) ? (char *)behind_host(url) :
+					   strchr(strstr(url, "://") + 3, '/');
 		if (!start)
 			return NULL;
 	}
@@ -143,7 +155,9 @@ static bool is_name(const char *p, size_t len, const char *name)
 /* The name to show a source by when none is given; NULL: there is none. */
 static char *default_name(const struct config_place *s)
 {
-	const char *path = path_in(s->url) ? path_in(s->url) : s->url, *p;
+	const char *path = path_in(s->url) ? path_in(s->url) :
+			   behind_host(s->url) ? behind_host(s->url) : s->url;
+	const char *p;
 	size_t len;
 
 	p = last_component(path, strlen(path), &len);
@@ -319,8 +333,7 @@ static int make_absolute(char **url, char why[CONFIG_WHY])
 	char *path;
 
 	/* git's HOST:PATH is for others to refuse. */
-	if (**url == '/' || path_in(*url) != *url ||
-	    (*url)[strcspn(*url, ":/")] == ':')
+	if (**url == '/' || path_in(*url) != *url)
 		return 0;
 	here = realpath(".", NULL);
 	if (!here || asprintf(&path, "%s/%s", here, *url) < 0)
