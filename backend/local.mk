@@ -39,9 +39,15 @@ libbackend_a_SOURCES += \
 	backend/git/wants.c backend/git/wants.h
 # Services with an API of their own.
 libbackend_a_SOURCES += \
+	backend/github/api.c \
 	backend/github/commit.c backend/github/commit.h \
-	backend/github/github.c \
-	backend/mesa/mesa.c backend/mesa/words.h \
+	backend/github/github.c backend/github/github.h \
+	backend/mesa/api.c \
+	backend/mesa/mesa.c backend/mesa/mesa.h \
+	backend/mesa/place.c backend/mesa/place.h \
+	backend/mesa/version.c backend/mesa/version.h \
+	backend/mesa/words.c backend/mesa/words.h \
+	backend/rest/both.c backend/rest/both.h \
 	backend/rest/crew.c backend/rest/crew.h \
 	backend/rest/json.c backend/rest/json.h \
 	backend/rest/limit.c backend/rest/limit.h \

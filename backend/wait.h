@@ -3,13 +3,14 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* wait.h - waiting for another thread, but not beyond a moment of
- * clock_ms().
+ * clock_ms(); or just for a while.
  *
  * Threads: as for the condition.
  */
 #ifndef BACKEND_WAIT_H
 #define BACKEND_WAIT_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <time.h>
@@ -59,6 +60,17 @@ static inline bool wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
 	pthread_cond_timedwait(cond, lock, &t);
 #endif
 	return true;
+}
+
+static inline void wait_ms(uint64_t ms)
+{
+	struct timespec t = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000,
+	};
+
+	while (nanosleep(&t, &t) && errno == EINTR)
+		;
 }
 
 #endif

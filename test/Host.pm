@@ -43,9 +43,9 @@ sub answer {
 		$body;
 }
 
-# One request: serve(client, method, url, headers, body).
+# One request: (method, url, headers, body).
 sub take {
-	my ($client, $serve) = @_;
+	my ($client) = @_;
 	return if -e "$dir/off";
 	my $line = <$client> // return;
 	my ($method, $url) = split ' ', $line;
@@ -55,13 +55,15 @@ sub take {
 	}
 	my $body = '';
 	read $client, $body, $headers{'content-length'} // 0;
-	$serve->($client, $method, $url, \%headers, $body);
+	return ($method, $url, \%headers, $body);
 }
 
-# For ever, or until our standard input is closed.
+# For ever, or until our standard input is closed: serve(client, method, url,
+# headers, body), in a process of its own but for what is_quick(url).
 sub run {
-	my ($in, $serve, $port, $name) = @_;
+	my ($in, $serve, $port, $name, $is_quick) = @_;
 	$dir = $in;
+	$SIG{PIPE} = 'IGNORE';
 	$name //= 'port';
 	setpgrp 0, 0;          # we end all of our group
 	$SIG{CHLD} = 'IGNORE';
@@ -80,11 +82,21 @@ sub run {
 	}
 	while (1) {
 		my $client = $listener->accept or next;
-		next if fork;
+		if (!$is_quick) {
+			next if fork;
+			local $SIG{CHLD} = 'DEFAULT';
+			my @request = take($client);
+			$serve->($client, @request) if @request;
+			close $client;
+			exit;
+		}
+		my @request = take($client) or next;
+		my $quick = $is_quick->($request[1]);
+		next if !$quick && fork;
 		local $SIG{CHLD} = 'DEFAULT';
-		take($client, $serve);
+		$serve->($client, @request);
 		close $client;
-		exit;
+		exit unless $quick;
 	}
 }
 

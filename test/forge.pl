@@ -10,8 +10,9 @@
 # with STRICT in DIR/log, which has one for every request:
 #	METHOD URL status=N user=WHO
 #
-# URLs are /FAULTS/github/... and /FAULTS/mesa/...; FAULTS is "-" or some of
-# these, with commas between; FAULT@N happens N times only:
+# URLs are /FAULTS/github/... and /FAULTS/mesa/..., or mesa-b and mesa-c for
+# later generations of that; FAULTS is "-" or some of these, with commas
+# between; FAULT@N happens N times only:
 #	status=N[,after=S]	this answer, with Retry-After
 #	html			its body is a web page
 #	hang, drop, cut=BYTES	no answer; none at all; the start of it
@@ -24,9 +25,11 @@
 #	lie			a listing has another file's id
 #	nulls			no id where the schema allows that
 #	stuck			a page whose next is itself
+#	page=N			so many entries in a page, not 16
 # Files in DIR say the rest: "tokens" has lines TOKEN WHO [ORGANISATION],
 # "private" OWNER/NAME of repositories only for those with one, "moved"
-# OLD NEW of those that were renamed.
+# OLD NEW of those that were renamed.  With "git" git's protocol is spoken, at
+# /ORGANISATION/NAME.git, to those with a token as their password.
 use strict;
 use warnings;
 use Encode;
@@ -42,6 +45,9 @@ my $json = JSON::PP->new->canonical->ascii;
 my $port;
 my %fault;
 my ($client, $prefix, $who, $gzip, $line);
+my $backend = `git --exec-path`;
+chomp $backend;
+$backend .= '/git-http-backend';
 
 sub reply {
 	my ($status, $type, $body, @more) = @_;
@@ -82,15 +88,21 @@ sub say_json {
 
 # ---- git ----
 
+my %known;	# what is told of objects does not change
+
 sub git {
 	my ($repo, @args) = @_;
+	my $key = join "\0", @_;
+	return $known{$key} if exists $known{$key};
 	open my $g, '-|', 'sh', '-c', 'exec git --git-dir "$@" 2>/dev/null', 'sh',
 		"$dir/repos/$repo.git", @args or die;
 	binmode $g;
 	local $/;
 	my $out = <$g> // '';
 	close $g;
-	return $? ? undef : $out;
+	return undef if $?;
+	$known{$key} = $out if grep { /^[0-9a-f]{40}/ } @args;
+	return $out;
 }
 
 sub commit_of {
@@ -100,11 +112,16 @@ sub commit_of {
 	return $id;
 }
 
+my %listed;
+
 # [mode, type, id, size or "-", path], in git's order.
 sub entries {
 	my ($repo, $tree, @args) = @_;
+	my $key = join "\0", @_;
+	return $listed{$key} if $listed{$key};
 	my $out = git($repo, 'ls-tree', '-z', '-l', @args, $tree) // return;
-	return [map { /^(\d+) (\w+) (\w+) +(\d+|-)\t(.*)$/s ?
+	return $listed{$key} = [map {
+		/^(\d+) (\w+) (\w+) +(\d+|-)\t(.*)$/s ?
 		[$1, $2, $3, $4, $5] : () } split /\0/, $out];
 }
 
@@ -225,7 +242,7 @@ sub gh_tree {
 	gh_error(404, 'Not Found') unless $list;
 	my $truncated = 0;
 	if ($recursive && defined $fault{trunc} && @$list > $fault{trunc}) {
-		$#$list = $fault{trunc} - 1;
+		$list = [@$list[0 .. $fault{trunc} - 1]];
 		$truncated = 1;
 	}
 	my @tree;
@@ -392,6 +409,43 @@ sub github {
 
 # ---- Mesa ----
 
+# What the generations call things.
+my %generation = (
+	'mesa' => { list => 'repos', branch => 'default_branch',
+		head => 'head_sha', version => 'ref', commit => 'commits' },
+	'mesa-b' => { list => 'repo', branch => 'default_branch',
+		head => 'head_oid', version => 'oid', commit => 'commit' },
+	'mesa-c' => { list => 'repo', branch => 'default_bookmark',
+		head => 'head_change_id', version => 'change_id' },
+);
+my $g;		# the one that is spoken
+
+# A commit by another name, of letters that no other has.
+sub change_of {
+	my ($id) = @_;
+	return ($id // '0' x 40) =~ s/^(.{32}).*/$1/r
+		=~ tr/0-9a-f/zyxwvutsrqponmlk/r;
+}
+
+sub commit_of_change {
+	my ($repo, $change) = @_;
+	strict('change id') unless $change =~ /^[zyxwvutsrqponmlk]{32}$/;
+	my $id = $change =~ tr/zyxwvutsrqponmlk/0-9a-f/r;
+	for (split /\n/, git($repo, 'rev-list', '--all') // '') {
+		return $_ if index($_, $id) == 0;
+	}
+	mesa_error(404, 'not_found', 'no such change');
+}
+
+# A file's mode, as it is told.
+sub mesa_mode {
+	my ($mode) = @_;
+	return mode => "$mode" if $g->{list} ne 'repos' && !$g->{commit};
+	return mode => oct $mode if $g->{list} ne 'repos';
+	return executable => $mode eq '100755' ? JSON::PP::true :
+		JSON::PP::false;
+}
+
 sub mesa_error {
 	my ($status, $code, $message, @more) = @_;
 	say_json($status, { error => { code => $code, message => $message } },
@@ -404,7 +458,8 @@ sub mesa_repo {
 	my $branch = git($repo, 'symbolic-ref', '--short', 'HEAD');
 	chomp $branch;
 	return { id => 'r_01', org => $org, name => $name,
-		default_branch => $branch, head_sha => $head,
+		$g->{branch} => $branch, $g->{head} =>
+		$g->{commit} ? $head : change_of($head),
 		size_bytes => 20480, last_push_at => undef,
 		created_at => '2026-01-05T09:00:00.000Z', upstream => undef,
 		color => 'a member that nobody knows' };
@@ -434,8 +489,7 @@ sub mesa_file {
 	return { type => $mode eq '120000' ? 'symlink' : 'file',
 		name => text($path =~ s{.*/}{}sr), path => text($path),
 		sha => $fault{nulls} ? undef : $id, size => length $data,
-		encoding => 'base64', executable =>
-		$mode eq '100755' ? JSON::PP::true : JSON::PP::false,
+		encoding => 'base64', mesa_mode($mode),
 		content => length $data ? encode_base64($data, '') : undef,
 		last_commit_at => undef };
 }
@@ -444,34 +498,31 @@ sub mesa_file {
 sub mesa_entry {
 	my ($entry, $path) = @_;
 	my ($mode, $type, $id, $size) = @$entry;
-	return () if $type eq 'commit';
 	my %e = (name => text($path =~ s{.*/}{}sr), path => text($path),
 		sha => $id);
 	return { %e, type => 'dir' } if $type eq 'tree';
 	return { %e, type => $mode eq '120000' ? 'symlink' : 'file',
-		size => "\@$size\@", executable =>
-		$mode eq '100755' ? JSON::PP::true : JSON::PP::false,
+		size => "\@$size\@", mesa_mode($mode),
 		last_commit_at => undef };
 }
 
 sub mesa_dir {
 	my ($repo, $tree, $path, $p) = @_;
 	my $list = entries($repo, $tree);
-	my @all = map { mesa_entry($_, length $path ? "$path/$_->[4]" :
-		$_->[4]) } @$list;
+	my $at = length $path ? "$path/" : '';
+	my @all = map { [$_, $at] } @$list;
 	if (($p->{depth} // 1) > 1) {
-		my @deeper;
 		for my $sub (@$list) {
 			next if $sub->[1] ne 'tree';
-			my $below = length $path ? "$path/$sub->[4]" : $sub->[4];
-			push @deeper, map { mesa_entry($_, "$below/$_->[4]") }
+			push @all, map { [$_, "$at$sub->[4]/"] }
 				@{ entries($repo, $sub->[2]) };
 		}
-		push @all, @deeper;
 	}
-	$all[0]{sha} =~ tr/0-9a-f/1-9a-f0/ if $fault{lie} && @all;
+	@all = grep { $_->[0][1] ne 'commit' } @all;
 	my $count = @all;
-	my ($page, @more) = mesa_page($p, 16, @all);
+	my ($page, @more) = mesa_page($p, $fault{page} // 16, @all);
+	$page = [map { mesa_entry($_->[0], "$_->[1]$_->[0][4]") } @$page];
+	$page->[0]{sha} =~ tr/0-9a-f/1-9a-f0/ if $fault{lie} && @$page;
 	my $text = $json->encode({ type => 'dir', name => undef,
 		path => length $path ? text($path) : undef,
 		sha => $fault{nulls} ? undef : $tree, child_count => $count,
@@ -484,9 +535,13 @@ sub mesa_dir {
 
 sub mesa_content {
 	my ($repo, $query, $headers) = @_;
-	my $p = params($query, qw(ref path depth cursor));
+	my $p = params($query, $g->{version}, qw(path depth cursor));
 	my $path = $p->{path} // '';
-	my $commit = commit_of($repo, $p->{ref} // 'HEAD');
+	my $version = $p->{$g->{version}} // 'HEAD';
+	strict("version $version") if $g->{version} eq 'oid' &&
+		$version !~ /^[0-9a-f]{40}$/;
+	my $commit = $g->{commit} ? commit_of($repo, $version) :
+		commit_of_change($repo, $version);
 	mesa_error(400, 'bad_request', 'depth')
 		unless ($p->{depth} // 1) =~ /^[1-9]\d*$/;
 	mesa_error(404, 'not_found', 'no such ref') unless $commit;
@@ -538,7 +593,7 @@ sub mesa {
 		say_json(200, { created_at => undef, last_commit_at => undef,
 			num_repos => scalar @repos });
 	}
-	if (@rest == 1 && $rest[0] eq 'repos') {
+	if (@rest == 1 && $rest[0] eq $g->{list}) {
 		my $p = params($query, qw(cursor limit));
 		strict('limit') if ($p->{limit} // 50) !~ /^\d+$/ ||
 			($p->{limit} // 50) > 100 || !($p->{limit} // 50);
@@ -546,7 +601,7 @@ sub mesa {
 			"$org/$1") : () } sort glob "$dir/repos/$org/*.git";
 		# One without a name, to be skipped.
 		splice @all, 1, 0, { %{ $all[0] }, name => undef,
-			default_branch => undef, head_sha => undef } if @all;
+			$g->{branch} => undef, $g->{head} => undef } if @all;
 		my ($page, @more) = mesa_page($p, 2, @all);
 		say_json(200, { repos => $page, @more });
 	}
@@ -563,8 +618,8 @@ sub mesa {
 		params($query);
 		my $r = mesa_repo($org, $name, $repo);
 		if ($fault{sync}) {
-			say_json(202, { %$r, default_branch => undef,
-				head_sha => undef, status => 'syncing' });
+			say_json(202, { %$r, $g->{branch} => undef,
+				$g->{head} => undef, status => 'syncing' });
 		}
 		say_json(200, $r);
 	}
@@ -572,7 +627,25 @@ sub mesa {
 	if ($what eq 'content' && !@rest) {
 		mesa_content($repo, $query, $headers);
 	}
-	if ($what eq 'commits' && !@rest) {
+	if ($what eq 'bookmarks' && !$g->{commit} && @rest == 1) {
+		params($query);
+		my $commit = commit_of($repo, "refs/heads/$rest[0]");
+		mesa_error(404, 'not_found', 'no such bookmark') unless $commit;
+		say_json(200, { name => $rest[0], is_default => JSON::PP::false,
+			change_id => change_of($commit) });
+	}
+	if ($what eq 'changes' && !$g->{commit} && @rest == 1) {
+		params($query);
+		my $commit = commit_of_change($repo, $rest[0]);
+		my $raw = git($repo, 'cat-file', 'commit', $commit);
+		say_json(200, { id => $rest[0], current_commit_oid => $commit,
+			is_conflicted => JSON::PP::false, message => '',
+			author => person($raw, 'author', '.000'),
+			committer => person($raw, 'committer', '.000'),
+			parents => [], files => [], conflicts => [] });
+	}
+	strict("path $what") unless $what eq ($g->{commit} // '');
+	if (!@rest) {
 		my $p = params($query, qw(ref cursor limit));
 		my $commit = commit_of($repo, $p->{ref} // 'HEAD');
 		mesa_error(404, 'not_found', 'no such ref') unless $commit;
@@ -582,7 +655,7 @@ sub mesa {
 			committer => person($raw, 'committer', '.000') }],
 			next_cursor => undef, has_more => JSON::PP::false });
 	}
-	if ($what eq 'commits' && @rest == 1) {
+	if (@rest == 1) {
 		params($query);
 		my $raw = git($repo, 'cat-file', 'commit', $rest[0]);
 		mesa_error(404, 'not_found', 'no such commit')
@@ -592,6 +665,37 @@ sub mesa {
 			committer => person($raw, 'committer', '.000') });
 	}
 	strict('path');
+}
+
+# git's protocol, where the service speaks it.
+sub git_protocol {
+	my ($repo, $rest, $method, $query, $headers, $body) = @_;
+	my ($password) = decode_base64(($headers->{authorization} // '') =~
+		/^Basic (.*)$/ ? $1 : '') =~ /:(.*)$/;
+	my ($token) = grep { $_->[0] eq ($password // '') } lines('tokens');
+	if (!$token) {
+		reply(401, 'text/plain', 'who?',
+			'WWW-Authenticate: Basic realm="x"');
+	}
+	$who = "$token->[1] protocol=git";
+	if (!-e "$dir/git" || !-d "$dir/repos/$repo.git") {
+		reply(404, 'text/plain', 'no such repository');
+	}
+	local %ENV = (%ENV, GIT_PROJECT_ROOT => "$dir/repos",
+		GIT_HTTP_EXPORT_ALL => '', REQUEST_METHOD => $method,
+		PATH_INFO => "/$repo.git$rest", QUERY_STRING => $query // '',
+		CONTENT_TYPE => $headers->{'content-type'} // '',
+		CONTENT_LENGTH => length $body,
+		HTTP_CONTENT_ENCODING => $headers->{'content-encoding'} // '',
+		HTTP_GIT_PROTOCOL => $headers->{'git-protocol'} // '');
+	open my $in, '>', "$dir/in.$$" or die;
+	print $in $body;
+	close $in;
+	my $answer = `'$backend' <'$dir/in.$$' 2>/dev/null`;
+	unlink "$dir/in.$$";
+	my ($head, $out) = split /\r?\n\r?\n/, $answer, 2;
+	reply($head =~ /^Status: (\d+)/mi ? $1 : 200,
+		$head =~ /^Content-Type: (\S+)/mi ? $1 : 'text/plain', $out);
 }
 
 # ---- both ----
@@ -616,10 +720,20 @@ sub serve {
 	$who = '-';
 	$line = "$method $url";
 	$gzip = ($headers->{'accept-encoding'} // '') =~ /gzip/;
+	%fault = ();
 	REQUEST: {
+		if ($path =~ m{^/(.*)\.git(/.*)$}) {
+			my ($repo, $rest) = ($1, $2);
+			my ($org, $name) = map { decoded($_) } split m{/}, $repo;
+			$repo = $org eq 'github' ? decode_base64($name) :
+				"$org/$name";
+			git_protocol($repo, $rest, $method, $query, $headers,
+				$body);
+		}
 		my ($how, $service, $rest) =
-			$path =~ m{^/([^/]+)/(github|mesa)(/.*|)$}
+			$path =~ m{^/([^/]+)/(github|mesa|mesa-[bc])(/.*|)$}
 			or strict('path');
+		$g = $generation{$service};
 		$prefix = "/$how/$service";
 		%fault = ();
 		strict("method $method") if $method ne 'GET' || length $body;
@@ -641,4 +755,9 @@ sub serve {
 	}
 }
 
-run($dir, \&serve, \$port, 'forge-port');
+# What takes long would keep others waiting.
+sub is_quick {
+	return $_[0] !~ m{^/[^/]*(hang|delay)|\.git/};
+}
+
+run($dir, \&serve, \$port, 'forge-port', \&is_quick);

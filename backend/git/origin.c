@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "backend/wait.h"
 #include "common/clock.h"
 
 enum {
@@ -203,17 +204,6 @@ void request_end(struct request *q, bool whole)
 
 /* ---- trying again ---- */
 
-static void sleep_ms(uint64_t ms)
-{
-	struct timespec t = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_nsec = (long)(ms % 1000) * 1000000,
-	};
-
-	while (nanosleep(&t, &t) && errno == EINTR)
-		;
-}
-
 /* Between half of it and all, so that not all come back together. */
 static uint64_t jitter(uint64_t ms)
 {
@@ -246,6 +236,6 @@ int origin_pause(struct origin *o, struct patience *p, int err,
 	if (*tries >= TRIES || now + pause >= p->until(p))
 		return err;
 	++*tries;
-	sleep_ms(pause);
+	wait_ms(pause);
 	return 0;
 }

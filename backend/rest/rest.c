@@ -20,6 +20,7 @@
 #include "backend/http/http.h"
 #include "backend/rest/crew.h"
 #include "backend/rest/limit.h"
+#include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -133,17 +134,6 @@ void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
 	}
 }
 
-static void sleep_ms(uint64_t ms)
-{
-	struct timespec t = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_nsec = (long)(ms % 1000) * 1000000,
-	};
-
-	while (nanosleep(&t, &t) && errno == EINTR)
-		;
-}
-
 /* Wait for our turn. */
 static int wait_turn(struct rest *s, uint64_t deadline)
 {
@@ -155,7 +145,7 @@ static int wait_turn(struct rest *s, uint64_t deadline)
 		tell(s, limit_until(&s->limit));
 		if (at > deadline || at > now + WAIT_MAX)
 			return -EAGAIN;
-		sleep_ms(at > now ? at - now : 1);
+		wait_ms(at > now ? at - now : 1);
 	}
 }
 
@@ -461,7 +451,7 @@ static int pause_after(int err, uint64_t deadline, unsigned *tries)
 		return err;
 	++*tries;
 	if (err != -EBUSY)
-		sleep_ms(ms);
+		wait_ms(ms);
 	return 0;
 }
 
