@@ -33,6 +33,7 @@
 use strict;
 use warnings;
 use Encode;
+use File::Glob ':bsd_glob';	# blanks are no separators
 use FindBin;
 use IO::Compress::Gzip qw(gzip);
 use JSON::PP;

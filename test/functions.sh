@@ -33,7 +33,7 @@ end() {
 
 	trap '' INT TERM HUP
 	exec 3>&2 2>/dev/null	# bash would tell of each that is killed
-	exec 8>&- 9<&-		# who listens there may end
+	exec 7>&- 8>&- 9<&-		# who listens there may end
 	[ ${#servers[@]} -eq 0 ] || kill -KILL "${servers[@]}" || :
 	wait
 	exec 2>&3
@@ -72,20 +72,32 @@ serve() {
 	address=${BASH_REMATCH[1]} port=${BASH_REMATCH[2]}
 }
 
+# start_script DIR NAME FILE FD: one of test/'s, which writes its port to that
+# file of DIR, and ends when the descriptor is closed.
+start_script() {
+	local i
+
+	mkfifo "$1/$2.in"
+	perl "$(cd "${srcdir:?}" && pwd)/test/$2" "$1" <"$1/$2.in" &
+	eval "exec $4>\"\$1/\$2.in\""
+	for ((i = 0; i < 10 * PATIENCE; i++)); do
+		[ ! -s "$1/$3" ] || return 0
+		sleep 0.1
+	done
+	fail "$2 did not get ready"
+}
+
 # start_host DIR: test/httpd.pl serves the repositories in DIR/repos.  Sets
 # 'host' to its URL.
 start_host() {
-	local i
-
-	mkfifo "$1/in"
-	perl "$(cd "${srcdir:?}" && pwd)/test/httpd.pl" "$1" <"$1/in" &
-	exec 8>"$1/in"		# it ends when this is closed
-	for ((i = 0; i < 10 * PATIENCE; i++)); do
-		[ ! -s "$1/port" ] || break
-		sleep 0.1
-	done
-	[ -s "$1/port" ] || fail 'httpd.pl did not get ready'
+	start_script "$1" httpd.pl port 8
 	host=http://127.0.0.1:$(cat "$1/port")
+}
+
+# start_forge DIR: and test/forge.pl their APIs.  Sets 'api' to their URL.
+start_forge() {
+	start_script "$1" forge.pl forge-port 7
+	api=http://127.0.0.1:$(cat "$1/forge-port")
 }
 
 # end_server SIGNAL: returns gitnfsd's exit status.

@@ -402,7 +402,7 @@ static const struct root roots[] = {
 		.limited = "l/octo/hello",
 	}, {
 		.title = "mesa",
-		.config = MESA("x", "-/mesa", "\torg = octo\n")
+		.config = MESA("x", "page=100/mesa", "\torg = octo\n")
 			MESA("l", "status=429@1,after=1,n1/mesa",
 			     "\torg = octo\n"),
 		.at = "x/octo", .odd = "x/octo/odd", .subs = "x/octo/odd",
@@ -418,7 +418,7 @@ static const struct root roots[] = {
 		.limited = "l/octo/hello",
 	}, {
 		.title = "mesa, API only",
-		.config = MESA("x", "-/mesa", NO_GIT "\torg = octo\n")
+		.config = MESA("x", "page=100/mesa", NO_GIT "\torg = octo\n")
 			MESA("l", "status=429@1,after=1,n3/mesa",
 			     NO_GIT "\torg = octo\n"),
 		.at = "x/octo", .not_subs = "x/octo/hello/README",
@@ -426,7 +426,7 @@ static const struct root roots[] = {
 		.limited = "l/octo/plain",
 	}, {
 		.title = "mesa, github",
-		.config = MESA("x", "-/mesa", "\torg = github\n")
+		.config = MESA("x", "page=100/mesa", "\torg = github\n")
 			MESA("l", "status=429@1,after=1,n4/mesa",
 			     "\torg = github\n"),
 		.at = "x/github/octo", .odd = "x/github/octo/odd",

@@ -14,6 +14,7 @@ dist_check_SCRIPTS += \
 	test/kernel/mount.sh \
 	test/kernel/plain.sh \
 	test/kernel/recipes.sh \
+	test/kernel/roots.sh \
 	test/web.sh
 
 EXTRA_DIST += \
