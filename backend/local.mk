@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libbackend.a
 libbackend_a_SOURCES = \
 	backend/backend.c backend/backend.h \
+	backend/inquiry.c backend/inquiry.h \
 	backend/program.c backend/program.h \
 	backend/wait.h
 # Repositories on this disk.
@@ -37,6 +38,11 @@ libbackend_a_SOURCES += \
 	backend/git/stream.h \
 	backend/git/transport.h \
 	backend/git/wants.c backend/git/wants.h
+# What takes time, told to a collector.
+libbackend_a_SOURCES += \
+	backend/otlp.h \
+	backend/otlp/otlp.c \
+	backend/otlp/otlp_json.c backend/otlp/otlp_json.h
 # Services with an API of their own.
 libbackend_a_SOURCES += \
 	backend/github/api.c \

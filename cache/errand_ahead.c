@@ -151,6 +151,7 @@ bool fetch_ahead(struct fetcher *f, const struct ahead *a)
 
 	if (!e)
 		return false;
+	span_now = (struct span_id){ .span = { 0 } };   /* nobody's */
 	e->ahead = a;
 	if (a->kind == KIND_SIZES && !a->tree) {
 		any = copy_wants(e);

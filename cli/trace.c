@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* trace: calls as they are answered. */
+/* trace: calls as they are answered, requests to sources as they end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +42,33 @@ static void put_call(struct json_object *call)
 	       json_text_at(call, "client"), text_look(LOOK_PLAIN));
 }
 
+/* Below the calls that waited for it, as these are told when it is over. */
+static void put_request(struct json_object *rq)
+{
+	const char *error = json_text_at(rq, "error");
+	char took[TEXT_SIZE], bytes[TEXT_SIZE], clock[16], status[16] = "-";
+	time_t now = time(NULL);
+
+	strftime(clock, sizeof clock, "%H:%M:%S", localtime(&now));
+	if (json_i64_at(rq, "status"))
+		snprintf(status, sizeof status, "%lld",
+			 (long long)json_i64_at(rq, "status"));
+	printf("%s%s%s   > %-7s %s%-5s %8s%s %s", text_look(LOOK_DIM), clock,
+	       text_look(LOOK_PLAIN), json_text_at(rq, "method"),
+	       text_look(error || *status > '3' ? LOOK_BAD : LOOK_PLAIN),
+	       status, duration(json_i64_at(rq, "us"), took),
+	       text_look(LOOK_PLAIN), json_text_at(rq, "what"));
+	if (!strstr(json_text_at(rq, "what"), json_text_at(rq, "host")))
+		printf(" at %s", json_text_at(rq, "host"));
+	printf("  %s%s%s%s%s\n", text_look(LOOK_DIM),
+	       text_bytes((uint64_t)json_i64_at(rq, "bytes"), bytes),
+	       error ? ", " : "", error ? error : "", text_look(LOOK_PLAIN));
+}
+
 static void put_line(struct json_object *line, bool json)
 {
 	struct json_object *call = json_at(line, "call", json_type_object);
+	struct json_object *rq = json_at(line, "request", json_type_object);
 
 	if (json)
 		puts(json_object_to_json_string_ext(line,
@@ -52,8 +76,10 @@ static void put_line(struct json_object *line, bool json)
 				JSON_C_TO_STRING_NOSLASHESCAPE));
 	else if (call)
 		put_call(call);
+	else if (rq)
+		put_request(rq);
 	else
-		printf("... %lld calls were too fast for this\n",
+		printf("... %lld were too many for this\n",
 		       (long long)json_i64_at(line, "lost"));
 }
 

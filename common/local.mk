@@ -11,6 +11,7 @@ libcommon_a_SOURCES = \
 	common/log.c common/log.h \
 	common/oid.c common/oid.h \
 	common/pool.c common/pool.h \
+	common/span.c common/span.h \
 	common/url.c common/url.h \
 	common/unix.c common/unix.h \
 	common/value.h \

@@ -45,16 +45,22 @@ static struct work *next(struct pool *p)
 	return n ? container_of(n, struct work, link) : NULL;
 }
 
+void work_run(struct work *w)
+{
+	lock_none();
+	span_now = w->span;
+	w->run(w);
+	span_now = (struct span_id){ .span = { 0 } };
+}
+
 static void *worker(void *arg)
 {
 	struct pool *p = arg;
 	struct work *w;
 
 	name_thread(p->name);
-	while ((w = next(p))) {
-		lock_none();
-		w->run(w);
-	}
+	while ((w = next(p)))
+		work_run(w);
 	return NULL;
 }
 
@@ -90,6 +96,7 @@ int pool_start(struct pool **ret, const char *name, unsigned threads)
 
 void pool_submit(struct pool *p, struct work *w)
 {
+	w->span = span_now;
 	LOCK_SCOPE(&p->lock);
 	list_add_tail(&p->queue, &w->link);
 	pthread_cond_signal(&p->more);

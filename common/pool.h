@@ -12,6 +12,7 @@
 #define COMMON_POOL_H
 
 #include "common/list.h"
+#include "common/span.h"
 
 struct pool;
 
@@ -19,10 +20,14 @@ struct pool;
 struct work {
 	struct list link;
 	void (*run)(struct work *);
+	struct span_id span;    /* who submitted it: set by that */
 };
 
 /* 'name' is shown by ps and gdb; at most 12 characters. */
 int pool_start(struct pool **ret, const char *name, unsigned threads);
+
+/* Run it, on behalf of whom it was submitted for. */
+void work_run(struct work *);
 
 /* In order of submission.  Never fails, never blocks. */
 void pool_submit(struct pool *, struct work *);

@@ -285,6 +285,22 @@ struct client client_at(const struct sockaddr *addr, socklen_t len,
 	return c;
 }
 
+void client_text(const struct client *c, char ret[CLIENT_TEXT])
+{
+	uint8_t a[16];
+	char text[INET6_ADDRSTRLEN] = "";
+	bool v4 = !c->high && c->low >> 32 == 0xffff;
+
+	for (int i = 0; i < 8; i++) {
+		a[i] = (uint8_t)(c->high >> (56 - 8 * i));
+		a[8 + i] = (uint8_t)(c->low >> (56 - 8 * i));
+	}
+	if (c->known)
+		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a + 12 : a, text,
+			  sizeof text);
+	snprintf(ret, CLIENT_TEXT, v4 ? "%s:%u" : "[%s]:%u", text, c->port);
+}
+
 bool client_is_local(const struct client *c)
 {
 	return c->known && !c->high &&

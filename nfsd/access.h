@@ -82,6 +82,10 @@ struct caller {
 struct client client_at(const struct sockaddr *, socklen_t,
 			const struct rule *);
 
+/* "127.0.0.1:876", for people. */
+enum { CLIENT_TEXT = 56 };
+void client_text(const struct client *, char ret[CLIENT_TEXT]);
+
 /* Is it an address of this machine's loopback? */
 bool client_is_local(const struct client *);
 

@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "backend/otlp.h"
 #include "cache/fs.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -100,6 +102,33 @@ static void register_all(struct rpcbind *rpcbind, struct server *server)
 	if (r)
 		log_warning("locks may not work on this machine", "error=%s",
 			    strerror(-r));
+}
+
+/* ---- telemetry ---- */
+
+static void on_telemetry(const char *url, const char *why, uint64_t dropped)
+{
+	if (why)
+		log_warning("telemetry is not delivered", "url=%s error=%s; "
+			    "what there is until it can be is dropped; see "
+			    "telemetry.collector-url", url, why);
+	else
+		log_info("telemetry is delivered again", "url=%s dropped=%"
+			 PRIu64, url, dropped);
+}
+
+static int start_telemetry(const struct config *c, char why[CONFIG_WHY])
+{
+	const struct otlp_options opt = {
+		.url = c->collector_url,
+		.trouble = on_telemetry,
+	};
+	int r = opt.url ? otlp_start(&opt) : 0;
+
+	if (r)
+		snprintf(why, CONFIG_WHY, "cannot tell the collector at %s: "
+			 "%s", opt.url, strerror(-r));
+	return r;
 }
 
 /* ---- serving ---- */
@@ -263,10 +292,13 @@ static int serve(struct reloading *rl, char why[CONFIG_WHY])
 	if (!r)
 		r = fs_start(fs, why);
 	if (!r)
+		r = start_telemetry(c, why);
+	if (!r)
 		r = server_start(&rl->server, &server_options, fs, why);
 	rl->fs = fs;
 	if (!r)
 		r = run(rl, rpcbind, &held, why);
+	otlp_stop();
 	/* Whoever still waits for 'fs' keeps it. */
 	if (!held)
 		fs_free(fs);

@@ -36,6 +36,7 @@ struct rpc {
 	struct memo *memo;
 	struct tally tally;
 	struct trace *trace;    /* or NULL */
+	struct span_id span;    /* for the next call that has to wait */
 	unsigned patience_ms;
 	struct event *timer;    /* pending only while calls wait */
 	struct list waiting;    /* not answered, by birth */
@@ -211,6 +212,8 @@ static void park(struct request *rq)
 		return;
 	rq->held = true;
 	rq->born = clock_ms();
+	rq->span = span_now;
+	rq->rpc->span = (struct span_id){ .span = { 0 } };
 	if (!rq->rpc->trace)
 		rq->since = clock_ticks();
 	list_add_tail(&rq->rpc->waiting, &rq->waiting);
@@ -271,6 +274,30 @@ static void tell(const struct request *rq, enum tally_result result)
 	trace_call(rq->rpc->trace, &t);
 }
 
+/* For those who export what took time. */
+static void tell_span(const struct request *rq, enum tally_result result)
+{
+	char about[RPC_ABOUT] = "", peer[CLIENT_TEXT] = "";
+	struct span s = {
+		.kind = SPAN_CALL,
+		.id = rq->span,
+		.ns = clock_ticks_ns(rq->since, clock_ticks()),
+		.name = rq->proc->name,
+		.peer = peer,
+		.what = about,
+		.waits = rq->runs - 1,
+		.late = result == TALLY_LATE,
+	};
+
+	if (span_is_none(rq->span.span))
+		return;
+	if (rq->caller.client)
+		client_text(rq->caller.client, peer);
+	if (rq->program->about)
+		rq->program->about(rq, about, sizeof about);
+	span_tell(&s);
+}
+
 /* It is answered, after a wait so or so. */
 static void count(const struct request *rq, enum tally_result waited)
 {
@@ -284,6 +311,22 @@ static void count(const struct request *rq, enum tally_result waited)
 		tally_wait(t, rq->slot, result, rq->since);
 	if (rq->rpc->trace)
 		tell(rq, result);
+	if (rq->held)
+		tell_span(rq, result);
+}
+
+/* What is asked of sources now is so on its behalf. */
+static void set_span(struct request *rq)
+{
+	struct rpc *rpc = rq->rpc;
+
+	if (!span_exported() || rq->held) {
+		span_now = rq->span;
+		return;
+	}
+	if (span_is_none(rpc->span.span))
+		rpc->span = span_id_new(&rq->span);
+	span_now = rpc->span;
 }
 
 /* Run the call, from the top. */
@@ -297,6 +340,7 @@ static void run(struct request *rq)
 	rq->in = rq->args;
 	rewind_reply(rq);
 	rq->runs++;
+	set_span(rq);
 	r = rq->proc->run ? rq->proc->run(rq, w) : run_generated(rq);
 	switch (r) {
 	case 0:

@@ -26,6 +26,7 @@
 #include <rpc/rpc.h>
 #include <sys/socket.h>
 
+#include "common/span.h"
 #include "common/waiter.h"
 #include "nfsd/access.h"
 #include "nfsd/loop.h"
@@ -74,6 +75,7 @@ struct request {
 	uint64_t since;         /* clock_ticks() of that, or of the call
 				 * itself when somebody watches */
 	uint8_t slot;           /* of its procedure in the tally */
+	struct span_id span;    /* once parked, when spans are exported */
 	struct reader args;     /* the arguments, from their start */
 	uint8_t *copy;          /* which is this one, once parked */
 	struct value **pin;     /* what each wait brought */

@@ -2,11 +2,11 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* trace.h - calls as they are answered, for those who watch.  While nobody
- * does it costs a comparison with NULL.
+/* trace.h - calls as they are answered, and requests to sources as they end,
+ * for those who watch.  While nobody does it costs a comparison with NULL.
  *
- * Bounds: TRACE_ROOM records that were not told yet; what comes then is
- * counted and left out.
+ * Bounds: TRACE_ROOM calls that were not told yet, and 256 requests; what
+ * comes then is counted and left out.
  *
  * Threads: trace_call() any, while it is set; the rest admin's.
  */

@@ -90,6 +90,7 @@ sub serve {
 	note("$method $path authorization=", $headers{authorization} // '',
 		" wants=$wants filter=", $filter // '', ' encoding=',
 		$headers{'content-encoding'} // '');
+	note("traceparent $headers{traceparent}") if $headers{traceparent};
 
 	my %fault;
 	for (split /,/, $how) {

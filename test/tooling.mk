@@ -9,6 +9,7 @@ dist_check_SCRIPTS += \
 	test/packaging.sh \
 	test/keep.sh \
 	test/secrets.sh \
+	test/spans.sh \
 	test/trouble.sh \
 	test/kernel/gitnfs.sh \
 	test/kernel/mount.sh \
@@ -18,6 +19,7 @@ dist_check_SCRIPTS += \
 	test/web.sh
 
 EXTRA_DIST += \
+	test/cat.pl test/collector.pl \
 	.ci/run \
 	test/functions.sh \
 	test/kernel/README.md \

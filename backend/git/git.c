@@ -29,6 +29,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/list.h"
+#include "common/span.h"
 
 enum {
 	REQUESTS = 4,           /* at a time, for one repository; of these */
@@ -44,6 +45,7 @@ struct asked {
 	struct job *job;
 	enum verb verb;
 	uint64_t since;         /* clock_ms() */
+	struct span_id span;    /* who asked */
 };
 
 struct git {
@@ -172,6 +174,8 @@ static void carry_out(struct git *g, struct list *l)
 	struct list *n;
 
 	b.job = job;
+	/* What is done for many is told of the first. */
+	span_now = container_of(l->next, struct asked, link)->span;
 	while ((n = list_pop(l))) {
 		struct asked *a = container_of(n, struct asked, link);
 
@@ -326,6 +330,7 @@ static void ask(struct git *g, struct job *job, enum verb verb)
 	a->job = job;
 	a->verb = verb;
 	a->since = clock_ms();
+	a->span = span_now;
 	enqueue(g, a);
 	help(g);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "backend/git/pkt.h"
+#include "backend/inquiry.h"
 #include "backend/program.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -38,6 +39,8 @@ struct channel {
 	/* To read the advertisement, which comes before the answers. */
 	struct stream stream;
 	uint64_t deadline;
+	struct inquiry *inquiry;        /* or NULL */
+	uint64_t came;          /* bytes of the answer to it */
 };
 
 struct pipes {
@@ -56,6 +59,7 @@ static void channel_end(struct channel *c)
 		return;
 	if (!c->ended)
 		program_end(&c->program, clock_ms() + END_MS);
+	inquiry_end(c->inquiry, c->came, 0, -ECONNRESET);
 	free(c);
 }
 
@@ -117,13 +121,18 @@ static ssize_t pipes_read(struct reply *r, void *buf, size_t len,
 			  uint64_t deadline)
 {
 	struct channel *c = (struct channel *)r;
+	ssize_t n;
 
 	if (c->has_first && len) {
 		*(char *)buf = c->first;
 		c->has_first = false;
-		return 1;
+		n = 1;
+	} else {
+		n = c->ended ? 0 : program_read(&c->program, buf, len,
+						deadline);
 	}
-	return c->ended ? 0 : program_read(&c->program, buf, len, deadline);
+	c->came += n > 0 ? (uint64_t)n : 0;
+	return n;
 }
 
 static ssize_t stream_read(struct stream *s, void *buf, size_t len)
@@ -189,6 +198,9 @@ static int pipes_ask(struct transport *t, const void *request, size_t len,
 {
 	struct pipes *p = (struct pipes *)t;
 	struct channel *c = take_idle(p);
+	struct inquiry *q = inquiry_new(request ? "ASK" : "CONNECT",
+					p->host ? p->host : "localhost",
+					"git-upload-pack");
 	int r = 0;
 
 	if (c && (!request || clock_ms() - c->since > IDLE_MS)) {
@@ -197,13 +209,17 @@ static int pipes_ask(struct transport *t, const void *request, size_t len,
 	}
 	if (!c) {
 		r = channel_start(p, deadline, &c, why);
-		if (r)
+		if (r) {
+			inquiry_end(q, 0, 0, r);
 			return r;
+		}
 		if (request)
 			r = channel_greet(c, deadline);
 	}
 	if (!r && request)
 		r = program_write(&c->program, request, len, deadline);
+	c->inquiry = q;
+	c->came = 0;
 	if (r) {
 		channel_end(c);
 		return r == -EPIPE ? -ECONNRESET : r;
@@ -216,6 +232,8 @@ static void pipes_end(struct reply *r, bool whole)
 {
 	struct channel *c = (struct channel *)r;
 
+	if (whole)
+		inquiry_end(TAKE(c->inquiry), c->came, 0, 0);
 	channel_end(whole && !c->ended ? keep_idle(c->pipes, c) : c);
 }
 

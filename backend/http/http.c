@@ -22,6 +22,7 @@
 
 #include "backend/http/ledger.h"
 #include "backend/http/route.h"
+#include "backend/inquiry.h"
 #include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/list.h"
@@ -48,6 +49,9 @@ struct http {
 	struct route route;
 	bool redirects;         /* follow them */
 	unsigned hops;
+	bool own;               /* no request to a source */
+	struct inquiry *inquiry;        /* or NULL */
+	uint64_t came;          /* bytes of the answer */
 	bool refused;           /* an address that may not be asked */
 	char why[BACKEND_WHY];  /* what we say; */
 	char curl_why[CURL_ERROR_SIZE]; /* what curl says */
@@ -212,7 +216,9 @@ static void note_head(struct http *x)
 	/* Set by this thread alone. */
 	if (x->answered)
 		return;
-	ledger_answer(x->route.host, status, x->fields ? x->fields : "");
+	if (!x->own)
+		ledger_answer(x->route.host, status,
+			      x->fields ? x->fields : "");
 	LOCK_SCOPE(&x->lock);
 	x->type = strdup(type ? type : "");
 	x->url = strdup(url ? url : "");
@@ -279,6 +285,7 @@ static size_t on_data(char *data, size_t one, size_t len, void *arg)
 		x->paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
+	x->came += len;
 	end = (x->start + x->len) % RING;
 	first = len < RING - end ? len : RING - end;
 	memcpy(x->ring + end, data, first);
@@ -329,8 +336,9 @@ static int to_errno(CURLcode code)
 
 static void end(struct http *x, int err)
 {
-	if (err && !x->answered && x->route.host)
+	if (err && !x->answered && x->route.host && !x->own)
 		ledger_failure(x->route.host);
+	inquiry_end(TAKE(x->inquiry), x->came, x->head.status, err);
 	LOCK_SCOPE(&x->lock);
 	if (!x->err)
 		x->err = err;
@@ -384,6 +392,8 @@ static void finish(struct http *x, CURLcode code)
 
 static void http_free(struct http *x)
 {
+	/* Nobody wanted the rest. */
+	inquiry_end(x->inquiry, x->came, x->head.status, 0);
 	curl_easy_cleanup(x->curl);
 	curl_slist_free_all(x->headers);
 	route_clear(&x->route);
@@ -595,21 +605,44 @@ static void set_credentials(CURL *c, const struct http_ask *ask)
 	}
 }
 
+static int add_header(struct http *x, const char *header)
+{
+	struct curl_slist *more = curl_slist_append(x->headers, header);
+
+	if (!more)
+		return -ENOMEM;
+	x->headers = more;
+	return 0;
+}
+
+/* For those who want to know.  It begins when all else is ready. */
+static int begin_inquiry(struct http *x, const struct http_ask *ask)
+{
+	char header[INQUIRY_HEADER];
+	int r = 0;
+
+	if (!ask->own)
+		x->inquiry = inquiry_new(ask->body ? "POST" : "GET",
+					 x->route.host, ask->url);
+	inquiry_header(x->inquiry, header);
+	if (*header)
+		r = add_header(x, header);
+	curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, x->headers);
+	return r;
+}
+
 static int set_options(struct http *x, const struct http_ask *ask)
 {
 	CURL *c = x->curl;
 	int r;
 
 	for (const char *const *h = ask->headers; *h; h++) {
-		struct curl_slist *more = curl_slist_append(x->headers, *h);
-
-		if (!more)
-			return -ENOMEM;
-		x->headers = more;
+		r = add_header(x, *h);
+		if (r)
+			return r;
 	}
 	curl_easy_setopt(c, CURLOPT_PRIVATE, x);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
 	curl_easy_setopt(c, CURLOPT_USERAGENT,
 			 PACKAGE_NAME "/" PACKAGE_VERSION);
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
@@ -632,10 +665,13 @@ static int set_options(struct http *x, const struct http_ask *ask)
 	set_protocols(c);
 	set_credentials(c, ask);
 	x->redirects = ask->redirects && !ask->body;
+	x->own = ask->own;
 	r = route_start(&x->route, ask->home ? ask->home : ask->url,
 			ask->named_by, ask->allow_address);
 	if (!r)
 		r = set_hop(x, ask->url);
+	if (!r)
+		r = begin_inquiry(x, ask);
 	if (r || !ask->body)
 		return r;
 	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,

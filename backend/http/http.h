@@ -47,6 +47,8 @@ struct http_ask {
 	enum named_by named_by;         /* that one's host */
 	const char *allow_address;      /* as of struct backend_options */
 	bool packed;                    /* take what is compressed, too */
+	bool own;                       /* it is no request to a source:
+					 * nobody is told of it */
 };
 
 struct http_head {

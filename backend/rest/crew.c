@@ -46,7 +46,7 @@ static void *run(void *arg)
 	pthread_setname_np(pthread_self(), c->name);
 #endif
 	for (struct work *w; (w = next(c));)
-		w->run(w);
+		work_run(w);
 	return NULL;
 }
 
@@ -81,9 +81,10 @@ static bool enqueue(struct crew *c, struct work *w)
 
 void crew_submit(struct crew *c, struct work *w)
 {
+	w->span = span_now;
 	if (enqueue(c, w) && start_thread(c))
 		for (w = next(c); w; w = next(c))
-			w->run(w);
+			work_run(w);
 }
 
 int crew_new(struct crew **ret, const char *name, unsigned max)

@@ -8,6 +8,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,12 +173,26 @@ static void on_write(struct bufferevent *io, void *arg)
 	finish(arg);
 }
 
+/* Can nobody read any more what is written to it?  Elsewhere than here that
+ * is told by the next write. */
+static bool has_gone(struct bufferevent *io)
+{
+#ifdef __APPLE__
+	(void)io;
+	return false;
+#else
+	struct pollfd p = { .fd = bufferevent_getfd(io) };
+
+	return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLERR);
+#endif
+}
+
 /* Who has sent his last request may still read; an error ends both. */
 static void on_event(struct bufferevent *io, short what, void *arg)
 {
 	struct peer *p = arg;
 
-	if (!(what & BEV_EVENT_EOF)) {
+	if (!(what & BEV_EVENT_EOF) || has_gone(io)) {
 		peer_free(p);
 		return;
 	}

@@ -87,6 +87,7 @@ struct config {
 	char *log_format, *log_to;      /* NULL: text; stderr */
 	char *http_listen;      /* NULL: nowhere */
 	char *http_secret_file; /* of who may tell of a push; or NULL */
+	char *collector_url;    /* of spans; NULL: nobody is told */
 	char *state_dir, *cache_dir;
 	char *portmap;          /* "auto" and so on; NULL: that */
 	int64_t memory, disk;   /* bytes */

@@ -80,6 +80,14 @@ static const char uid_wanted[] = "give a uid or a range, as in 1000-1999";
 static const char file_wanted[] = "give the path of a file";
 static const char bool_wanted[] = "give true or false";
 
+static bool is_web_url(const char *text)
+{
+	const char *rest = !strncmp(text, "http://", 7) ? text + 7 :
+			   !strncmp(text, "https://", 8) ? text + 8 : "";
+
+	return *rest && *rest != '/' && !strpbrk(text, " \t@");
+}
+
 /* A word for each of a name's first parts. */
 static bool is_names(const char *text)
 {
@@ -149,6 +157,10 @@ const struct config_setting config_settings[] = {
 	{ "http.secret-file", NULL, CONFIG_PATH, AT(http_secret_file),
 	  .live = true,
 	  .check = is_something, .wanted = "give the path of a file" },
+	{ "telemetry.collector-url", NULL, CONFIG_TEXT, AT(collector_url),
+	  .check = is_web_url,
+	  .wanted = "give the URL of a collector, as in "
+		    "http://localhost:4318" },
 	{ "state.dir", "state-dir", CONFIG_PATH, AT(state_dir),
 	  .check = is_something, .wanted = "give the path of a directory" },
 	{ "cache.dir", "cache-dir", CONFIG_PATH, AT(cache_dir),
