@@ -109,6 +109,66 @@ START_TEST(who_could_not_serve_does_not)
 }
 END_TEST
 
+/* A host that takes connections and says nothing: bound, not accepted. */
+static int silent_host(uint16_t *port)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof at;
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(s, 0);
+	ck_assert(!bind(s, (struct sockaddr *)&at, len) && !listen(s, 9));
+	ck_assert(!getsockname(s, (struct sockaddr *)&at, &len));
+	*port = ntohs(at.sin_port);
+	return s;
+}
+
+/* A call that waits for somebody is answered, though not with what it asked
+ * for, and what works for it does not hold up the handover. */
+START_TEST(a_call_that_waits_is_answered)
+{
+	CLEANUP_RAW struct raw raw = { 0 };
+	CLEANUP_WIRE struct wire call = { 0 }, reply = { 0 };
+	struct fh top, fh;
+	uint16_t port;
+	int host = silent_host(&port);
+
+	daemon_configure(&d, "[source \"one\"]\n\turl = %s\n"
+			 "[source \"far\"]\n"
+			 "\turl = http://127.0.0.1:%u/r\n", repo, port);
+	daemon_start(&d);
+	raw_open(&raw, d.port);
+	ck_assert_uint_eq(call_mnt(&raw, "/", &top), N3_OK);
+	call_begin(&call, &raw, CALL_LOOKUP);
+	call_put_fh(&call, &top);
+	wire_put_opaque(&call, "far", 3);
+	raw_record(&raw, &call);
+	/* It waits. */
+	for (int i = 0; i < PATIENCE_MS; i++) {
+		CLEANUP_FREE char *status =
+			daemon_ask(&d, "{\"command\":\"status\"}");
+
+		if (strstr(status, "\"procedure\":\"LOOKUP\""))
+			break;
+		usleep(1000);
+	}
+	ck_assert(!kill(d.pid, SIGUSR2));
+	ck_assert(raw_receive(&raw, &reply));
+	ck_assert_uint_eq(raw_reply(&reply).stat, RAW_ACCEPTED);
+	ck_assert_uint_eq(wire_get32(&reply), N3_JUKEBOX);
+	ck_assert(!raw_receive(&raw, &reply));
+	daemon_await_ready(&d);
+	raw_close(&raw);
+	raw_open(&raw, d.port);
+	ck_assert_uint_eq(call_walk(&raw, &top, "one/file", &fh, NULL), N3_OK);
+	ck_assert_int_eq(daemon_stop(&d), 0);
+	close(host);
+}
+END_TEST
+
 /* ---- systemd ---- */
 
 /* As the manager does for a unit with two sockets, one of them unwanted. */
@@ -182,6 +242,7 @@ static void add_tests(TCase *tc)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, clients_see_no_error);
 	tcase_add_test(tc, who_could_not_serve_does_not);
+	tcase_add_test(tc, a_call_that_waits_is_answered);
 	tcase_add_test(tc, sockets_of_systemd);
 	tcase_add_test(tc, sockets_for_another);
 }
