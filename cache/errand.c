@@ -350,6 +350,10 @@ void errand_fail(struct errand *e, int err)
 		return;
 	}
 	errand_complain(e, err);
+	/* Who said "later" has been waited for as long as makes sense: clients
+	 * that are told so would ask again for ever. */
+	if (err == -EAGAIN)
+		err = -EBUSY;
 	flight_done(e->f->flights, &e->key, NULL, err,
 		    err == -ENOENT ? ABSENT_TTL : TROUBLE_TTL);
 	errand_free(e);

@@ -48,6 +48,19 @@ struct timespec clock_wall(void)
 	};
 }
 
+void clock_text(uint64_t at, char text[CLOCK_TEXT])
+{
+	uint64_t ms = clock_ms();
+	time_t t = clock_wall().tv_sec;
+	struct tm tm;
+
+	*text = '\0';
+	if (at > ms)
+		t += (time_t)((at - ms + MS_PER_S - 1) / MS_PER_S);
+	if (localtime_r(&t, &tm))
+		strftime(text, CLOCK_TEXT, "%H:%M:%S", &tm);
+}
+
 /* ---- ticks ---- */
 
 enum { MEASURE_NS = 3000000, SHIFT = 24 };

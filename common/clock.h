@@ -18,6 +18,11 @@ uint64_t clock_ms(void);
 /* The time of day, which may jump. */
 struct timespec clock_wall(void);
 
+/* The time of day, "14:32:00", that a moment of clock_ms() is; a past one is
+ * now. */
+enum { CLOCK_TEXT = 16 };
+void clock_text(uint64_t at, char text[CLOCK_TEXT]);
+
 /* A finer one, for how long something took on one machine: of whatever
  * unit, and cheap.  It does not stand still for tests. */
 static inline uint64_t clock_ticks(void)

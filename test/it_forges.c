@@ -707,6 +707,32 @@ START_TEST(after_a_restart)
 }
 END_TEST
 
+/* Who is sent away for long is told so, and not to ask again; once it is
+ * logged. */
+START_TEST(limited_for_long)
+{
+	static const struct root hopeless = {
+		.config = GIT("g", "status=429,after=3600", "")
+			MESA("m", "status=429,after=3600/mesa", NO_GIT
+			     "\torg = octo\n"),
+	};
+	char *config = config_of(&hopeless);
+	struct fh fh;
+
+	forget_all();
+	server_start("long", config);
+	free(config);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(find("g/octo/hello", &fh, NULL), N3_IO);
+		ck_assert_uint_eq(find("m/octo/hello", &fh, NULL), N3_IO);
+	}
+	server_stop();
+	shell("grep 'msg=\"rate limited\"' long.log >said;"
+	      "test $(wc -l <said) = 2 && grep -q 'until=[0-9].*token-file' said"
+	      " || { cat long.log; exit 1; }");
+}
+END_TEST
+
 /* The examples of gitnfs-backends(7), at hosts of ours.  In a pattern each
  * placeholder is "g", and the last "r". */
 static const char examples[] =
@@ -822,7 +848,7 @@ START_TEST(requests)
 			work[i].work(path_at(&roots[r], "large"));
 			server_stop();
 			snprintf(text, sizeof text, "%u + %u",
-				 githost_count("^GET /[^/]*/(github|mesa)/"),
+				 githost_count("^GET /[^/]*/(github|mesa[^/]*)/"),
 				 githost_count("authorization=|protocol=git"));
 			printf(" %10s", text);
 			fflush(stdout);
@@ -907,6 +933,7 @@ int main(int argc, char **argv)
 	} else {
 		tcase_add_test(t, what_works_where);
 		tcase_add_test(t, after_a_restart);
+		tcase_add_test(t, limited_for_long);
 		tcase_add_test(t, as_the_manual_says);
 	}
 	suite_add_tcase(s, t);

@@ -367,7 +367,7 @@ START_TEST(each_is_limited_alone)
 	limited = open_with("localhost", "status=429@1,after=3000", &me);
 	ck_assert_int_eq(resolve(limited, NULL, &oid), -EAGAIN);
 	limited->ops->why(limited, -EAGAIN, why);
-	ck_assert_ptr_nonnull(strstr(why, "wants no requests for"));
+	ck_assert_ptr_nonnull(strstr(why, "rate limited until"));
 	other = open_with("localhost", "", &you);
 	ck_assert_int_eq(resolve(other, NULL, &oid), 0);
 	githost_mark();

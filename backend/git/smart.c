@@ -20,12 +20,14 @@
 #include "backend/http/http.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/log.h"
 
 enum {
 	GZIP_MIN = 1024,        /* bytes of a request worth compressing */
 	DRAIN_MS = 1000,        /* what reading the rest of an answer ... */
 	DRAIN_MAX = 64 << 10,   /* ... may cost, to keep the connection */
 	REST_MS = 2000,         /* after "not now", when it does not say */
+	REST_TOLD = 10000,      /* more than that is a limit to be told of */
 	CREDENTIALS = 3,        /* that we try for one request */
 	TEXT_MAX = 128,         /* bytes of what a host says in an error */
 };
@@ -38,6 +40,7 @@ struct smart {
 	char *url;              /* without user, and '/' at the end */
 	char *ca_file, *allow_address;
 	enum named_by named_by;
+	bool has_token;
 	struct cred *cred;
 	struct circuit *circuit;
 	pthread_mutex_t lock;   /* covers the rest */
@@ -207,14 +210,29 @@ static int note_moved(struct smart *s, const char *url)
 	return 0;
 }
 
+/* It wants no requests for a while: people are told of what is longer than
+ * we wait, once. */
+static void rest(struct smart *s, const struct http_head *head)
+{
+	uint64_t ms = head->retry_after ? head->retry_after * 1000 : REST_MS;
+	uint64_t until = clock_ms() + ms;
+	char text[CLOCK_TEXT];
+
+	if (!circuit_rest(s->circuit, until) || ms < REST_TOLD)
+		return;
+	clock_text(until, text);
+	log_warning("rate limited", "service=%s://%s until=%s do=%s what is "
+		    "here will do till then", s->scheme, s->host, text,
+		    s->has_token ? "wait:" : "add a token-file:");
+}
+
 /* What the head of an answer says about the rest. */
 static int judge(struct smart *s, bool get, const struct http_head *head)
 {
 	int r = to_errno(head);
 
 	if (r == -EAGAIN)
-		circuit_rest(s->circuit, clock_ms() + (head->retry_after ?
-			     head->retry_after * 1000 : REST_MS));
+		rest(s, head);
 	if (r)
 		return r;
 	/* A server of files, or a page for people. */
@@ -249,6 +267,16 @@ static void read_text(struct http *x, const struct http_head *head,
 			*c = '?';
 }
 
+static void explain_limit(const struct smart *s, const char *text, char *why)
+{
+	char until[CLOCK_TEXT];
+
+	clock_text(circuit_rests_until(s->circuit), until);
+	snprintf(why, BACKEND_WHY, "%.80s: rate limited until %s%s%s%.80s",
+		 s->host, until, s->has_token ? "" : ", add a token-file",
+		 *text ? ": " : "", text);
+}
+
 static void explain_status(const struct smart *s, struct http *x, int err,
 			   const struct http_head *head, char *why)
 {
@@ -261,13 +289,7 @@ static void explain_status(const struct smart *s, struct http *x, int err,
 			 "nothing but files (git's old dumb protocol)",
 			 s->host, *head->type ? head->type : "no type");
 	else if (err == -EAGAIN)
-		snprintf(why, BACKEND_WHY, "%.80s is busy (HTTP %ld) and wants "
-			 "no requests for %llu s%s%.80s", s->host,
-			 head->status,
-			 (unsigned long long)(head->retry_after ?
-					      head->retry_after :
-					      REST_MS / 1000),
-			 *text ? ": " : "", text);
+		explain_limit(s, text, why);
 	else if (head->status >= 300 && head->status < 400)
 		snprintf(why, BACKEND_WHY, "%.100s redirects a request that it "
 			 "took before (HTTP %ld): use the URL that it leads to",
@@ -302,12 +324,8 @@ static void explain_silence(const struct smart *s, struct http *x, int err,
 
 static void explain_circuit(const struct smart *s, int err, char *why)
 {
-	uint64_t now = clock_ms(), until = circuit_rests_until(s->circuit);
-
 	if (err == -EAGAIN)
-		snprintf(why, BACKEND_WHY, "%.100s wants no requests for "
-			 "%llu s", s->host, (unsigned long long)
-			 (until > now ? (until - now + 999) / 1000 : 0));
+		explain_limit(s, "", why);
 	else
 		snprintf(why, BACKEND_WHY, "%.100s was down a moment ago; it "
 			 "is tried again before long", s->host);
@@ -549,6 +567,7 @@ static int fill(struct smart *s, const char *url, const struct parts *p,
 		as = NULL;
 		return -ENOMEM;
 	}
+	s->has_token = opt->token_file;
 	return circuit_get(origin, as, &s->circuit);
 }
 

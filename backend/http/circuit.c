@@ -18,6 +18,7 @@ enum {
 	OPEN_MS = 2000,         /* for so long at first, ... */
 	OPEN_MAX = 60000,       /* ... doubling until this */
 	REST_MAX = 3600000,     /* ms that a host may send us away */
+	SAME_MS = 2000,         /* two ends of that so near are one */
 };
 
 /* A host is there for everybody, or for nobody. */
@@ -160,12 +161,17 @@ void circuit_leave(struct circuit *c, bool reached)
 	h->down_until = now + h->open_ms;
 }
 
-void circuit_rest(struct circuit *c, uint64_t until)
+bool circuit_rest(struct circuit *c, uint64_t until)
 {
 	uint64_t latest = clock_ms() + REST_MAX;
+	bool news;
 
 	LOCK_SCOPE(&lock);
-	c->rest = until < latest ? until : latest;
+	if (until > latest)
+		until = latest;
+	news = until > c->rest + SAME_MS;
+	c->rest = until;
+	return news;
 }
 
 uint64_t circuit_rests_until(struct circuit *c)

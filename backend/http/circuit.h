@@ -31,8 +31,8 @@ int circuit_enter(struct circuit *);
 /* 'reached': it answered, with whatever. */
 void circuit_leave(struct circuit *, bool reached);
 
-/* No requests until then, please: clock_ms(). */
-void circuit_rest(struct circuit *, uint64_t until);
+/* No requests until then, please: clock_ms().  True: that is news. */
+bool circuit_rest(struct circuit *, uint64_t until);
 
 /* When -EAGAIN ends: clock_ms(). */
 uint64_t circuit_rests_until(struct circuit *);

@@ -66,20 +66,6 @@ bool rest_is_limited(struct rest *s)
 	return clock_ms() < limit_until(&s->limit);
 }
 
-/* The time of day that a moment of clock_ms() is. */
-static void time_of_day(uint64_t at, char text[16])
-{
-	uint64_t now = clock_ms();
-	time_t t = clock_wall().tv_sec;
-	struct tm tm;
-
-	*text = '\0';
-	if (at > now)
-		t += (time_t)((at - now + 999) / 1000);
-	if (localtime_r(&t, &tm))
-		strftime(text, 16, "%H:%M:%S", &tm);
-}
-
 static const char *hint(const struct rest *s)
 {
 	return rest_has_token(s) ? "" : ", add a token-file";
@@ -87,11 +73,11 @@ static const char *hint(const struct rest *s)
 
 static void tell(struct rest *s, uint64_t until)
 {
-	char text[16];
+	char text[CLOCK_TEXT];
 
 	if (until <= clock_ms() || !limit_news(&s->limit, until))
 		return;
-	time_of_day(until, text);
+	clock_text(until, text);
 	log_warning("rate limited", "service=%s until=%s do=%s what is here, "
 		    "and git, will do till then", s->url, text,
 		    rest_has_token(s) ? "wait:" : "add a token-file:");
@@ -115,11 +101,11 @@ static void copy_trouble(struct rest *s, char why[BACKEND_WHY])
 void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
 {
 	uint64_t until = limit_until(&s->limit);
-	char text[16];
+	char text[CLOCK_TEXT];
 
 	*why = '\0';
 	if (err == -EAGAIN && until > clock_ms()) {
-		time_of_day(until, text);
+		clock_text(until, text);
 		snprintf(why, BACKEND_WHY, "%.150s: rate limited until %s%s",
 			 s->url, text, hint(s));
 	} else if (err == -EACCES && s->token_file) {
