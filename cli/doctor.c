@@ -414,7 +414,7 @@ static void check_refusals(struct doctor *d, struct json_object *host)
 
 	if (!refused)
 		return;
-	find(d, NOTE, "host", "%s has refused %lld requests",
+	find(d, NOTE, "host", "%s refuses what it is asked, %lld so far",
 	     json_text_at(host, "name"), (long long)refused);
 	advise("a token-file that is wrong, or that gitnfsd may not read?");
 }

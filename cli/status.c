@@ -123,7 +123,7 @@ static void put_repositories(struct json_object *status, int64_t now, bool all)
 	       "REPOSITORY", "COMMIT", "MOVED", "ASKED", "SOURCE",
 	       text_look(LOOK_PLAIN));
 	if (!n)
-		printf("  %snobody has looked at any yet%s\n",
+		printf("  %snone so far%s\n",
 		       text_look(LOOK_DIM), text_look(LOOK_PLAIN));
 	for (size_t i = 0; i < rows; i++)
 		put_repository(json_object_array_get_idx(list, i), now, width);
