@@ -31,6 +31,9 @@ struct cli {
 	char *config;           /* given by -c, or NULL */
 };
 
+/* What the configuration says: a path, which the caller frees; or NULL. */
+char *cli_configured(const struct cli *, const char *key);
+
 typedef int cli_command(struct cli *, int argc, char **argv);
 cli_command cli_mount, cli_umount, cli_attach, cli_status, cli_warm,
 	cli_pin, cli_unpin, cli_gc, cli_du, cli_refresh, cli_reload,

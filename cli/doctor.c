@@ -357,18 +357,27 @@ static void check_dir(struct doctor *d, const char *what, const char *dir,
 		advise("make room, or say less for cache.disk");
 }
 
-static void check_dirs(struct doctor *d)
+/* As the server tells; else the configuration; else where it would be. */
+static char *cache_dir(const struct doctor *d)
 {
 	CLEANUP_FREE char *usual = dirs_default(DIRS_STATE);
-	CLEANUP_FREE char *cache = dirs_default(DIRS_CACHE), *own = NULL;
+	struct json_object *server = d->status ?
+		json_at(d->status, "server", json_type_object) : NULL;
+	const char *told = server ? json_text_at(server, "cache_dir") : NULL;
+	char *dir = told ? strdup(told) : cli_configured(d->cli, "cache.dir");
 
+	if (dir || told)
+		return dir;
+	if (!usual || !strcmp(usual, d->cli->state_dir))
+		return dirs_default(DIRS_CACHE);
 	/* One that is not the usual one has a cache of its own. */
-	if (usual && strcmp(usual, d->cli->state_dir)) {
-		if (asprintf(&own, "%s/cache", d->cli->state_dir) < 0)
-			own = NULL;
-		free(TAKE(cache));
-		cache = TAKE(own);
-	}
+	return asprintf(&dir, "%s/cache", d->cli->state_dir) < 0 ? NULL : dir;
+}
+
+static void check_dirs(struct doctor *d)
+{
+	CLEANUP_FREE char *cache = cache_dir(d);
+
 	check_dir(d, "state", d->cli->state_dir, true);
 	check_dir(d, "cache", cache, true);
 }

@@ -98,9 +98,7 @@ static char *find_self(const char *argv0)
 	return strchr(argv0, '/') ? realpath(argv0, NULL) : strdup(argv0);
 }
 
-/* Where the server keeps its state: as we are told, or as the configuration
- * tells it, or the usual place. */
-static char *find_state_dir(const struct cli *cli)
+char *cli_configured(const struct cli *cli, const char *key)
 {
 	CLEANUP_FREE char *dir = dirs_default(DIRS_CONFIG), *file = NULL;
 	char *found = NULL;
@@ -114,12 +112,21 @@ static char *find_state_dir(const struct cli *cli)
 	git_libgit2_init();
 	if (file && !access(file, R_OK) &&
 	    !git_config_open_ondisk(&cfg, file)) {
-		if (!git_config_get_path(&buf, cfg, "state.dir"))
+		if (!git_config_get_path(&buf, cfg, key))
 			found = strdup(buf.ptr);
 		git_buf_dispose(&buf);
 		git_config_free(cfg);
 	}
 	git_libgit2_shutdown();
+	return found;
+}
+
+/* Where the server keeps its state: as we are told, or as the configuration
+ * tells it, or the usual place. */
+static char *find_state_dir(const struct cli *cli)
+{
+	char *found = cli_configured(cli, "state.dir");
+
 	return found ? found : dirs_default(DIRS_STATE);
 }
 

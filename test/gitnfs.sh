@@ -118,6 +118,7 @@ status=0
 "$gitnfs" -s "$state" doctor >"$dir/stdout" || status=$?
 [ $status -eq 4 ] || fail "doctor: exit status $status"
 says stdout "^ok +server .*, process $server\$"
+says stdout "^ok +cache +$dir/cache, "
 says stdout '^WRONG +source +gone: Connection refused$'
 says stdout '^ +-> does this work\?  git ls-remote http://127.0.0.1:1/x.git HEAD'
 [ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' \

@@ -181,6 +181,15 @@ for header in "X-Hub-Signature-256: sha256=$signature" \
 		sleep 0.1
 	done
 done
+# The host may spell a name in another way than who asked for it.
+commit 'in capitals'
+[ "$(printf %s "$body" | http POST /refresh/REPO \
+	"X-Hub-Signature-256: sha256=$signature")" = 202 ] || fail 'REPO'
+tries=0
+until [ "$(shown)" = "$(git -C "$repo" rev-parse HEAD)" ]; do
+	[ $((tries += 1)) -lt 300 ] || fail 'not looked at: REPO'
+	sleep 0.1
+done
 body=other
 push 403 "X-Hub-Signature-256: sha256=$signature"
 # Without a secret nobody may.

@@ -41,6 +41,7 @@ static struct json_object *server_json(const struct admin *a)
 	json_i64(o, "uid", geteuid());
 	json_u64(o, "uptime_ms", clock_ms() - a->started);
 	json_text(o, "state_dir", a->state_dir);
+	json_text(o, "cache_dir", a->reloading->config->cache_dir);
 	json_u64(o, "watchers", trace_watchers(a->trace));
 	for (size_t i = 0; i < server_listeners(a->server); i++)
 		json_append(listen, json_object_new_string(

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cache/fs.h"
 #include "common/json.h"
@@ -42,11 +43,13 @@ struct refresh {
 
 /* ---- which ---- */
 
+/* In any case: a host may take names so, and a question too many does no
+ * harm. */
 static bool starts(const char *path, const char *with)
 {
 	size_t len = strlen(with);
 
-	return !strncmp(path, with, len) &&
+	return !strncasecmp(path, with, len) &&
 	       (!len || !path[len] || path[len] == '/' || path[len] == '@');
 }
 
