@@ -78,6 +78,7 @@ sub inflated {
 	return $plain;
 }
 
+my @limits;	# headers
 sub serve {
 	my ($client, $method, $url, $headers, $body) = @_;
 	my %headers = %$headers;
@@ -117,6 +118,8 @@ sub serve {
 			$says ? "$says\x1b[1m\nand more" : '<p>no', @more);
 		return;
 	}
+	@limits = ("X-RateLimit-Limit: 60", "X-RateLimit-Remaining: 42",
+		"X-RateLimit-Reset: 2000000000") if $fault{limits};
 	if ($fault{auth}) {	# in base64
 		my $got = $headers{authorization} // '';
 		if ($got ne "Basic $fault{auth}") {
@@ -228,7 +231,7 @@ sub serve {
 		}
 		return;
 	}
-	answer($client, $status, $type, $out);
+	answer($client, $status, $type, $out, @limits);
 }
 
 run($dir, \&serve, \$port);

@@ -109,8 +109,23 @@ config nonsense
 grep -q 'conf:2: telemetry.collector-url' "$dir/why" || fail "$(cat "$dir/why")"
 config "$collector"
 : >"$dir/host/log"
-serve --config "$dir/conf" r="$host/well/r"
+serve --config "$dir/conf" --http-listen 127.0.0.1:0 r="$host/limits/r"
 read_file
+# The metrics have it, too.
+web=$(sed -n 's/.* http=//p' "$dir/log" | tail -n 1)
+perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(shift) or die;
+	print $s "GET /metrics HTTP/1.0\r\n\r\n"; print while <$s>' "$web" \
+	>"$dir/metrics"
+for metric in 'requests_total{host="127.0.0.1",code="200"} [1-9]' \
+	'requests_left{host="127.0.0.1"} 42' \
+	'requests_limit{host="127.0.0.1"} 60' \
+	'requests_reset_timestamp_seconds{host="127.0.0.1"} 2000000000'; do
+	grep -q "^gitnfs_source_$metric" "$dir/metrics" ||
+		fail "no $metric: $(grep source_ "$dir/metrics")"
+done
+! command -v promtool >/dev/null ||
+	sed '1,/^\r*$/d' "$dir/metrics" | promtool check metrics ||
+	fail promtool
 wait_for told ' READ '
 read_file
 end_server TERM || fail "SIGTERM: exit status $?"

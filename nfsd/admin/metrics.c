@@ -196,6 +196,23 @@ static void put_caches(struct evbuffer *to, const struct fs_stats *s)
 
 /* ---- sources ---- */
 
+/* What hosts say of how much they will take, where they do. */
+static void put_budget(struct evbuffer *to, const struct standing *s,
+		       const char *name, const char *help, size_t at)
+{
+	head(to, name, "gauge", help);
+	for (size_t i = 0; i < s->nhost; i++) {
+		int64_t value;
+
+		memcpy(&value, (const char *)&s->host[i] + at, sizeof value);
+		if (!s->host[i].limited || value < 0)
+			continue;
+		evbuffer_add_printf(to, "gitnfs_%s{", name);
+		label(to, "host", s->host[i].name);
+		evbuffer_add_printf(to, "} %" PRId64 "\n", value);
+	}
+}
+
 static void put_hosts(struct evbuffer *to, const struct standing *s)
 {
 	head(to, "source_requests_total", "counter",
@@ -219,15 +236,15 @@ static void put_hosts(struct evbuffer *to, const struct standing *s)
 		label(to, "host", s->host[i].name);
 		evbuffer_add_printf(to, "} %" PRIu64 "\n", s->host[i].failed);
 	}
-	head(to, "source_requests_left", "gauge",
-	     "Requests that a host says it will take until it counts anew.");
-	for (size_t i = 0; i < s->nhost; i++) {
-		if (!s->host[i].limited)
-			continue;
-		evbuffer_add_printf(to, "gitnfs_source_requests_left{");
-		label(to, "host", s->host[i].name);
-		evbuffer_add_printf(to, "} %" PRId64 "\n", s->host[i].left);
-	}
+	put_budget(to, s, "source_requests_left", "Requests that a host says "
+		   "it will take until it counts anew.",
+		   offsetof(struct fs_host, left));
+	put_budget(to, s, "source_requests_limit", "Requests that a host says "
+		   "it takes between counting anew.",
+		   offsetof(struct fs_host, limit));
+	put_budget(to, s, "source_requests_reset_timestamp_seconds",
+		   "When it will count anew, since 1970.",
+		   offsetof(struct fs_host, reset));
 }
 
 /* By repository where somebody asked for it: these are few. */
