@@ -663,7 +663,8 @@ static void end_of_hosts(void)
 
 START_TEST(what_works_where)
 {
-	unsigned failed = 0;
+	enum { PLAIN_COMMITS = 2 };     /* that fill() looks at */
+	unsigned failed = 0, asked;
 
 	forget_all();
 	for_each_root(try_root, end_of_hosts);
@@ -676,6 +677,10 @@ START_TEST(what_works_where)
 	ck_assert_uint_eq(failed, 0);
 	ck_assert_msg(!githost_count("STRICT"), "%s",
 		      output("grep STRICT log | tail -3"));
+	/* Those without a token made do with two for each commit. */
+	asked = githost_count("^GET /-/github/repos/octo/plain.* user=-");
+	ck_assert_uint_gt(asked, 0);
+	ck_assert_uint_le(asked, 2 * PLAIN_COMMITS);
 }
 END_TEST
 
