@@ -378,10 +378,6 @@ void composite_bury(struct composite *c, void *what, void (*free_it)(void *))
 
 void composite_drop_child(struct composite *c, struct child *child)
 {
-	/* Its place in the list stays empty: places are cookies. */
-	for (uint32_t i = 0; i < child->in->n; i++)
-		if (child->in->child[i] == child)
-			child->in->child[i] = NULL;
 	if (child->source)
 		c->nsources--;
 	else if (child->own)

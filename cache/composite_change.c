@@ -38,26 +38,37 @@ static struct fs_place *wanted(const struct wish *wish, const char *name)
 
 /* ---- what is gone ---- */
 
-static void drop_source(struct composite *c, struct child *child)
+/* One that is no level.  The turn of those comes in sweep(). */
+static void drop_listed(struct composite *c, struct level *l, uint32_t i)
 {
-	struct source *s = child->source;
+	struct source *s = l->child[i]->source;
 
-	composite_drop_child(c, child);
+	composite_drop_child(c, TAKE(l->child[i]));
+	if (!s)
+		return;
 	atomic_store(&s->gone, true);
 	composite_bury(c, s, source_free);
 }
 
-/* A level that is gone, but for levels in it: their turn comes. */
 static void empty_level(struct composite *c, struct level *l)
 {
-	for (uint32_t i = 0; i < l->n; i++) {
-		if (!l->child[i] || l->child[i]->level)
-			continue;
-		if (l->child[i]->source)
-			drop_source(c, l->child[i]);
-		else
-			composite_drop_child(c, l->child[i]);
-	}
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->child[i] && !l->child[i]->level)
+			drop_listed(c, l, i);
+	l->n = 0;
+}
+
+/* In the list that it is in, if that stays: those below one that goes are
+ * many. */
+static void drop_self(struct composite *c, struct level *l)
+{
+	struct child *self = composite_find(c, l->parent, l->name);
+
+	for (uint32_t i = 0; !l->parent->gone && i < l->parent->n; i++)
+		if (l->parent->child[i] == self)
+			l->parent->child[i] = NULL;
+	if (self)
+		composite_drop_child(c, self);
 }
 
 /* Those that have been marked, and all below. */
@@ -68,15 +79,12 @@ static void sweep(struct composite *c)
 	/* A level is behind the one that it is in. */
 	for (at = c->levels.next; at != &c->levels; at = next) {
 		struct level *l = container_of(at, struct level, link);
-		struct child *self;
 
 		next = at->next;
 		l->gone = l->gone || (l->parent && l->parent->gone);
 		if (!l->gone)
 			continue;
-		self = composite_find(c, l->parent, l->name);
-		if (self)
-			composite_drop_child(c, self);
+		drop_self(c, l);
 		empty_level(c, l);
 		composite_drop_level(c, l);
 	}
@@ -110,7 +118,7 @@ static void drop_others(struct composite *c, const struct wish *wish)
 			if (!child || is_still(wish, child))
 				continue;
 			if (child->source)
-				drop_source(c, child);
+				drop_listed(c, l, i);
 			else
 				child->level->gone = true;
 		}
@@ -169,12 +177,10 @@ static int sift(struct composite *c, struct level *l)
 			return r;
 		if (stays && child->source)
 			atomic_store(&child->source->outdated, true);
-		else if (!stays && child->source)
-			drop_source(c, child);
 		else if (!stays && child->level)
 			child->level->gone = true;
 		else if (!stays)
-			composite_drop_child(c, child);
+			drop_listed(c, l, i);
 	}
 	return 0;
 }
@@ -303,6 +309,8 @@ int composite_change(struct composite *c, struct fs_place *place, size_t n,
 	sweep(c);
 	prune(c);
 	c->hash = hash;
+	if (changed)
+		c->base = *changed;
 	for (struct list *at = c->levels.next; changed && at != &c->levels;
 	     at = at->next)
 		composite_advance(container_of(at, struct level, link),

@@ -95,7 +95,8 @@ int composite_put_source(struct composite *, const char *name,
 int composite_put_pattern(struct composite *, const char *name,
 			  struct pattern *);
 
-/* Not findable any more. */
+/* Not findable any more.  Its place in the list of its level, if it has one, is
+ * the caller's to empty; it stays, since places are cookies. */
 void composite_drop_child(struct composite *, struct child *);
 void composite_drop_level(struct composite *, struct level *);
 /* Its times are later than they were. */

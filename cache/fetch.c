@@ -160,6 +160,15 @@ int fetch_known_history(struct fetcher *f, uint64_t root,
 	return r;
 }
 
+void fetch_forget_history(struct fetcher *f, uint64_t root)
+{
+	struct key key = { .scope = root, .kind = KIND_ROOT };
+	CLEANUP_VALUE struct value *v = NULL;
+
+	if (!flight_peek(f->flights, &key, &v))
+		flight_drop(f->flights, &key, v);
+}
+
 int fetch_level(struct fetcher *f, struct level *parent,
 		const char *base, uint64_t id, struct waiter *w)
 {

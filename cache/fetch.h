@@ -71,6 +71,9 @@ struct root_name {
 /* What it shows. */
 int fetch_history(struct fetcher *, const struct root_name *,
 		  struct waiter *, struct history **ret);
+/* Whoever asks next has its source asked. */
+void fetch_forget_history(struct fetcher *, uint64_t root);
+
 /* Have its source asked what it is now.  As flight_renew(). */
 int fetch_again(struct fetcher *, const struct root_name *, struct waiter *);
 /* The same, if it can be told at once and need not be looked at again. */

@@ -245,8 +245,14 @@ int fs_change(struct fs *fs, struct fs_place *p, size_t n, size_t *wrong,
 	r = rehearse(fs, p, n, wrong, &hash, why);
 	if (!r)
 		r = change(fs, p, n, hash, why);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		/* It may be another branch. */
+		if (!r && !p[i].same && !p[i].pattern)
+			fetch_forget_history(fs->fetcher,
+					     root_id(fs->roots, p[i].name,
+						     p[i].location, NULL));
 		backend_close(TAKE(p[i].backend));
+	}
 	return r;
 }
 

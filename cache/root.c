@@ -569,7 +569,7 @@ static int change(struct roots *rs, struct fs_place *place, size_t n,
 		.hash = hash,
 		.time = move_after(clock_wall(), &rs->top.time),
 	};
-	bool moved = hash != rs->top.hash;
+	bool moved = hash != rs->top.hash, other = false;
 	int r = 0;
 
 	if (moved) {
@@ -579,9 +579,11 @@ static int change(struct roots *rs, struct fs_place *place, size_t n,
 			return r;
 		rs->top = top;
 	}
+	for (size_t i = 0; i < n; i++)
+		other |= !place[i].same;
 	r = composite_change(rs->composite, place, n, hash,
 			     moved ? &top.time : NULL);
-	return r ? r : link_again(rs);
+	return r || !(moved || other) ? r : link_again(rs);
 }
 
 int roots_change(struct roots *rs, struct fs_place *place, size_t n,
