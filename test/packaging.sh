@@ -47,6 +47,7 @@ same 'gitnfs.spec needs something else' "$dir/bootstrap" "$dir/spec"
 
 # ---- what is installed ----
 
+unset MAKEFLAGS         # this is no part of the make that runs the tests
 make -s install prefix=/usr mounthelperdir=/usr/sbin DESTDIR="$dir/root" \
 	>/dev/null
 (cd "$dir/root" && find . -type f -o -type l | sed 's/^.//' | sort) \
