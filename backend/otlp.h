@@ -22,7 +22,7 @@
 
 enum {
 	OTLP_ROOM = 2048,
-	OTLP_WAIT_MS = 2000,    /* a span waits for company */
+	OTLP_WAIT_MS = 500,     /* a span waits for company */
 	OTLP_SEND_MS = 10000,   /* for the collector to take some */
 	OTLP_STOP_MS = 400,     /* at the end */
 };
