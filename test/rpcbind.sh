@@ -5,7 +5,8 @@
 #
 # Beside the system's own port mapper, in network and mount namespaces of the
 # test's own: gitnfsd is registered there, also when rpcbind has been killed
-# and started again, and as another user; and is gone from there at its end.
+# and started again, when another program takes its place, and as another user;
+# and is gone from there at its end.
 if [ -z "${RPCBIND_INSIDE-}" ]; then
 	unshare -nm true 2>/dev/null || {
 		echo 'skipped: not allowed to make namespaces' >&2
@@ -61,6 +62,15 @@ start_rpcbind
 # Within five seconds, or when somebody mounts.
 [ "$(perl "$srcdir/test/mnt.pl" 127.0.0.1 "$port" /)" = ok ]
 until_true registered "$port"
+
+# Another program in its place: registered all the while.
+kill -USR2 "$server"
+until IFS= read -r -t 0.05 -u 9 line; do
+	registered "$port" || fail 'a handover unregisters it'
+	kill -0 "$server" || fail 'a handover ends it'
+done
+[ "$line" = "ready nfs=$address:$port" ] || fail "after a handover: $line"
+registered "$port" || fail 'not registered after a handover'
 
 end_server TERM || fail 'it did not stop well'
 gone || fail 'something is left behind'
