@@ -793,8 +793,14 @@ START_TEST(circuits)
 	clock_advance(1000);
 	ck_assert_int_eq(circuit_enter(same), 0);
 	circuit_leave(c, true);
+	/* It is remembered though nobody asks. */
+	circuit_rest(c, clock_ms() + 1000);
 	circuit_put(c);
 	circuit_put(same);
+	ck_assert_int_eq(circuit_get("https://a", "", &c), 0);
+	ck_assert_int_eq(circuit_enter(c), -EAGAIN);
+	circuit_put(c);
+	clock_advance(1000);
 	circuit_put(other);
 	circuit_put(NULL);
 	clock_thaw();

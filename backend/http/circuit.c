@@ -77,6 +77,28 @@ static void put_host(struct host *h)
 	free(h);
 }
 
+static void circuit_free(struct circuit *c)
+{
+	put_host(c->host);
+	list_del(&c->link);
+	free(c);
+}
+
+/* Those without users that need not be remembered any more. */
+static void sweep(void)
+{
+	uint64_t now = clock_ms();
+	struct list *next;
+
+	for (struct list *n = circuits.next; n != &circuits; n = next) {
+		struct circuit *c = container_of(n, struct circuit, link);
+
+		next = n->next;
+		if (!c->users && now >= c->rest)
+			circuit_free(c);
+	}
+}
+
 static struct circuit *find(const char *host, const char *as)
 {
 	for (struct list *n = circuits.next; n != &circuits; n = n->next) {
@@ -116,11 +138,9 @@ void circuit_put(struct circuit *c)
 	if (!c)
 		return;
 	LOCK_SCOPE(&lock);
-	if (--c->users)
-		return;
-	put_host(c->host);
-	list_del(&c->link);
-	free(c);
+	c->users--;
+	/* Who opens it next is to know that it rests. */
+	sweep();
 }
 
 int circuit_enter(struct circuit *c)
