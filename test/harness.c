@@ -19,7 +19,8 @@
 #include "nfsd/server.h"
 #include "test/fake.h"
 
-enum { MEMORY = 64 << 20, LOOPS = 2 };
+/* Nothing is told to come back because the machine is busy. */
+enum { MEMORY = 64 << 20, LOOPS = 2, JUKEBOX_MS = 120000 };
 
 static char *base;      /* the program's directory */
 
@@ -299,7 +300,7 @@ static void start(struct harness *h)
 		.rule = h->root_rule,
 		.nrule = h->root_rule ? h->nsource : 0,
 		.loops = h->loops ? h->loops : LOOPS,
-		.jukebox_ms = h->jukebox_ms,
+		.jukebox_ms = h->jukebox_ms ? h->jukebox_ms : JUKEBOX_MS,
 		.connections = h->connections,
 	};
 

@@ -616,8 +616,13 @@ static bool is_among(const struct lookups *all, const char *name)
 	return false;
 }
 
-/* With what else has been asked for lately.  HEAD of a repository without
- * commits is not listed. */
+/* HEAD of a repository without commits is not listed. */
+static bool is_found(const struct lookup *l)
+{
+	return l->place < PLACES || !strcmp(l->name, "HEAD");
+}
+
+/* With what else has been asked for lately. */
 static void resolve_names(struct batch *b, struct job **job, size_t n)
 {
 	struct lookup lookup[BATCH_NAMES + REFS_MAX];
@@ -642,17 +647,16 @@ static void resolve_names(struct batch *b, struct job **job, size_t n)
 	do
 		r = look_up(b, &all);
 	while (r && !(r = origin_pause(b->origin, &b->patience, r, &tries)));
-	for (size_t j = 0; j < all.n; j++) {
-		struct lookup *l = &lookup[j];
-		bool found = l->place < PLACES || !strcmp(l->name, "HEAD");
-
-		if (!r && found)
-			refs_note(refs, l->name, &l->oid, at, j < n);
-		else if (!r)
-			refs_drop(refs, l->name);
-		if (j < n)
-			finish(job[j], r ? r : found ? 0 : -ENOENT, &l->oid);
+	for (size_t j = 0; !r && j < all.n; j++) {
+		if (is_found(&lookup[j]))
+			refs_note(refs, lookup[j].name, &lookup[j].oid, at,
+				  j < n);
+		else
+			refs_drop(refs, lookup[j].name);
 	}
+	for (size_t j = 0; j < n; j++)
+		finish(job[j], r ? r : is_found(&lookup[j]) ? 0 : -ENOENT,
+		       &lookup[j].oid);
 	while (more > 0)
 		free(company[--more]);
 }
