@@ -78,8 +78,11 @@ static bool refuse(enum what what)
 static bool no_memory(void)
 {
 	/* Other threads start with the server: they have theirs. */
-	return refuse(is_starting ? START_MEMORY : is_loop ? MEMORY :
-		      POOL_MEMORY);
+	if (!refuse(is_starting ? START_MEMORY : is_loop ? MEMORY :
+		    POOL_MEMORY))
+		return false;
+	errno = ENOMEM;
+	return true;
 }
 
 /* Pipes and sockets are no disks. */
@@ -214,10 +217,8 @@ int __wrap_asprintf(char **ret, const char *fmt, ...)
 
 REAL(void *, mmap, void *p, size_t len, int prot, int flags, int fd, off_t at)
 {
-	if (no_memory()) {
-		errno = ENOMEM;
+	if (no_memory())
 		return MAP_FAILED;
-	}
 	return __real_mmap(p, len, prot, flags, fd, at);
 }
 
