@@ -65,10 +65,12 @@ until_true registered "$port"
 
 # Another program in its place: registered all the while.
 kill -USR2 "$server"
-until IFS= read -r -t 0.05 -u 9 line; do
+until read -r -t 0 -u 9; do	# it would take half a line, too
 	registered "$port" || fail 'a handover unregisters it'
 	kill -0 "$server" || fail 'a handover ends it'
+	sleep 0.05
 done
+IFS= read -r -t "$PATIENCE" -u 9 line || fail 'nothing after a handover'
 [ "$line" = "ready nfs=$address:$port" ] || fail "after a handover: $line"
 registered "$port" || fail 'not registered after a handover'
 

@@ -26,7 +26,7 @@ cases=(
 	'old       v0                       why=.*version.2'
 	'refused   status=403,says=Blocked  why="127.*HTTP.403:.Blocked'
 	'unknown   status=401               why="127.*token-file'
-	'busy      status=429,after=1000    why="127.*wants.no.requests.for.1000.s'
+	'busy      status=429,after=1000    why="127.*rate.limited.until.*token-file'
 	'away      get-redirect=x,host=gitnfs.localhost  why="gitnfs.localhost.*allow-address'
 )
 sources=("gone=http://127.0.0.1:1/r" "nowhere=http://gitnfs.invalid/r")
