@@ -6,6 +6,7 @@
  * not, or does not answer. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,6 +411,37 @@ START_TEST(hung_hosts_hold_nobody)
 }
 END_TEST
 
+/* ---- coming and going ---- */
+
+static void *come_and_go(void *wrong)
+{
+	for (int i = 0; i < 200; i++) {
+		char why[BACKEND_WHY];
+		struct backend *b;
+
+		if (backend_open(&b, "http://127.0.0.1:1/r", why))
+			return wrong;
+		backend_close(b);
+	}
+	return NULL;
+}
+
+/* The last one goes while the next one comes. */
+START_TEST(none_and_one_again)
+{
+	pthread_t thread[4];
+	void *wrong = thread;
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, come_and_go,
+						wrong), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_join(thread[i], &wrong), 0);
+		ck_assert_ptr_null(wrong);
+	}
+}
+END_TEST
+
 static void make_repositories(void)
 {
 	shell("cd repos && git init -q -b main r && cd r && echo >file && "
@@ -434,6 +466,7 @@ int main(void)
 	}
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, kinds);
+	tcase_add_test(tc, none_and_one_again);
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, who_named_it);
 	tcase_add_test(tc, credentials_stay);

@@ -75,10 +75,14 @@ static struct {
 	unsigned users;
 	pthread_t thread;
 	struct list todo;
-	bool stopping;
+	bool stopping;          /* until all of it is gone */
+	pthread_cond_t gone;
 	int wake[2];            /* a pipe: there is something to do */
 	CURLM *multi;           /* the thread's */
-} thread = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} thread = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.gone = PTHREAD_COND_INITIALIZER,
+};
 
 /* ---- where it goes ---- */
 
@@ -513,7 +517,6 @@ static int start_thread(void)
 		return r;
 	}
 	list_init(&thread.todo);
-	thread.stopping = false;
 	thread.multi = curl_multi_init();
 	if (!thread.multi) {
 		release();
@@ -540,6 +543,8 @@ int http_up(void)
 	int r;
 
 	LOCK_SCOPE(&thread.lock);
+	while (thread.stopping)
+		pthread_cond_wait(&thread.gone, &thread.lock);
 	r = thread.users ? 0 : start_thread();
 	thread.users += !r;
 	return r;
@@ -565,6 +570,10 @@ void http_down(void)
 	wake();
 	pthread_join(thread.thread, NULL);
 	release();
+
+	LOCK_SCOPE(&thread.lock);
+	thread.stopping = false;
+	pthread_cond_broadcast(&thread.gone);
 }
 
 static void post(struct http *x, unsigned todo)
