@@ -96,6 +96,8 @@ struct job {
 				 * do as well; 0: only a new one */
 	uint64_t age;           /* before ref_is() a backend may say how many
 				 * ms old its answer is */
+	bool once;              /* nobody waits, and it is asked again before
+				 * long: one try will do */
 };
 
 /* Who wrote the host of a URL: so much it is trusted. */

@@ -47,13 +47,14 @@ static uint32_t time_to_live(const struct errand *e)
 }
 
 /* What came with the answer about another ref will do, if it is young. */
-static void resolve(struct errand *e)
+static void resolve(struct errand *e, bool shown)
 {
 	struct backend *b = e->source->backend;
 	uint64_t now = clock_ms(), ttl = ref_ttl(e);
 
 	e->step = RESOLVE;
 	errand_job(e, NULL, 0, 0);
+	e->job.once = shown;
 	if (!e->again && now > ttl)
 		e->job.since = now - ttl + ttl / JITTER;
 	b->ops->resolve(b, &e->job);
@@ -66,13 +67,13 @@ static void land_history(struct errand *e, struct history *h)
 	errand_free(e);
 }
 
-/* Nobody has seen it since the start: what the journal has will do until its
- * host has answered, which may not be there. */
-static void show_known(struct errand *e, struct history *known)
+/* What is known will do until its host has answered, which may not be there. */
+static bool show_known(struct errand *e, struct history *known)
 {
-	if (known && !e->again && source_is_far(e->source))
-		flight_show(e->f->flights, &e->key,
-			    value_ref(&known->v));
+	if (!known || e->again || !source_is_far(e->source))
+		return false;
+	flight_show(e->f->flights, &e->key, value_ref(&known->v));
+	return true;
 }
 
 /* A move that cannot be written down is not shown: what is known is, if
@@ -130,10 +131,8 @@ void errand_root_run(struct errand *e)
 			give_up(e, known);
 		else if (e->pinned)
 			fetch_commit(e);
-		else {
-			show_known(e, known);
-			resolve(e);
-		}
+		else
+			resolve(e, show_known(e, known));
 		break;
 	case RESOLVE:
 		e->age = e->job.age;
@@ -155,7 +154,7 @@ void errand_root_run(struct errand *e)
 		/* A full id may be that of an annotated tag. */
 		if (e->err && e->pinned && !e->peeled) {
 			e->peeled = true;
-			resolve(e);
+			resolve(e, false);
 		} else if (e->err) {
 			give_up(e, known);
 		} else {

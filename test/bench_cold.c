@@ -48,6 +48,7 @@ static struct {
 struct took {
 	double seconds;
 	unsigned requests;
+	unsigned refused;       /* connections to it, switched off */
 	double mib;
 	double cpu;             /* seconds: of gitnfsd, or of git */
 };
@@ -173,16 +174,16 @@ static struct took ours(struct delay *d, void (*work)(void), bool warm)
 
 	if (!warm)
 		forget_all();
-	if (warm)
-		shell("touch off");
+	delay_off(d, warm);
 	githost_mark();
 	server_start(delay_port(d));
 	start = now();
 	work();
 	t.seconds = now() - start;
 	t.cpu = server_stop();
-	shell("rm -f off");
+	delay_off(d, false);
 	t.requests = githost_count(".");
+	t.refused = delay_count(d).refused - before.refused;
 	t.mib = (double)(delay_count(d).down - before.down) / (1 << 20);
 	return t;
 }
@@ -239,8 +240,9 @@ static void json_took(const char *name, const struct took *t)
 {
 	if (json && t)
 		fprintf(json, ", \"%s\": { \"seconds\": %.4f, \"requests\": %u, "
-			"\"mib\": %.3f, \"cpu\": %.3f }", name, t->seconds,
-			t->requests, t->mib, t->cpu);
+			"\"refused\": %u, \"mib\": %.3f, \"cpu\": %.3f }",
+			name, t->seconds, t->requests, t->refused, t->mib,
+			t->cpu);
 }
 
 /* 'git' may be NULL. */
@@ -253,6 +255,8 @@ static void show(unsigned trip, const char *work, const struct took *our,
 		printf("  | %8.3f s %5u %9.3f %7.2f  | %5.2f", git->seconds,
 		       git->requests, git->mib, git->cpu,
 		       our->seconds / git->seconds);
+	if (our->refused)
+		printf("  | refused connections: %u", our->refused);
 	putchar('\n');
 	fflush(stdout);
 	if (!json)

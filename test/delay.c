@@ -49,8 +49,9 @@ struct delay {
 	int stop[2];            /* a pipe: closed to end it */
 	uint64_t ns;            /* one way */
 	struct pipe pipe[PIPES];
-	pthread_mutex_t lock;
-	struct delay_count count;       /* under the lock */
+	pthread_mutex_t lock;           /* covers the rest */
+	struct delay_count count;
+	bool off;
 };
 
 static uint64_t now(void)
@@ -90,10 +91,23 @@ static struct pipe *free_pair(struct delay *d)
 	return NULL;
 }
 
+/* Asked for each connection that comes. */
+static bool is_off(struct delay *d)
+{
+	bool off;
+
+	pthread_mutex_lock(&d->lock);
+	off = d->off;
+	d->count.refused += off;
+	pthread_mutex_unlock(&d->lock);
+	return off;
+}
+
 static void meet(struct delay *d)
 {
 	int near = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC), on = 1;
-	int far = near >= 0 ? tcp(d->host_port, false) : -1;
+	bool off = is_off(d);
+	int far = near >= 0 && !off ? tcp(d->host_port, false) : -1;
 	struct pipe *p = free_pair(d);
 
 	if (far < 0 || !p) {
@@ -259,6 +273,13 @@ struct delay *delay_start(int port, unsigned round_trip_ms)
 int delay_port(const struct delay *d)
 {
 	return d->port;
+}
+
+void delay_off(struct delay *d, bool off)
+{
+	pthread_mutex_lock(&d->lock);
+	d->off = off;
+	pthread_mutex_unlock(&d->lock);
 }
 
 struct delay_count delay_count(struct delay *d)

@@ -44,7 +44,7 @@ struct fake {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct list objects, refs, held;
-	unsigned nheld, resolves, jobs, commits;
+	unsigned nheld, resolves, onces, jobs, commits;
 	int down;
 	unsigned nth;           /* job to fail; 0: it has been, or none */
 	int nth_err;
@@ -176,13 +176,15 @@ static int doomed(struct fake *f)
 	return f->down;
 }
 
-static int resolved(struct fake *f, const char *name, struct oid *ret)
+static int resolved(struct fake *f, const struct job *job, struct oid *ret)
 {
+	const char *name = job->ref;
 	struct oid oid;
 	int err;
 	LOCK_SCOPE(&f->lock);
 
 	f->resolves++;
+	f->onces += job->once;
 	err = doomed(f);
 	if (err)
 		return err;
@@ -203,7 +205,7 @@ static int resolved(struct fake *f, const char *name, struct oid *ret)
 static void do_resolve(struct backend *b, struct job *job)
 {
 	struct oid commit;
-	int err = resolved(fake_of(b), job->ref, &commit);
+	int err = resolved(fake_of(b), job, &commit);
 
 	if (!err)
 		job->ops->ref_is(job, &commit);
@@ -430,6 +432,12 @@ unsigned fake_fetches(struct fake *f, const struct oid *oid)
 	LOCK_SCOPE(&f->lock);
 
 	return known(f, oid)->fetches;
+}
+
+unsigned fake_onces(struct fake *f)
+{
+	LOCK_SCOPE(&f->lock);
+	return f->onces;
 }
 
 unsigned fake_resolves(struct fake *f)

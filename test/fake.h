@@ -62,6 +62,8 @@ void fake_far(struct fake *);
 
 unsigned fake_fetches(struct fake *, const struct oid *);
 unsigned fake_resolves(struct fake *);
+/* Of these, the ones that nobody waited for. */
+unsigned fake_onces(struct fake *);
 /* Fetches, however much each wanted. */
 unsigned fake_jobs(struct fake *);
 /* Block until 'n' jobs are held; fails the test after ten seconds. */

@@ -667,6 +667,25 @@ START_TEST(once_is_no_trouble)
 }
 END_TEST
 
+/* Unless nobody waits to hear of it. */
+START_TEST(one_try_will_do)
+{
+	struct backend *b = open_faulty("status=500", "r");
+	struct run *r[2] = { run_new(b, 0), run_new(b, 0) };
+
+	r[0]->job.once = true;
+	run_resolve(r[0], "main", PATIENCE);
+	ck_assert_int_eq(run_wait(r[0]), -EIO);
+	ck_assert_uint_eq(githost_count("^GET"), 1);
+	run_resolve(r[1], "main", PATIENCE);
+	ck_assert_int_eq(run_wait(r[1]), -EIO);
+	ck_assert_uint_gt(githost_count("^GET"), 2);
+	run_free(r[0]);
+	run_free(r[1]);
+	backend_close(b);
+}
+END_TEST
+
 START_TEST(cut_anywhere)
 {
 	struct oid blob = id_of("r", "main:deep/0/1/2/3/4/file");
@@ -1189,6 +1208,7 @@ int main(void)
 	tcase_add_test(tc, small_requests_only);
 	tcase_add_test(tc, statuses);
 	tcase_add_test(tc, once_is_no_trouble);
+	tcase_add_test(tc, one_try_will_do);
 	tcase_add_test(tc, cut_anywhere);
 	tcase_add_test(tc, too_many_requests);
 	tcase_add_test(tc, hangs);

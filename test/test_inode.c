@@ -1614,9 +1614,11 @@ START_TEST(far_refs_are_believed_longer)
 	fake_ref(fake, NULL, &tree);
 	go_far(0);
 	ck_assert_uint_eq(looks(0), 1);
-	for (int i = 0; i < 20; i++) {
+	ck_assert_uint_eq(fake_onces(fake), 0);
+	for (unsigned i = 1; i <= 20; i++) {
 		ck_assert_uint_eq(looks(26000), 0);
 		ck_assert_uint_eq(looks(7001), 1);
+		ck_assert_uint_eq(fake_onces(fake), i);
 	}
 	go_far(1000000);
 	ck_assert_uint_eq(looks(0), 1);

@@ -622,6 +622,13 @@ static bool is_found(const struct lookup *l)
 	return l->place < PLACES || !strcmp(l->name, "HEAD");
 }
 
+static bool is_waited_for(struct job **job, size_t n)
+{
+	while (n > 0 && job[n - 1]->once)
+		n--;
+	return n > 0;
+}
+
 /* With what else has been asked for lately. */
 static void resolve_names(struct batch *b, struct job **job, size_t n)
 {
@@ -646,7 +653,8 @@ static void resolve_names(struct batch *b, struct job **job, size_t n)
 	}
 	do
 		r = look_up(b, &all);
-	while (r && !(r = origin_pause(b->origin, &b->patience, r, &tries)));
+	while (r && is_waited_for(job, n) &&
+	       !(r = origin_pause(b->origin, &b->patience, r, &tries)));
 	for (size_t j = 0; !r && j < all.n; j++) {
 		if (is_found(&lookup[j]))
 			refs_note(refs, lookup[j].name, &lookup[j].oid, at,
