@@ -21,6 +21,7 @@ libbackend_a_SOURCES += \
 	backend/http/cred.c backend/http/cred.h \
 	backend/http/http.c backend/http/http.h \
 	backend/http/ledger.c backend/http/ledger.h \
+	backend/http/limit.c backend/http/limit.h \
 	backend/http/route.c backend/http/route.h
 # Repositories elsewhere, by git's own protocol.
 libbackend_a_SOURCES += \
@@ -56,7 +57,6 @@ libbackend_a_SOURCES += \
 	backend/rest/both.c backend/rest/both.h \
 	backend/rest/crew.c backend/rest/crew.h \
 	backend/rest/json.c backend/rest/json.h \
-	backend/rest/limit.c backend/rest/limit.h \
 	backend/rest/listing.c backend/rest/listing.h \
 	backend/rest/rest.c backend/rest/rest.h
 backend_libs = libbackend.a $(GIT2_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(ZLIB_LIBS) -lm

@@ -774,9 +774,9 @@ START_TEST(circuits)
 	uint64_t open = 0;
 
 	clock_freeze();
-	ck_assert_int_eq(circuit_get("https://a", "", &c), 0);
-	ck_assert_int_eq(circuit_get("https://a", "", &same), 0);
-	ck_assert_int_eq(circuit_get("https://b", "", &other), 0);
+	ck_assert_int_eq(circuit_get("https://a", "", 0, &c), 0);
+	ck_assert_int_eq(circuit_get("https://a", "", 0, &same), 0);
+	ck_assert_int_eq(circuit_get("https://b", "", 0, &other), 0);
 	ck_assert_ptr_eq(c, same);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(circuit_enter(c), 0);
@@ -806,22 +806,52 @@ START_TEST(circuits)
 	}
 	ck_assert_uint_eq(open, 60000);
 	ck_assert_int_eq(circuit_enter(c), 0);
-	circuit_leave(c, true);
-	circuit_rest(c, clock_ms() + 1000);
-	ck_assert_int_eq(circuit_enter(same), -EAGAIN);
-	clock_advance(1000);
-	ck_assert_int_eq(circuit_enter(same), 0);
-	circuit_leave(c, true);
-	/* It is remembered though nobody asks. */
-	circuit_rest(c, clock_ms() + 1000);
+	circuit_leave(c, false);
 	circuit_put(c);
 	circuit_put(same);
-	ck_assert_int_eq(circuit_get("https://a", "", &c), 0);
-	ck_assert_int_eq(circuit_enter(c), -EAGAIN);
-	circuit_put(c);
-	clock_advance(1000);
 	circuit_put(other);
 	circuit_put(NULL);
+	clock_thaw();
+}
+END_TEST
+
+/* What a host says holds for all its repositories, also for the next. */
+START_TEST(circuits_without_users)
+{
+	enum { MANY = 300 };
+	struct circuit *c, *of[MANY];
+	char name[32];
+
+	clock_freeze();
+	ck_assert_int_eq(circuit_get("https://a", "me", 60, &c), 0);
+	limit_left(circuit_limit(c), 0, 1, 3600);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(circuit_enter(c), 0);
+		circuit_leave(c, false);
+	}
+	circuit_put(c);
+	ck_assert_int_eq(circuit_get("https://a", "you", 60, &c), 0);
+	ck_assert_uint_eq(limit_book(circuit_limit(c)), 0);
+	ck_assert_int_eq(circuit_enter(c), -EHOSTDOWN);
+	circuit_put(c);
+	ck_assert_int_eq(circuit_get("https://a", "me", 60, &c), 0);
+	ck_assert_uint_ne(limit_book(circuit_limit(c)), 0);
+	/* Who is used is not forgotten, of the others the oldest are. */
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "https://h%d", i);
+		ck_assert_int_eq(circuit_get(name, "", 0, of + i), 0);
+		limit_busy(circuit_limit(of[i]), 3600);
+	}
+	for (int i = 0; i < MANY; i++)
+		circuit_put(of[i]);
+	ck_assert_uint_ne(limit_book(circuit_limit(c)), 0);
+	circuit_put(c);
+	ck_assert_int_eq(circuit_get(name, "", 0, &c), 0);
+	ck_assert_uint_ne(limit_book(circuit_limit(c)), 0);
+	circuit_put(c);
+	ck_assert_int_eq(circuit_get("https://h0", "", 0, &c), 0);
+	ck_assert_uint_eq(limit_book(circuit_limit(c)), 0);
+	circuit_put(c);
 	clock_thaw();
 }
 END_TEST
@@ -1214,6 +1244,7 @@ int main(void)
 	tcase_add_test(tc, hangs);
 	tcase_add_test(tc, nobody_there);
 	tcase_add_test(tc, circuits);
+	tcase_add_test(tc, circuits_without_users);
 	tcase_add_test(tc, ssh);
 	tcase_add_test(tc, one_ends_before_the_others);
 	tcase_add_test(tc, on_this_disk);

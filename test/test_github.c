@@ -413,6 +413,11 @@ START_TEST(limited_alone)
 	ck_assert_uint_lt(clock_ms() - start, PATIENCE);
 	ck_assert_uint_eq(githost_count("/github/.* status=403"), 0);
 	close_strict(b);
+	/* Nor is it asked for another repository, by whoever comes next. */
+	b = open_known("status=403", "limit=2,reset=3600", "octo/plain");
+	ck_assert_int_eq(resolve(b, NULL, &head), -EAGAIN);
+	ck_assert_uint_eq(rest_count(), 0);
+	close_strict(b);
 }
 END_TEST
 

@@ -18,6 +18,7 @@
 #include "backend/http/circuit.h"
 #include "backend/http/cred.h"
 #include "backend/http/http.h"
+#include "backend/http/limit.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -26,8 +27,9 @@ enum {
 	GZIP_MIN = 1024,        /* bytes of a request worth compressing */
 	DRAIN_MS = 1000,        /* what reading the rest of an answer ... */
 	DRAIN_MAX = 64 << 10,   /* ... may cost, to keep the connection */
-	REST_MS = 2000,         /* after "not now", when it does not say */
-	REST_TOLD = 10000,      /* more than that is a limit to be told of */
+	REST = 2,               /* seconds, after "not now", when it does not
+				 * say */
+	REST_TOLD = 10000,      /* ms; more is a limit to be told of */
 	CREDENTIALS = 3,        /* that we try for one request */
 	TEXT_MAX = 128,         /* bytes of what a host says in an error */
 };
@@ -214,11 +216,13 @@ static int note_moved(struct smart *s, const char *url)
  * we wait, once. */
 static void rest(struct smart *s, const struct http_head *head)
 {
-	uint64_t ms = head->retry_after ? head->retry_after * 1000 : REST_MS;
-	uint64_t until = clock_ms() + ms;
+	struct limit *l = circuit_limit(s->circuit);
 	char text[CLOCK_TEXT];
+	uint64_t until;
 
-	if (!circuit_rest(s->circuit, until) || ms < REST_TOLD)
+	limit_busy(l, head->retry_after ? head->retry_after : REST);
+	until = limit_until(l);
+	if (until <= clock_ms() + REST_TOLD || !limit_news(l, until))
 		return;
 	clock_text(until, text);
 	log_warning("rate limited", "service=%s://%s until=%s do=%s what is "
@@ -271,7 +275,7 @@ static void explain_limit(const struct smart *s, const char *text, char *why)
 {
 	char until[CLOCK_TEXT];
 
-	clock_text(circuit_rests_until(s->circuit), until);
+	clock_text(limit_until(circuit_limit(s->circuit)), until);
 	snprintf(why, BACKEND_WHY, "%.80s: rate limited until %s%s%s%.80s",
 		 s->host, until, s->has_token ? "" : ", add a token-file",
 		 *text ? ": " : "", text);
@@ -322,13 +326,20 @@ static void explain_silence(const struct smart *s, struct http *x, int err,
 		 *text ? text : strerror(-err), advice);
 }
 
-static void explain_circuit(const struct smart *s, int err, char *why)
+/* May it be asked now? */
+static int enter(struct smart *s, char *why)
 {
-	if (err == -EAGAIN)
+	int r;
+
+	if (limit_book(circuit_limit(s->circuit))) {
 		explain_limit(s, "", why);
-	else
+		return -EAGAIN;
+	}
+	r = circuit_enter(s->circuit);
+	if (r)
 		snprintf(why, BACKEND_WHY, "%.100s was down a moment ago; it "
 			 "is tried again before long", s->host);
+	return r;
 }
 
 /* ---- asking ---- */
@@ -340,12 +351,10 @@ static int ask_as(struct smart *s, const struct cred_pair *cred,
 {
 	struct http_head head;
 	struct http *x;
-	int r = circuit_enter(s->circuit);
+	int r = enter(s, why);
 
-	if (r) {
-		explain_circuit(s, r, why);
+	if (r)
 		return r;
-	}
 	r = body ? start_post(s, cred, body, len, &x) :
 		   start_get(s, cred, &x);
 	if (r) {
@@ -454,7 +463,7 @@ static void smart_end(struct reply *r, bool whole)
 
 static uint64_t smart_rests_until(struct transport *t)
 {
-	return circuit_rests_until(((struct smart *)t)->circuit);
+	return limit_until(circuit_limit(((struct smart *)t)->circuit));
 }
 
 /* ---- opening ---- */
@@ -568,7 +577,7 @@ static int fill(struct smart *s, const char *url, const struct parts *p,
 		return -ENOMEM;
 	}
 	s->has_token = opt->token_file;
-	return circuit_get(origin, as, &s->circuit);
+	return circuit_get(origin, as, 0, &s->circuit);
 }
 
 int smart_open(struct transport **ret, const char *url,

@@ -17,8 +17,7 @@ enum {
 	FAILURES = 4,           /* in a row: it is down */
 	OPEN_MS = 2000,         /* for so long at first, ... */
 	OPEN_MAX = 60000,       /* ... doubling until this */
-	REST_MAX = 3600000,     /* ms that a host may send us away */
-	SAME_MS = 2000,         /* two ends of that so near are one */
+	KEPT = 256,             /* circuits that nobody uses */
 };
 
 /* A host is there for everybody, or for nobody. */
@@ -37,14 +36,17 @@ struct circuit {
 	struct list link;
 	struct host *host;
 	unsigned users;
-	uint64_t rest;          /* clock_ms() */
+	struct limit limit;
 	char as[];
 };
 
-/* Few of both, asked for seldom. */
+/* Few of both, asked for seldom.  Who opens a host's next repository is to
+ * know what has been found out with the last, so those without users are
+ * kept; they come in the order in which they were left. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list hosts = { &hosts, &hosts };
 static struct list circuits = { &circuits, &circuits };
+static unsigned unused;         /* circuits */
 
 static int get_host(const char *name, struct host **ret)
 {
@@ -81,22 +83,18 @@ static void circuit_free(struct circuit *c)
 {
 	put_host(c->host);
 	list_del(&c->link);
+	limit_clear(&c->limit);
 	free(c);
 }
 
-/* Those without users that need not be remembered any more. */
-static void sweep(void)
+static void forget_oldest(void)
 {
-	uint64_t now = clock_ms();
-	struct list *next;
+	struct list *n = circuits.next;
 
-	for (struct list *n = circuits.next; n != &circuits; n = next) {
-		struct circuit *c = container_of(n, struct circuit, link);
-
-		next = n->next;
-		if (!c->users && now >= c->rest)
-			circuit_free(c);
-	}
+	while (container_of(n, struct circuit, link)->users)
+		n = n->next;
+	circuit_free(container_of(n, struct circuit, link));
+	unused--;
 }
 
 static struct circuit *find(const char *host, const char *as)
@@ -110,7 +108,8 @@ static struct circuit *find(const char *host, const char *as)
 	return NULL;
 }
 
-int circuit_get(const char *host, const char *as, struct circuit **ret)
+int circuit_get(const char *host, const char *as, unsigned per_minute,
+		struct circuit **ret)
 {
 	size_t len = strlen(as) + 1;
 	struct circuit *c;
@@ -126,9 +125,11 @@ int circuit_get(const char *host, const char *as, struct circuit **ret)
 			return r;
 		}
 		memcpy(c->as, as, len);
+		limit_init(&c->limit, per_minute);
 		list_add_tail(&circuits, &c->link);
+		unused++;
 	}
-	c->users++;
+	unused -= !c->users++;
 	*ret = c;
 	return 0;
 }
@@ -138,9 +139,12 @@ void circuit_put(struct circuit *c)
 	if (!c)
 		return;
 	LOCK_SCOPE(&lock);
-	c->users--;
-	/* Who opens it next is to know that it rests. */
-	sweep();
+	if (--c->users)
+		return;
+	list_del(&c->link);
+	list_add_tail(&circuits, &c->link);
+	if (++unused > KEPT)
+		forget_oldest();
 }
 
 int circuit_enter(struct circuit *c)
@@ -149,8 +153,6 @@ int circuit_enter(struct circuit *c)
 	struct host *h = c->host;
 
 	LOCK_SCOPE(&lock);
-	if (now < c->rest)
-		return -EAGAIN;
 	if (h->failures < FAILURES)
 		return 0;
 	if (now < h->down_until || h->probing)
@@ -181,21 +183,7 @@ void circuit_leave(struct circuit *c, bool reached)
 	h->down_until = now + h->open_ms;
 }
 
-bool circuit_rest(struct circuit *c, uint64_t until)
+struct limit *circuit_limit(struct circuit *c)
 {
-	uint64_t latest = clock_ms() + REST_MAX;
-	bool news;
-
-	LOCK_SCOPE(&lock);
-	if (until > latest)
-		until = latest;
-	news = until > c->rest + SAME_MS;
-	c->rest = until;
-	return news;
-}
-
-uint64_t circuit_rests_until(struct circuit *c)
-{
-	LOCK_SCOPE(&lock);
-	return c->rest;
+	return &c->limit;
 }

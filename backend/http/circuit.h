@@ -2,27 +2,31 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* circuit.h - not to ask a host that is down, or that asked us for rest.
+/* circuit.h - not to ask a host that is down; and what is known of how often
+ * each may ask it.
  *
  * After some failures to reach a host in a row all who want it fail at once
  * for a while; then one may try, and the others when that went well.
  *
+ * Bounds: what nobody uses any more is remembered, of the last some hundred.
+ *
  * Threads: any.
- * Errors: -EHOSTDOWN it was down a moment ago; -EAGAIN it wants no
- * requests now; -ENOMEM.
+ * Errors: -EHOSTDOWN it was down a moment ago; -ENOMEM.
  */
 #ifndef BACKEND_HTTP_CIRCUIT_H
 #define BACKEND_HTTP_CIRCUIT_H
 
 #include <stdbool.h>
-#include <stdint.h>
+
+#include "backend/http/limit.h"
 
 struct circuit;
 
 /* That of a host, "https://HOST:PORT", and of whoever we are to it (any text
  * that tells one from another); shared by all who ask for it.  A host is down
- * for all alike, but rests from each alone. */
-int circuit_get(const char *host, const char *as, struct circuit **ret);
+ * for all alike, but limits each alone: 'per_minute' is limit_init()'s. */
+int circuit_get(const char *host, const char *as, unsigned per_minute,
+		struct circuit **ret);
 void circuit_put(struct circuit *);             /* NULL is allowed */
 
 /* May it be asked now?  With 0 comes the duty to tell how it went. */
@@ -31,10 +35,7 @@ int circuit_enter(struct circuit *);
 /* 'reached': it answered, with whatever. */
 void circuit_leave(struct circuit *, bool reached);
 
-/* No requests until then, please: clock_ms().  True: that is news. */
-bool circuit_rest(struct circuit *, uint64_t until);
-
-/* When -EAGAIN ends: clock_ms(). */
-uint64_t circuit_rests_until(struct circuit *);
+/* Goes with the circuit. */
+struct limit *circuit_limit(struct circuit *);
 
 #endif

@@ -18,8 +18,8 @@
 #include "backend/http/circuit.h"
 #include "backend/http/cred.h"
 #include "backend/http/http.h"
+#include "backend/http/limit.h"
 #include "backend/rest/crew.h"
-#include "backend/rest/limit.h"
 #include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -49,7 +49,7 @@ struct rest {
 	struct circuit *circuit;
 	struct crew *crew, *behind;     /* the latter: for nobody yet */
 
-	struct limit limit;
+	struct limit *limit;    /* the circuit's */
 	pthread_mutex_t lock;   /* covers the rest */
 	char trouble[BACKEND_WHY];      /* the last there was */
 };
@@ -63,7 +63,7 @@ static struct {
 
 bool rest_is_limited(struct rest *s)
 {
-	return clock_ms() < limit_until(&s->limit);
+	return clock_ms() < limit_until(s->limit);
 }
 
 static const char *hint(const struct rest *s)
@@ -75,7 +75,7 @@ static void tell(struct rest *s, uint64_t until)
 {
 	char text[CLOCK_TEXT];
 
-	if (until <= clock_ms() || !limit_news(&s->limit, until))
+	if (until <= clock_ms() || !limit_news(s->limit, until))
 		return;
 	clock_text(until, text);
 	log_warning("rate limited", "service=%s until=%s do=%s what is here, "
@@ -100,7 +100,7 @@ static void copy_trouble(struct rest *s, char why[BACKEND_WHY])
 
 void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
 {
-	uint64_t until = limit_until(&s->limit);
+	uint64_t until = limit_until(s->limit);
 	char text[CLOCK_TEXT];
 
 	*why = '\0';
@@ -124,11 +124,11 @@ void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
 static int wait_turn(struct rest *s, uint64_t deadline)
 {
 	for (;;) {
-		uint64_t at = limit_book(&s->limit), now = clock_ms();
+		uint64_t at = limit_book(s->limit), now = clock_ms();
 
 		if (!at)
 			return 0;
-		tell(s, limit_until(&s->limit));
+		tell(s, limit_until(s->limit));
 		if (at > deadline || at > now + WAIT_MAX)
 			return -EAGAIN;
 		wait_ms(at > now ? at - now : 1);
@@ -169,7 +169,7 @@ static void note_left(struct rest *s, const struct http_head *head)
 	    (!field_number(head, "x-ratelimit-reset", &reset) &&
 	     !field_number(head, "ratelimit-reset", &reset)))
 		return;
-	limit_left(&s->limit, left, reset, (int64_t)reset > there ?
+	limit_left(s->limit, left, reset, (int64_t)reset > there ?
 		   reset - (uint64_t)there : 0);
 }
 
@@ -291,12 +291,12 @@ static int judge(struct rest *s, struct http *x, const struct http_head *head,
 {
 	note_left(s, head);
 	if (is_about_rate(x, head, deadline)) {
-		limit_busy(&s->limit, head->retry_after);
+		limit_busy(s->limit, head->retry_after);
 		return -EBUSY;
 	}
 	switch (head->status) {
 	case 200: case 202: case 304: case 409: case 422:
-		limit_welcome(&s->limit);
+		limit_welcome(s->limit);
 		return 0;
 	case 401: case 403: case 451:
 		return -EACCES;
@@ -306,7 +306,7 @@ static int judge(struct rest *s, struct http *x, const struct http_head *head,
 		return -EIO;
 	case 503:
 		if (head->retry_after) {
-			limit_busy(&s->limit, head->retry_after);
+			limit_busy(s->limit, head->retry_after);
 			return -EBUSY;
 		}
 		return -EIO;
@@ -504,7 +504,6 @@ static void rest_free(struct rest *s)
 	crew_free(s->behind);
 	cred_free(s->cred);
 	circuit_put(s->circuit);
-	limit_clear(&s->limit);
 	pthread_mutex_destroy(&s->lock);
 	free(s->url);
 	free(s->token_file);
@@ -559,6 +558,7 @@ static int fill(struct rest *s, const char *url,
 	size_t to_host = (size_t)(host - url);
 	CLEANUP_FREE char *scheme = strndup(url, to_host - 3);
 	CLEANUP_FREE char *name = strndup(host, strcspn(host, "/"));
+	CLEANUP_FREE char *as = NULL;
 	const char *path = host + strcspn(host, "/");
 	int r;
 
@@ -575,11 +575,18 @@ static int fill(struct rest *s, const char *url,
 	    (opt->allow_address && !s->allow_address) ||
 	    (opt->ca_file && !s->ca_file))
 		return -ENOMEM;
-	r = circuit_get(s->origin, s->token_file ? s->token_file : "",
-			&s->circuit);
-	if (!r)
-		r = cred_new(&s->cred, scheme, name, path + (*path == '/'),
-			     NULL, opt->token_file);
+	/* It counts what it is asked apart from git's requests. */
+	if (asprintf(&as, "%s %s", s->url,
+		     s->token_file ? s->token_file : "") < 0) {
+		as = NULL;
+		return -ENOMEM;
+	}
+	r = circuit_get(s->origin, as, s->manners->per_minute, &s->circuit);
+	if (r)
+		return r;
+	s->limit = circuit_limit(s->circuit);
+	r = cred_new(&s->cred, scheme, name, path + (*path == '/'), NULL,
+		     opt->token_file);
 	if (!r && opt->anonymous)
 		cred_be_anonymous(s->cred);
 	if (!r)
@@ -600,7 +607,6 @@ static int rest_new(struct rest **ret, const char *url,
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	s->manners = manners;
-	limit_init(&s->limit, manners->per_minute);
 	s->users = 1;
 	r = fill(s, url, opt);
 	if (r) {

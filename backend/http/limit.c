@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-#include "backend/rest/limit.h"
+#include "backend/http/limit.h"
 
 #include "common/cleanup.h"
 #include "common/clock.h"

@@ -7,8 +7,8 @@
  *
  * Threads: any.  Times are clock_ms().
  */
-#ifndef BACKEND_REST_LIMIT_H
-#define BACKEND_REST_LIMIT_H
+#ifndef BACKEND_HTTP_LIMIT_H
+#define BACKEND_HTTP_LIMIT_H
 
 #include <pthread.h>
 #include <stdbool.h>
