@@ -3,8 +3,10 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* composite_own.h - the inside of composite.h, shared by the files that
- * implement it: composite.c (names, listings) and composite_change.c (another
- * configuration while it is in use).
+ * implement it: composite.c (levels, their children and times),
+ * composite_name.c (what names stand for), composite_config.c (what is
+ * configured), composite_change.c (another configuration while it is in use)
+ * and composite_source.c (sources, which come and go).
  *
  * Threads: with the composite's lock held.
  * Errors: as composite.h.
@@ -73,18 +75,68 @@ struct composite {
 	struct list remains;    /* of what was: see composite_bury() */
 };
 
+enum {
+	LEVELS_MAX = 1 << 16,   /* whoever may ask for names makes them */
+	SOURCES_MAX = 1 << 18,
+};
+
+/* ---- composite_name.c ---- */
+
+/* A name in a level. */
+struct level_name {
+	const struct level *level;
+	const char *base;
+};
+
+/* What the pattern's placeholder 'n' stands for there: struct level_name. */
+const char *composite_part(void *name, unsigned n);
+/* May a source or level be configured so? */
+bool composite_is_valid(const char *name);
 /* May there be a level or a repository of that name? */
 bool composite_may_be(const struct level *, const char *name);
 /* May a name below a level stand for that place? */
 int composite_stands_for(const struct level *, const char *base,
 			 const char *location, bool *ret);
 
-int composite_copy_pattern(const struct fs_pattern *, struct pattern **ret);
-void composite_free_pattern(void *);            /* NULL is allowed */
+/* ---- composite.c ---- */
 
 /* NULL: none. */
 struct child *composite_find(struct composite *, const struct level *in,
 			     const char *name);
+/* Make it findable; a level of a pattern is listed only when it has something
+ * to show. */
+int composite_add_child(struct composite *, struct level *in, struct level *,
+			struct source *);
+/* A name that is only known to be there. */
+int composite_add_known(struct composite *, struct level *in,
+			const char *name);
+/* List it in its level. */
+int composite_append(struct level *in, struct child *);
+/* Not findable any more.  Its place in the list of its level, if it has one, is
+ * the caller's to empty; it stays, since places are cookies. */
+void composite_drop_child(struct composite *, struct child *);
+
+int composite_new_level(struct composite *, struct level *parent,
+			const char *name, struct level **ret);
+/* Does a level of this one hold further levels, or repositories? */
+bool composite_holds_levels(const struct level *);
+/* The level that holds the last component of 'path', made when missing;
+ * *base gets that component. */
+int composite_make_levels(struct composite *, const char *path,
+			  bool configured, struct level **ret,
+			  const char **base);
+void composite_drop_level(struct composite *, struct level *);
+/* Its times are later than they were. */
+void composite_advance(struct level *, struct timespec);
+
+/* It is not used for anything new, but somebody may hold it: free it with the
+ * composite. */
+void composite_bury(struct composite *, void *what, void (*free_it)(void *));
+
+/* ---- composite_config.c ---- */
+
+int composite_copy_pattern(const struct fs_pattern *, struct pattern **ret);
+void composite_free_pattern(void *);            /* NULL is allowed */
 /* What was added as 'name': one of the two, or -ENOENT. */
 int composite_configured(struct composite *, const char *name,
 			 struct source **source, struct level **pattern);
@@ -95,15 +147,11 @@ int composite_put_source(struct composite *, const char *name,
 int composite_put_pattern(struct composite *, const char *name,
 			  struct pattern *);
 
-/* Not findable any more.  Its place in the list of its level, if it has one, is
- * the caller's to empty; it stays, since places are cookies. */
-void composite_drop_child(struct composite *, struct child *);
-void composite_drop_level(struct composite *, struct level *);
-/* Its times are later than they were. */
-void composite_advance(struct level *, struct timespec);
+/* ---- composite_source.c ---- */
 
-/* It is not used for anything new, but somebody may hold it: free it with the
- * composite. */
-void composite_bury(struct composite *, void *what, void (*free_it)(void *));
+/* NULL: out of memory. */
+struct source *composite_new_source(struct composite *, struct level *,
+				    const char *name, const char *location,
+				    const char *ref);
 
 #endif

@@ -2,7 +2,9 @@ noinst_LIBRARIES += libcache.a
 libcache_a_SOURCES = \
 	cache/chore.c cache/chore.h \
 	cache/composite.c cache/composite.h \
-	cache/composite_change.c cache/composite_own.h \
+	cache/composite_change.c cache/composite_config.c \
+	cache/composite_name.c cache/composite_own.h \
+	cache/composite_source.c \
 	cache/crawl.c cache/crawl.h \
 	cache/dcache.c cache/dcache.h \
 	cache/errand.c cache/errand.h cache/errand_ahead.c cache/errand_names.c \
