@@ -34,6 +34,7 @@ libnfsd_a_SOURCES = \
 	nfsd/xdr.h
 # Which program is served where.
 libnfsd_a_SOURCES += \
+	nfsd/portmap/neighbour.c nfsd/portmap/neighbour.h \
 	nfsd/portmap/portmap.c \
 	nfsd/portmap/registry.c nfsd/portmap/registry.h \
 	nfsd/portmap/rpcbind.c nfsd/portmap/rpcbind.h

@@ -271,6 +271,7 @@ static int serve(struct reloading *rl, char why[CONFIG_WHY])
 		.listen_rule = (const struct rule *const *)rules->listen,
 		.rule = (const struct rule *const *)rules->place,
 		.nrule = rules->nplace,
+		.state_dir = c->state_dir,
 		.loops = (unsigned)c->loops,
 	};
 	bool held = false;

@@ -24,6 +24,7 @@
 #include "nfsd/mount3.h"        /* rpcgen */
 #include "nfsd/nfs3.h"          /* rpcgen */
 #include "nfsd/nlm4.h"          /* rpcgen */
+#include "nfsd/portmap/neighbour.h"
 #include "nfsd/server.h"
 #include "nfsd/udp.h"
 
@@ -335,6 +336,9 @@ static int start_all(struct server *s, const struct server_options *opt,
 	size_t each = most_connections(opt) / s->nworker;
 	int r = registry_new(&s->service.registry);
 
+	if (!r && opt->state_dir)
+		r = registry_keep(s->service.registry, opt->state_dir,
+				  neighbour_serves);
 	if (r)
 		return r;
 	for (size_t i = 0; i < s->nworker; i++) {

@@ -36,6 +36,9 @@ struct server_options {
 	const struct rule *const *listen_rule;
 	const struct rule *const *rule;
 	size_t nrule;
+	/* Where it is kept what others have registered with our port mapper;
+	 * NULL: nowhere. */
+	const char *state_dir;
 	size_t connections;     /* at a time; 0: what the limit on open files
 				 * leaves to them, 16384 at most */
 	unsigned loops;         /* 0: one per processor, at most 4 */

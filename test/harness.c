@@ -299,6 +299,7 @@ static void start(struct harness *h)
 		.listen_rule = &h->rule,
 		.rule = h->root_rule,
 		.nrule = h->root_rule ? h->nsource : 0,
+		.state_dir = state,
 		.loops = h->loops ? h->loops : LOOPS,
 		.jukebox_ms = h->jukebox_ms ? h->jukebox_ms : JUKEBOX_MS,
 		.connections = h->connections,

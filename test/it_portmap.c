@@ -330,6 +330,72 @@ START_TEST(roots_programs_may)
 }
 END_TEST
 
+enum { ALIVE = 1001, DEAD = 1002 };
+
+static bool alive(uint16_t port, uint32_t program, uint32_t version)
+{
+	return port == ALIVE && program == FOREIGN && version == 1;
+}
+
+/* A registry at which others have set what another one has kept. */
+static struct registry *kept(const char *dir)
+{
+	struct registry *r;
+
+	ck_assert(!registry_new(&r));
+	ck_assert(!registry_keep(r, dir, alive));
+	return r;
+}
+
+START_TEST(others_are_still_there)
+{
+	static const struct mapping set[] = {
+		{ FOREIGN, 1, NETID_TCP, ALIVE, false },
+		{ FOREIGN, 1, NETID_UDP6, 1003, false },
+		{ FOREIGN, 2, NETID_TCP, DEAD, false },
+		{ FOREIGN, 2, NETID_UDP, 1004, false },
+		{ FOREIGN, 3, NETID_UDP, 1005, false },
+		{ RAW_NFS, 3, NETID_TCP, 2049, true },
+		{ FOREIGN, 4, NETID_TCP, ALIVE, false },
+	};
+	struct mapping all[REGISTRY_MAX];
+	CLEANUP_FREE char *path = NULL;
+	struct registry *r = kept(h.dir);
+	FILE *f;
+
+	ck_assert_uint_eq(registry_list(r, all), 0);
+	for (size_t i = 0; i < sizeof set / sizeof *set; i++)
+		ck_assert(!registry_set(r, &set[i]));
+	registry_unset(r, FOREIGN, 4, NETID_TCP);
+	registry_free(r);
+
+	r = kept(h.dir);
+	ck_assert_uint_eq(registry_list(r, all), 2);
+	ck_assert_uint_eq(registry_port(r, FOREIGN, 1, NETID_TCP), ALIVE);
+	ck_assert_uint_eq(registry_port(r, FOREIGN, 1, NETID_UDP6), 1003);
+	registry_unset(r, FOREIGN, 1, NETIDS);
+	registry_free(r);
+
+	/* What is no line of it, and a directory that is not there. */
+	r = kept(h.dir);
+	ck_assert_uint_eq(registry_list(r, all), 0);
+	registry_free(r);
+	ck_assert_int_ge(asprintf(&path, "%s/portmap", h.dir), 0);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs("4 1 tcp\n\n400100 1 sctp 1001\nx\n400100 1 tcp 1001\n"
+	      "400100 1 udp 10", f);
+	fclose(f);
+	r = kept(h.dir);
+	ck_assert_uint_eq(registry_list(r, all), 2);
+	registry_free(r);
+	r = kept("/nowhere");
+	ck_assert(!registry_set(r, &set[0]));
+	ck_assert_uint_eq(registry_port(r, FOREIGN, 1, NETID_TCP), ALIVE);
+	registry_free(r);
+}
+END_TEST
+
 /* ---- datagrams ---- */
 
 struct udp {
@@ -594,6 +660,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, what_it_is_not);
 	tcase_add_test(tc, strangers_set_nothing);
 	tcase_add_test(tc, roots_programs_may);
+	tcase_add_test(tc, others_are_still_there);
 	tcase_add_test(tc, datagrams);
 	tcase_add_test(tc, nothing_is_amplified);
 	tcase_add_test(tc, locks);

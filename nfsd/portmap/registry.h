@@ -12,7 +12,7 @@
  *
  * Knows no protocol and no caller.
  *
- * Threads: any; registry_new() and registry_free() from one.
+ * Threads: any; registry_new(), registry_keep() and registry_free() from one.
  * Errors: -EEXIST; -ENOSPC (REGISTRY_MAX); -ENOMEM.
  */
 #ifndef NFSD_PORTMAP_REGISTRY_H
@@ -43,6 +43,13 @@ struct registry;
 int registry_new(struct registry **ret);
 /* NULL is allowed. */
 void registry_free(struct registry *);
+
+/* Others set themselves once and never look again.  So from now on what they
+ * have set is kept in the file "portmap" of 'dir', too; and what is there
+ * already is set, where the program is 'served' at its port by TCP. */
+int registry_keep(struct registry *, const char *dir,
+		  bool (*served)(uint16_t port, uint32_t program,
+				 uint32_t version));
 
 int registry_set(struct registry *, const struct mapping *);
 /* Of what others have set: 'netid' NETIDS means all of them.  Whether there

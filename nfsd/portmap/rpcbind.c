@@ -26,17 +26,15 @@
 #include "common/log.h"
 #include "nfsd/mount3.h"        /* rpcgen */
 #include "nfsd/nlm4.h"          /* rpcgen */
+#include "nfsd/portmap/neighbour.h"
 #include "nfsd/portmap/rpcbind.h"
 #include "nfsd/xdr.h"
 
 enum {
 	PORTMAP_PORT = 111,
 	PMAP_DUMP = 4,
-	PATIENCE_S = 1,
-	REPLY_MAX = 16 << 10,
 	LOOKS_MAX = 8,          /* over two and a half seconds */
 	RENEW_MS = 5000,        /* how long after rpcbind we are back */
-	LAST_FRAGMENT = 1u << 31,
 };
 
 /* For the program that takes our place: what is registered is still so, and
@@ -50,94 +48,9 @@ enum {
 #define WAIT_CLOCK CLOCK_MONOTONIC
 #endif
 
-/* ---- a call to a port of this machine ---- */
-
-static int connect_local(uint16_t port)
-{
-	const struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), r;
-
-	if (fd < 0)
-		return -errno;
-	/* On Linux this bounds connect(2) too; elsewhere a connection to
-	 * this machine is made or refused at once. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	if (!connect(fd, (const struct sockaddr *)&addr, sizeof addr))
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
-
-/* Receive one record into 'data'.  *ret: what follows its mark. */
-static int receive(int fd, uint8_t *data, size_t room, struct reader *ret)
-{
-	size_t have = 0, want = 4;
-
-	while (have < want) {
-		ssize_t n = recv(fd, data + have, want - have, 0);
-
-		if (n <= 0)
-			return n ? -errno : -ECONNRESET;
-		have += (size_t)n;
-		if (have == 4)
-			want = 4 + (load32(data) & ~(uint32_t)LAST_FRAGMENT);
-		if (want > room)
-			return -EMSGSIZE;
-	}
-	*ret = (struct reader){ .p = data + 4, .end = data + have };
-	return 0;
-}
-
-/* A call without arguments, by nobody.  *ret: the results, in 'data'. */
-static int call(uint16_t port, uint32_t program, uint32_t version,
-		uint32_t proc, uint8_t data[REPLY_MAX], struct reader *ret)
-{
-	const uint32_t word[] = {
-		LAST_FRAGMENT | 4 * 10, (uint32_t)getpid(), CALL,
-		RPC_MSG_VERSION, program, version, proc, 0, 0, 0, 0,
-	};
-	struct writer out = { .p = data, .end = data + sizeof word };
-	CLEANUP_FD int fd = connect_local(port);
-	struct reader in;
-	int r;
-
-	if (fd < 0)
-		return fd;
-	for (size_t i = 0; i < sizeof word / sizeof *word; i++)
-		put32(&out, word[i]);
-	if (send(fd, data, sizeof word, 0) < 0)
-		return -errno;
-	r = receive(fd, data, REPLY_MAX, &in);
-	if (r)
-		return r;
-	get32(&in);                     /* xid */
-	if (get32(&in) != REPLY || get32(&in) != MSG_ACCEPTED)
-		return -EPROTO;
-	get_bytes(&in, 4 * 2);          /* verifier */
-	if (get32(&in) != SUCCESS || in.bad)
-		return -EPROTO;
-	*ret = in;
-	return 0;
-}
-
-static bool is_served(uint16_t port, uint32_t program, uint32_t version)
-{
-	uint8_t data[REPLY_MAX];
-	struct reader nothing;
-
-	return !call(port, program, version, 0, data, &nothing);
-}
-
 bool rpcbind_runs(void)
 {
-	return is_served(PORTMAP_PORT, REGISTRY_PORTMAP, 2);
+	return neighbour_serves(PORTMAP_PORT, REGISTRY_PORTMAP, 2);
 }
 
 /* ---- what rpcbind tells ---- */
@@ -150,11 +63,12 @@ struct told {
 /* Where is what 'm' is?  By IPv4 and TCP, which is told for IPv6 too. */
 static struct told ask(const struct mapping *m)
 {
-	uint8_t data[REPLY_MAX];
+	uint8_t data[NEIGHBOUR_REPLY];
 	struct told ret = { 0 };
 	struct reader in;
 
-	if (call(PORTMAP_PORT, REGISTRY_PORTMAP, 2, PMAP_DUMP, data, &in))
+	if (neighbour_call(PORTMAP_PORT, REGISTRY_PORTMAP, 2, PMAP_DUMP, data,
+			   &in))
 		return ret;
 	while (get32(&in)) {
 		uint32_t program = get32(&in), version = get32(&in);
@@ -243,7 +157,7 @@ struct rpcbind {
 static bool is_used(const struct mapping *m, const struct told *told)
 {
 	return m->program == NLM_PROGRAM ? told->other_mount :
-	       is_served(told->port, m->program, m->version);
+	       neighbour_serves(told->port, m->program, m->version);
 }
 
 static void register_one(struct rpcbind *rb, const struct mapping *m)
@@ -422,7 +336,7 @@ void rpcbind_unregister(struct rpcbind *rb)
 		unset(&m);
 		m.port = rb->displaced;
 		if (m.program == NLM_PROGRAM && m.port &&
-		    is_served(m.port, m.program, m.version))
+		    neighbour_serves(m.port, m.program, m.version))
 			set(&m);
 	}
 	rb->n = 0;

@@ -111,18 +111,20 @@ mount -t nfs -o ro,soft localhost:/repo "$MNT"
 timeout 60 flock -s "$MNT/file" true
 umount "$MNT"
 
+say 'killed under a mount that has no lock yet'
+mount -t nfs localhost:/ "$MNT"
+stop -KILL 2>/dev/null
+serve
+timeout 60 flock -s "$MNT/repo/file" true
+umount "$MNT"
+
 say 'killed, and started at another port'
 stop -KILL 2>/dev/null
 serve --listen 127.0.0.1:3049
 registered 100003 3 3049
 registered 100005 3 3049
-if [ "$mode" = rpcbind ]; then
-	mount -t nfs localhost:/ "$MNT"
-	timeout 60 flock -s "$MNT/repo/file" true
-else
-	# What others had set was forgotten, as with rpcbind.
-	mount -t nfs -o nolock localhost:/ "$MNT"
-fi
+mount -t nfs localhost:/ "$MNT"
+timeout 60 flock -s "$MNT/repo/file" true
 [ "$(cat "$MNT/repo/file")" = text ]
 umount "$MNT"
 
