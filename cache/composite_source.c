@@ -202,7 +202,8 @@ static int attach(struct composite *c, struct source *s)
 		return r;
 	for (struct level *l = s->level;
 	     !l->listed && l->parent; l = l->parent) {
-		r = composite_append(l->parent, composite_find(c, l->parent, l->name));
+		r = composite_append(l->parent,
+				     composite_find(c, l->parent, l->name));
 		if (r)
 			return r;
 		l->listed = true;
