@@ -12,7 +12,6 @@
  * the others show the same.  Prints one line per walk. */
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,54 +22,11 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/value.h"
-#include "common/waiter.h"
+#include "test/asker.h"
 
-enum { PAGE = 512, PINS_MAX = 1024 };
+enum { PAGE = 512 };
 
-/* ---- an asker that waits ---- */
-
-static struct asker {
-	struct waiter w;
-	pthread_mutex_t lock;
-	pthread_cond_t roused;
-	bool woken;
-	struct value *pin[PINS_MAX];
-	unsigned waits;
-} asker = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.roused = PTHREAD_COND_INITIALIZER,
-};
-
-static void rouse(struct waiter *w)
-{
-	struct asker *a = container_of(w, struct asker, w);
-
-	pthread_mutex_lock(&a->lock);
-	a->woken = true;
-	pthread_cond_signal(&a->roused);
-	pthread_mutex_unlock(&a->lock);
-}
-
-/* Whether to ask again. */
-static bool waited(int r)
-{
-	struct asker *a = &asker;
-
-	if (r != -EINPROGRESS) {
-		while (a->waits)
-			value_unref(a->pin[--a->waits]);
-		return false;
-	}
-	pthread_mutex_lock(&a->lock);
-	while (!a->woken)
-		pthread_cond_wait(&a->roused, &a->lock);
-	a->woken = false;
-	pthread_mutex_unlock(&a->lock);
-	if (a->waits == PINS_MAX)
-		abort();
-	a->pin[a->waits++] = TAKE(a->w.value);
-	return true;
-}
+static struct asker asker = ASKER_INIT;
 
 static void must(int r, const char *what)
 {
@@ -130,23 +86,18 @@ static void visit(struct fs *fs, struct node *dir, const struct entry *e)
 	bool eof;
 	int r;
 
-	do
-		r = e->known ? fs_resolve(fs, &e->where, &asker.w, &n) :
-			       fs_lookup(dir, e->name, e->len, &asker.w, &n);
-	while (waited(r));
+	r = ASK_BY(&asker, e->known ?
+		   fs_resolve(fs, &e->where, &asker.w, &n) :
+		   fs_lookup(dir, e->name, e->len, &asker.w, &n));
 	must(r, "handle");
-	do
-		r = fs_getattr(&n, &asker.w, &attr);
-	while (waited(r));
+	r = ASK_BY(&asker, fs_getattr(&n, &asker.w, &attr));
 	must(r, "attributes");
 	walked.entries++;
 	if (attr.type == FT_DIR)
 		walk(fs, &n);
 	if (!walked.read || (attr.type != FT_FILE && attr.type != FT_EXEC))
 		return;
-	do
-		r = fs_read(&n, 0, SIZE_MAX, &asker.w, &data, &eof);
-	while (waited(r));
+	r = ASK_BY(&asker, fs_read(&n, 0, SIZE_MAX, &asker.w, &data, &eof));
 	must(r, "read");
 	walked.bytes += data.len;
 	value_unref(data.owner);
@@ -167,7 +118,7 @@ static void walk(struct fs *fs, struct node *dir)
 			v = verf;
 			r = fs_readdir(dir, cookie, &v, true, &asker.w, take,
 				       page, &eof);
-		} while (waited(r));
+		} while (asker_waited(&asker, r));
 		must(r, "listing");
 		verf = v;
 		for (unsigned i = 0; i < page->n; i++) {
@@ -212,10 +163,8 @@ static void measure(struct fs *fs, unsigned copies, const char *name)
 
 		snprintf(copy, sizeof copy, "copy%u", i);
 		fs_top(fs, &top);
-		do
-			r = fs_lookup(&top, copy, strlen(copy), &asker.w,
-				      &root);
-		while (waited(r));
+		r = ASK_BY(&asker, fs_lookup(&top, copy, strlen(copy),
+					     &asker.w, &root));
 		must(r, copy);
 		walk(fs, &root);
 	}
@@ -270,7 +219,6 @@ int main(int argc, char **argv)
 			"[-r] REPOSITORY\n");
 		return 2;
 	}
-	asker.w.wake = rouse;
 	opt.state_dir = state;
 	opt.cache_dir = cache;
 	must(fs_new(&fs, &opt, why), why);

@@ -15,7 +15,8 @@ fuzz_main += test/fuzz_main.c
 endif
 EXTRA_DIST += test/corpus test/fuzz.sh
 
-fuzz_world = test/fuzz_world.c test/fuzz_world.h test/fake.c test/fake.h
+fuzz_world = test/fuzz_world.c test/fuzz_world.h \
+	test/asker.c test/asker.h test/fake.c test/fake.h
 fuzz_talk = test/fuzz_talk.c test/fuzz_talk.h $(fuzz_world)
 fuzz_job = test/fuzz_job.c test/fuzz_job.h
 fuzz_service = test/fuzz_service.c test/fuzz_service.h $(fuzz_job)

@@ -4,20 +4,17 @@
  */
 #include "test/fuzz_world.h"
 
-#include <errno.h>
 #include <ftw.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/list.h"
 #include "common/log.h"
 #include "common/value.h"
-#include "common/waiter.h"
 #include "nfsd/portmap/registry.h"
+#include "test/asker.h"
 #include "test/fake.h"
 #include "test/fuzz.h"
 
@@ -99,55 +96,14 @@ struct fake *world_fake(void)
 
 /* ---- making it ---- */
 
-struct answer {
-	struct waiter waiter;
-	pthread_mutex_t lock;
-	pthread_cond_t come;
-	bool awake;
-};
-
-static void wake(struct waiter *w)
-{
-	struct answer *a = container_of(w, struct answer, waiter);
-
-	LOCK_SCOPE(&a->lock);
-	a->awake = true;
-	pthread_cond_signal(&a->come);
-}
-
 void world_find(struct node *in, const char *name, struct node *ret)
 {
-	struct value *pin[64];
-	unsigned pins = 0;
-	int r;
+	static struct asker asker = ASKER_INIT;
+	struct attr attr;
 
-	for (;;) {
-		struct answer a = {
-			.waiter.wake = wake,
-			.lock = PTHREAD_MUTEX_INITIALIZER,
-			.come = PTHREAD_COND_INITIALIZER,
-		};
-		struct attr attr;
-
-		list_init(&a.waiter.link);
-		node_clear(ret);
-		*ret = (struct node){ 0 };
-		r = fs_lookup(in, name, strlen(name), &a.waiter, ret);
-		if (!r)
-			r = fs_getattr(ret, &a.waiter, &attr);
-		if (r != -EINPROGRESS)
-			break;
-		pthread_mutex_lock(&a.lock);
-		while (!a.awake)
-			pthread_cond_wait(&a.come, &a.lock);
-		pthread_mutex_unlock(&a.lock);
-		FUZZ_MUST(pins < sizeof pin / sizeof *pin);
-		if (a.waiter.value)
-			pin[pins++] = a.waiter.value;
-	}
-	FUZZ_MUST(!r);
-	while (pins)
-		value_unref(pin[--pins]);
+	FUZZ_MUST(!ASK_BY(&asker, fs_lookup(in, name, strlen(name), &asker.w,
+					    ret)));
+	FUZZ_MUST(!ASK_BY(&asker, fs_getattr(ret, &asker.w, &attr)));
 }
 
 static void keep_handles(struct world *w)

@@ -1,7 +1,7 @@
 # By hand; see HACKING.md.  REPOSITORY=DIR for a large repository, such as
 # Linux's.
 EXTRA_PROGRAMS = test/bench_cache test/bench/load test/bench/floor
-test_bench_cache_SOURCES = test/bench_cache.c
+test_bench_cache_SOURCES = test/bench_cache.c test/asker.c test/asker.h
 test_bench_cache_LDADD = libcache.a $(backend_libs) $(common_libs)
 test_bench_load_SOURCES = test/bench/load.c
 test_bench_floor_SOURCES = test/bench/floor.c

@@ -2,8 +2,8 @@
 dist_check_SCRIPTS += test/promises.sh
 if HAVE_CHECK
 check_PROGRAMS += test/test_prefetch
-test_test_prefetch_SOURCES = test/test_prefetch.c test/fake.c test/fake.h \
-	test/must.h test/scratch.c test/scratch.h
+test_test_prefetch_SOURCES = test/test_prefetch.c \
+	test/asker.c test/asker.h test/fake.c test/fake.h test/must.h test/scratch.c test/scratch.h
 test_test_prefetch_CFLAGS = $(cache_test_cflags)
 test_test_prefetch_LDADD = $(cache_test_libs)
 endif

@@ -14,7 +14,7 @@ perl -e '
 		local $/;
 		my $text = <$in>;
 		$tests{$program}{$1} = 1
-			while $text =~ /tcase_add_\w*test\w*\(\s*\w+,\s*(\w+)/g;
+			while $text =~ /^START_TEST\((\w+)\)/mg;
 	}
 	open my $in, "<", "doc/promises.md" or die "doc/promises.md: $!\n";
 	while (<$in>) {

@@ -1,7 +1,8 @@
 # What is kept on disk of what comes from elsewhere.
 if HAVE_CHECK
 check_PROGRAMS += test/it_store test/test_store
-test_it_store_SOURCES = test/it_store.c test/githost.c test/githost.h
+test_it_store_SOURCES = test/it_store.c test/asker.c test/asker.h \
+	test/githost.c test/githost.h
 test_it_store_CFLAGS = $(cache_test_cflags)
 test_it_store_LDADD = $(cache_test_libs)
 test_test_store_SOURCES = test/test_store.c test/scratch.c test/scratch.h

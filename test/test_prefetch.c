@@ -18,7 +18,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/waiter.h"
+#include "test/asker.h"
 #include "test/fake.h"
 #include "test/must.h"
 #include "test/scratch.h"
@@ -39,63 +39,10 @@ static char *dir;
 static size_t memory;
 static unsigned jobs;
 
-/* ---- askers ---- */
-
-struct asker {
-	struct waiter w;
-	pthread_mutex_t lock;
-	pthread_cond_t roused;
-	bool woken;
-	struct value *pin[64];
-	unsigned n;
-};
-
-static void rouse(struct waiter *w)
-{
-	struct asker *a = container_of(w, struct asker, w);
-
-	LOCK_SCOPE(&a->lock);
-	a->woken = true;
-	pthread_cond_signal(&a->roused);
-}
-
 static struct asker asker_new(void)
 {
-	return (struct asker){
-		.w.wake = rouse,
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.roused = PTHREAD_COND_INITIALIZER,
-	};
+	return (struct asker)ASKER_INIT;
 }
-
-static void wait_until_woken(struct asker *a)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += WAIT_S;
-	LOCK_SCOPE(&a->lock);
-	while (!a->woken)
-		must(!pthread_cond_timedwait(&a->roused, &a->lock, &end));
-	a->woken = false;
-	must(a->n < 64);
-	a->pin[a->n++] = a->w.value;
-}
-
-static int answered(struct asker *a, int r)
-{
-	while (a->n)
-		value_unref(a->pin[--a->n]);
-	return r;
-}
-
-/* A call of fs.h with the asker's waiter, until it is answered. */
-#define ASK(a, call) __extension__({ \
-	int r_; \
-	while ((r_ = (call)) == -EINPROGRESS) \
-		wait_until_woken(a); \
-	answered(a, r_); \
-})
 
 /* ---- a server's life ---- */
 
@@ -222,7 +169,7 @@ static int try_walk(struct asker *a, const char *path, struct node *ret)
 	while (*path) {
 		struct node next = { 0 };
 		size_t len = strcspn(path, "/");
-		int r = ASK(a, fs_lookup(ret, path, len, &a->w, &next));
+		int r = ASK_BY(a, fs_lookup(ret, path, len, &a->w, &next));
 
 		node_clear(ret);
 		if (r)
@@ -256,7 +203,7 @@ static int try_list(struct asker *a, struct node *n, bool plus, unsigned *ret)
 	uint64_t verf = 0;
 	bool eof;
 
-	return ASK(a, (*ret = 0, fs_readdir(n, 0, &verf, plus, &a->w,
+	return ASK_BY(a, (*ret = 0, fs_readdir(n, 0, &verf, plus, &a->w,
 					    count_one, ret, &eof)));
 }
 
@@ -277,10 +224,10 @@ static int try_read(struct asker *a, struct node *n)
 	struct attr attr;
 	struct slice s;
 	bool eof;
-	int r = ASK(a, fs_getattr(n, &a->w, &attr));
+	int r = ASK_BY(a, fs_getattr(n, &a->w, &attr));
 
 	if (!r)
-		r = ASK(a, fs_read(n, 0, 1 << 20, &a->w, &s, &eof));
+		r = ASK_BY(a, fs_read(n, 0, 1 << 20, &a->w, &s, &eof));
 	if (!r)
 		value_unref(s.owner);
 	return r;
@@ -941,7 +888,7 @@ static void *stress(void *arg)
 			CLEANUP_NODE struct node f = { 0 };
 
 			sprintf(path, "f%03u", j);
-			r = ASK(&a, fs_lookup(&n, path, 4, &a.w, &f));
+			r = ASK_BY(&a, fs_lookup(&n, path, 4, &a.w, &f));
 			if (!r)
 				r = try_read(&a, &f);
 		}
