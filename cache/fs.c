@@ -120,8 +120,9 @@ static void say_why(int err, const char *name, char why[FS_WHY])
 {
 	if (err == -EINVAL)
 		snprintf(why, FS_WHY, "\"%s\" cannot be a name in the file "
-			 "system: each part of it needs 1 to %d bytes; give "
-			 "another", name, COMPOSITE_NAME_MAX);
+			 "system: each part of it is 1 to %d bytes, and "
+			 "neither \".\" nor \"..\"; give another", name,
+			 COMPOSITE_NAME_MAX);
 	else if (err == -EEXIST)
 		snprintf(why, FS_WHY, "\"%s\" is there twice; give one of "
 			 "them another name", name);
@@ -185,12 +186,13 @@ int fs_restrict(struct fs *fs, const char *name, unsigned rule)
 }
 
 /* What would be shown, for nobody: is it possible? */
-static int rehearse(const struct fs *fs, const struct fs_place *p, size_t n,
-		    size_t *wrong, uint64_t *hash, char why[FS_WHY])
+static int rehearse(const struct keyed *ids, const struct fs_place *p,
+		    size_t n, size_t *wrong, uint64_t *hash, char why[FS_WHY])
 {
-	struct composite *c = composite_new(&fs->ids);
+	struct composite *c = composite_new(ids);
 	int r = c ? 0 : -ENOMEM;
 
+	snprintf(why, FS_WHY, "out of memory");
 	*wrong = n;
 	for (size_t i = 0; !r && i < n; i++) {
 		r = p[i].pattern ? fs_check_pattern(p[i].pattern, why) : 0;
@@ -209,6 +211,15 @@ static int rehearse(const struct fs *fs, const struct fs_place *p, size_t n,
 		*hash = composite_hash(c);
 	composite_free(c);
 	return r;
+}
+
+int fs_check(const struct fs_place *p, size_t n, size_t *wrong,
+	     char why[FS_WHY])
+{
+	static const struct keyed any;
+	uint64_t hash;
+
+	return rehearse(&any, p, n, wrong, &hash, why);
 }
 
 static int change(struct fs *fs, struct fs_place *p, size_t n, uint64_t hash,
@@ -241,8 +252,7 @@ int fs_change(struct fs *fs, struct fs_place *p, size_t n, size_t *wrong,
 	uint64_t hash;
 	int r;
 
-	snprintf(why, FS_WHY, "out of memory");
-	r = rehearse(fs, p, n, wrong, &hash, why);
+	r = rehearse(&fs->ids, p, n, wrong, &hash, why);
 	if (!r)
 		r = change(fs, p, n, hash, why);
 	for (size_t i = 0; i < n; i++) {

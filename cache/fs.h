@@ -118,6 +118,11 @@ struct fs_place {
 	unsigned rule;          /* as fs_restrict() has it */
 };
 
+/* Could all of these be shown together?  *wrong: the number of the one that is
+ * in the way, or 'n'; -EINVAL, -EEXIST, -ENOMEM. */
+int fs_check(const struct fs_place *, size_t n, size_t *wrong,
+	     char why[FS_WHY]);
+
 /* Show these places and no others, all at once, while calls are answered.
  * What stays keeps its handles, and all that is known of it; what goes has
  * none, until it is back.  All are looked at first: on error nothing has

@@ -341,7 +341,9 @@ static int set_log(const struct config *c, char why[CONFIG_WHY])
 	enum log_format f = LOG_TEXT;
 	int r = 0;
 
-	log_set_level((enum log_level)c->log_level);
+	/* A check lists what there is. */
+	log_set_level(c->mode == CONFIG_CHECK && c->log_level < LOG_INFO ?
+		      LOG_INFO : (enum log_level)c->log_level);
 	if (c->log_format && !log_format_parse(c->log_format, &f))
 		log_set_format(f);
 	/* A check is for who reads what it says. */

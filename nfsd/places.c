@@ -93,22 +93,9 @@ static struct backend_options options_of(const struct config *c,
 	};
 }
 
-/* Say which line of the file it was that named 'p'. */
-static int blame(const struct config_place *p, int err, char why[CONFIG_WHY])
-{
-	char what[CONFIG_WHY];
-
-	if (!err || !p->where)
-		return err;
-	snprintf(what, sizeof what, "%s", why);
-	snprintf(why, CONFIG_WHY, "%.200s: %.*s", p->where,
-		 CONFIG_WHY - 203, what);
-	return err;
-}
-
 static int open_source(const struct config *c, const struct config_place *s,
 		       bool ask_far, struct backend **ret,
-		       char why[CONFIG_WHY])
+		       const char **key, char why[CONFIG_WHY])
 {
 	const struct backend_options opt = options_of(c, s);
 	struct backend *b;
@@ -121,6 +108,7 @@ static int open_source(const struct config *c, const struct config_place *s,
 	if (s->ref && (ask_far || !b->ops->far) &&
 	    find_ref(b, s->ref) == -ENOENT) {
 		backend_close(b);
+		*key = "ref";
 		snprintf(why, CONFIG_WHY, "%s has no branch, tag or commit "
 			 "\"%s\"; \"git -C %s branch -a\" lists the branches",
 			 s->url, s->ref, s->url);
@@ -140,18 +128,25 @@ static void log_root(const struct config_place *p)
 
 /* What is read when it is needed may be there by then; but a name that leads
  * nowhere is worth a word to who asks. */
-static int check_files(const struct config_place *p, char why[CONFIG_WHY])
+static int check_files(const struct config_place *p, const char **key,
+		       char why[CONFIG_WHY])
 {
-	const char *const file[] = { p->token_file, p->ca_file };
+	const struct {
+		const char *key, *name;
+	} file[] = {
+		{ "token-file", p->token_file }, { "ca-file", p->ca_file },
+	};
 
 	for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
 		int err;
 
-		if (!file[i] || !access(file[i], R_OK))
+		if (!file[i].name || !access(file[i].name, R_OK))
 			continue;
 		err = errno;
+		*key = file[i].key;
 		snprintf(why, CONFIG_WHY, "%s: %s; the user that runs gitnfsd "
-			 "has to be able to read it", file[i], strerror(err));
+			 "has to be able to read it", file[i].name,
+			 strerror(err));
 		return -err;
 	}
 	return 0;
@@ -247,13 +242,14 @@ static void describe(const struct config *c, size_t i, struct prepared *all)
 static int prepare(const struct config *c, const struct config_place *p,
 		   enum care care, struct fs_place *to, char why[CONFIG_WHY])
 {
-	int r = care == AT_START ? 0 : check_files(p, why);
+	const char *key = "url";
+	int r = care == AT_START ? 0 : check_files(p, &key, why);
 
 	if (!r)
 		r = to->pattern ? fs_check_pattern(to->pattern, why) :
 				  open_source(c, p, care == AT_LEISURE,
-					      &to->backend, why);
-	return blame(p, r, why);
+					      &to->backend, &key, why);
+	return config_place_blame(p, key, r, why);
 }
 
 /* 'old': what is shown, or NULL. */
@@ -286,8 +282,14 @@ static int prepare_all(const struct config *c, const struct config *old,
 int places_check(const struct config *c, char why[CONFIG_WHY])
 {
 	CLEANUP_PREPARED struct prepared all;
+	size_t wrong;
+	int r = prepare_all(c, NULL, AT_LEISURE, &all, why);
 
-	return prepare_all(c, NULL, AT_LEISURE, &all, why);
+	if (r)
+		return r;
+	r = fs_check(all.place, all.n, &wrong, why);
+	return r && wrong < all.n ?
+		config_place_blame(place(c, wrong), NULL, r, why) : r;
 }
 
 static int add(struct fs *fs, struct fs_place *p, char why[CONFIG_WHY])
@@ -310,7 +312,8 @@ int places_add(struct fs *fs, const struct config *c, char why[CONFIG_WHY])
 	int r = prepare_all(c, NULL, AT_START, &all, why);
 
 	for (size_t i = 0; !r && i < all.n; i++)
-		r = blame(place(c, i), add(fs, &all.place[i], why), why);
+		r = config_place_blame(place(c, i), NULL,
+				       add(fs, &all.place[i], why), why);
 	return r;
 }
 
@@ -364,7 +367,8 @@ int places_change(struct fs *fs, struct places_change *ch,
 	size_t wrong;
 	int r = fs_change(fs, ch->all.place, ch->all.n, &wrong, why);
 
-	return r && wrong < ch->all.n ? blame(place(ch->to, wrong), r, why) : r;
+	return r && wrong < ch->all.n ?
+		config_place_blame(place(ch->to, wrong), NULL, r, why) : r;
 }
 
 void places_count(const struct config *from, const struct config *to,

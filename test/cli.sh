@@ -145,6 +145,10 @@ cat >"$dir/conf" <<END
 	type = local
 	url = $dir/{owner}/{repo}
 END
+# However little is logged else.
+sed 's/log-level = .*/log-level = error/' "$dir/conf" >"$dir/quiet"
+run 0 --config "$dir/quiet" --check-config
+grep -q 'name=mine/all ' "$dir/stderr" || fail 'nothing is listed'
 run 0 --config "$dir/conf" --check-config
 [ ! -s "$dir/stdout" ] || fail '--check-config has written something'
 for name in odd old mine/all; do
@@ -164,8 +168,18 @@ wrong_config url '[source "x"]
 	ref = main'
 wrong_config lots '[cache]
 	memory = lots'
-wrong_config "$dir/none" "[source \"x\"]
+wrong_config "wrong:20: source.x.url: $dir/none" "[source \"x\"]
 	url = $dir/none"
+wrong_config 'wrong:21: source.x.ref: ' "[source \"x\"]
+	url = $repo
+	ref = none"
+wrong_config 'wrong:20: "a//b"' "[source \"a//b\"]
+	url = $repo"
+wrong_config 'wrong:20: "../x"' '[root "../x"]
+	url = https://example.org/{repo}'
+wrong_config 'wrong:21: root.x.url: .*OWNER/NAME' '[root "x"]
+	type = github
+	url = https://example.org/{repo}'
 wrong_config root.x.url "[root \"x\"]
 	url = $dir"
 wrong_config "$dir/none" "[root \"x\"]
@@ -173,7 +187,7 @@ wrong_config "$dir/none" "[root \"x\"]
 wrong_config ftp '[root "x"]
 	url = ftp://example.org/{repo}'
 wrong_config wrong '[unfinished'
-wrong_config "wrong:.*$dir/no-token" "[root \"x\"]
+wrong_config "wrong:21: root.x.token-file: $dir/no-token" "[root \"x\"]
 	url = https://example.org/{repo}
 	token-file = $dir/no-token"
 { cat "$dir/conf"; printf '[source "x"]\n\turl = %s\n\tuid = 0\n' "$repo"; } \

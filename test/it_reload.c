@@ -212,7 +212,7 @@ START_TEST(a_mistake_changes_nothing)
 	refused("gitnfs.conf:4: ");
 	daemon_configure(&d, "[source \"two\"]\n\turl = %s/two\n"
 			 "\tref = none\n", base);
-	refused("gitnfs.conf:2: ");
+	refused("gitnfs.conf:3: source.two.ref");
 	daemon_configure(&d, "[source \"..\"]\n\turl = %s/two\n", base);
 	refused("gitnfs.conf:2: ");
 	daemon_configure(&d, "[source \"one\"]\n\turl = %s/one\n"

@@ -97,7 +97,7 @@ START_TEST(who_could_not_serve_does_not)
 			 repo);
 	ck_assert(!kill(d.pid, SIGUSR2));
 	await_log("no handover");
-	ck_assert(daemon_logged(&d, "gitnfs.conf:2"));
+	ck_assert(daemon_logged(&d, "gitnfs.conf:3: source.one.ref"));
 	answer = daemon_ask(&d, "{\"command\":\"ping\"}");
 	ck_assert_msg(strstr(answer, "\"ok\":true"), "%s", answer);
 	/* With the mistake corrected it does. */

@@ -36,6 +36,29 @@ perl -ne '
 	if (/^\.It Cm ([\w-]+) No =/) { print "$_.$1\n" for @in }' \
 	"$src/man/gitnfs.conf.5" >"$dir/doc"
 same 'gitnfs.conf(5), keys' 30
+# For each the manual says what holds where nothing is said; of numbers the
+# table knows, as it does of their bounds.
+code=$src/nfsd/config/config_value.c perl -0777 -ne '
+	for (/^(\.It Cm [\w-]+ No = .*?)(?=^\.(?:It Cm [\w-]+ No|S[hs]|El))/gms) {
+		my ($key) = /^\.It Cm ([\w-]+)/;
+		s/\n/ /g;
+		$text{$key} .= $_;
+		print "$key\n" if !/Default: |\(the default\)|Needed/ &&
+			!/No = (?:Ar \w+|Ar \w+ : Ns \w+) $/ && !/As of a source/;
+	}
+	open my $code, "<", $ENV{code} or die;
+	for (<$code> =~ /^\t\{ "(.*?)\},$/gms) {
+		next unless /CONFIG_NUMBER/;
+		my ($key) = /^(?:\w+\.)?([\w-]+)/;
+		my %in = (10 => "k", 20 => "m", 30 => "g");
+		my @known = /\.max = (\d+)/;
+		push @known, "Default: $1" if /\.preset = (\d+)/;
+		push @known, "Default: $1$in{$2}" if /\((\d+)\) << (\d+)/;
+		print "$key: $_\n"
+			for grep { index($text{$key}, $_) < 0 } @known;
+	}' "$src/man/gitnfs.conf.5" >"$dir/doc"
+[ ! -s "$dir/doc" ] ||
+	{ cat "$dir/doc" >&2; fail 'gitnfs.conf(5) leaves that open'; }
 
 # ---- options of gitnfsd ----
 

@@ -47,8 +47,9 @@ struct config_access {
  * it (a root).  What is NULL has not been said. */
 struct config_place {
 	char *name;             /* may have levels */
-	char *where;            /* FILE:LINE, for messages; NULL: the command
-				 * line */
+	/* For messages; NULL: the command line. */
+	char *file, *section;   /* "root.NAME", as the file has it */
+	char *where;            /* FILE:LINE, where that begins */
 	char *url;              /* a path or URL; of a root, a pattern */
 	char *type;             /* root: "local" or "git", as the url says; or a
 				 * service: "github", "mesa" */

@@ -29,6 +29,8 @@ static void clear(struct config_place *p)
 {
 	config_clear(config_place_settings, p);
 	free(p->name);
+	free(p->file);
+	free(p->section);
 	free(p->where);
 	free(p->location);
 	free(p->git_url);
@@ -222,13 +224,33 @@ struct merging {
 	const char *section;    /* "source" or "root" */
 };
 
+int config_place_blame(const struct config_place *p, const char *key, int err,
+		       char why[CONFIG_WHY])
+{
+	CLEANUP_FREE char *name = NULL, *line = NULL, *what = NULL;
+
+	if (!err || !p->where)
+		return err;
+	if (asprintf(&name, "%s.%s", p->section, key ? key : "") < 0)
+		name = NULL;
+	if (name)
+		line = config_line(p->file, name, key ? CONFIG_LAST : 0);
+	what = strdup(why);
+	/* It may be a default. */
+	if (line && what)
+		config_fail(why, err, "%.200s: %.100s%s%s",
+			    strcmp(line, p->file) ? line : p->where,
+			    key ? name : "", key ? ": " : "", what);
+	return err;
+}
+
 /* Said when all of the file has been read. */
 static int wrong(const struct merging *m, const struct config_place *p,
 		 const char *key, const char *value, const char *wanted)
 {
 	CLEANUP_FREE char *name = NULL;
 
-	if (asprintf(&name, "%s.%s.%s", m->section, p->name, key) < 0) {
+	if (asprintf(&name, "%s.%s", p->section, key) < 0) {
 		name = NULL;
 		return config_no_memory(m->why);
 	}
@@ -265,9 +287,9 @@ static int check_place(const struct merging *m, const struct config_place *p)
 		other = in_the_way(&m->to->roots, p->name);
 	if (!other)
 		return 0;
-	return config_fail(m->why, -EBADMSG, "%s: %s.%s.url: \"%s\" is shown "
+	return config_fail(m->why, -EBADMSG, "%s: %s.url: \"%s\" is shown "
 			   "already; give one of them another name", p->where,
-			   m->section, p->name, other);
+			   p->section, other);
 }
 
 static bool is_service(const struct config_place *p)
@@ -293,7 +315,10 @@ static int set_line(const struct merging *m, struct config_place *p)
 		return config_no_memory(m->why);
 	}
 	p->where = config_line(m->file, key, 0);
-	return p->where ? 0 : config_no_memory(m->why);
+	p->file = strdup(m->file);
+	p->section = strndup(key, strlen(key) - 1);
+	return p->where && p->file && p->section ? 0 :
+						   config_no_memory(m->why);
 }
 
 static int set_where(const struct merging *m, struct config_place *p)
@@ -319,11 +344,29 @@ static int merge_source(const struct merging *m, struct config_place *p)
 	return 0;
 }
 
-static bool has_placeholder(const char *url)
+/* {NAME}, once or more, and no other braces. */
+static bool has_placeholders(const char *url)
 {
-	const char *open = strchr(url, '{');
+	const char *at = url + strcspn(url, "{}");
 
-	return open && open[1] && open[1] != '}' && strchr(open, '}');
+	for (; *at == '{'; at += strcspn(at, "{}")) {
+		size_t len = strcspn(++at, "{}/");
+
+		if (!len || at[len] != '}')
+			return false;
+		at += len + 1;
+	}
+	return !*at && strchr(url, '{');
+}
+
+/* Does what has a placeholder end with OWNER/NAME, and begin without? */
+static bool is_github(const char *url)
+{
+	const char *name = strrchr(url, '/'), *owner = name;
+
+	while (owner > url && *--owner != '/')
+		;
+	return !memchr(url, '{', (size_t)(owner - url));
 }
 
 /* The same wherever the server is started. */
@@ -349,10 +392,6 @@ static int check_type(const struct merging *m, const struct config_place *p)
 
 	if (!p->type || !strcmp(p->type, type))
 		return 0;
-	if (strcmp(p->type, "local") && strcmp(p->type, "git") &&
-	    !is_service(p))
-		return wrong(m, p, "type", p->type, "give one of local, git, "
-			     "github, mesa");
 	if (is_service(p) && *type == 'g')
 		return 0;
 	return wrong(m, p, "type", p->type, *type == 'l' ?
@@ -378,10 +417,14 @@ static int merge_root(const struct merging *m, struct config_place *p)
 
 	if (r)
 		return r;
-	if (!has_placeholder(p->url))
+	if (!has_placeholders(p->url))
 		return wrong(m, p, "url", p->url, "give a pattern, as in "
 			     "/srv/git/{repository}.git");
 	r = check_type(m, p);
+	if (!r && p->type && !strcmp(p->type, "github") && !is_github(p->url))
+		return wrong(m, p, "url", p->url, "GitHub has owners with "
+			     "repositories: only the last two parts can be "
+			     "placeholders");
 	return r ? r : make_absolute(&p->url, m->why);
 }
 
@@ -454,15 +497,17 @@ static int expand_depots(const struct merging *m, struct config_places *roots)
 
 	for (size_t i = 0; !r && i < roots->n; i++) {
 		struct config_place *p = &roots->place[i], taken;
-		const char *key, *wanted;
 
 		if (is_depot(p)) {
 			r = set_where(m, p);
+			if (!r && !p->org.n)
+				r = config_fail(m->why, -EBADMSG, "%s: "
+						"%s.org: give at least one "
+						"organisation, or \"github\" "
+						"for the mirror", p->where,
+						p->section);
 			if (!r)
-				r = config_service_expand(p, &all, &key,
-							  &wanted);
-			if (r == -EINVAL)
-				r = wrong(m, p, key, "", wanted);
+				r = config_service_expand(p, &all);
 			continue;
 		}
 		taken = *p;

@@ -26,11 +26,14 @@ int config_service_default(struct config *);
 /* What the url of a service's root is when the file does not say.  NULL: it
  * is no service, or has none. */
 const char *config_service_url(const struct config_place *);
-/* A depot has a root for each organisation: add them to 'ret'.  What is wrong
- * with 'p' in *wrong_key and *wanted, with -EINVAL. */
+/* A depot has a root for each organisation: add them to 'ret'.  -ENOMEM. */
 int config_service_expand(const struct config_place *p,
-			  struct config_places *ret, const char **wrong_key,
-			  const char **wanted);
+			  struct config_places *ret);
+
+/* Always 'err'; not 0, and it is said before what is in 'why' where in the
+ * file, and by which key, that was asked for; NULL: by the name. */
+int config_place_blame(const struct config_place *, const char *key, int err,
+		       char why[CONFIG_WHY]);
 
 /* A SOURCE of the command line. */
 int config_place_parse(struct config *, const char *arg,

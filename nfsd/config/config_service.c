@@ -99,24 +99,20 @@ static int add_org(const struct config_place *p, const char *org,
 	one = config_place_add(ret, name, strlen(name));
 	if (!one)
 		return -ENOMEM;
+	one->file = strdup(p->file);
+	one->section = strdup(p->section);
 	one->where = strdup(p->where);
-	r = one->where ? config_copy(config_place_settings, one, p, fill,
-				     org) : -ENOMEM;
+	if (!one->file || !one->section || !one->where)
+		return -ENOMEM;
+	r = config_copy(config_place_settings, one, p, fill, org);
 	return r ? r : set_urls(one, org);
 }
 
 int config_service_expand(const struct config_place *p,
-			  struct config_places *ret, const char **wrong_key,
-			  const char **wanted)
+			  struct config_places *ret)
 {
 	int r = 0;
 
-	if (!p->org.n) {
-		*wrong_key = "org";
-		*wanted = "give at least one organisation, or \"github\" for "
-			  "the mirror";
-		return -EINVAL;
-	}
 	for (size_t i = 0; !r && i < p->org.n; i++)
 		r = add_org(p, p->org.item[i], ret);
 	return r;

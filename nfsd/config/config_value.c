@@ -88,6 +88,21 @@ static bool is_web_url(const char *text)
 	return *rest && *rest != '/' && !strpbrk(text, " \t@");
 }
 
+static bool is_service_url(const char *text)
+{
+	return is_web_url(text) && !strpbrk(text, "?#");
+}
+
+static bool is_type(const char *text)
+{
+	static const char *const word[] = { "local", "git", "github", "mesa" };
+
+	for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+		if (!strcmp(text, word[i]))
+			return true;
+	return false;
+}
+
 /* A word for each of a name's first parts. */
 static bool is_names(const char *text)
 {
@@ -187,9 +202,11 @@ enum { IN_ALL = IN_SOURCE | IN_ROOT | IN_LISTENER };
 
 const struct config_setting config_place_settings[] = {
 	{ "url", NULL, CONFIG_PATH, IN_SOURCE | IN_ROOT, AT(url) },
-	{ "type", NULL, CONFIG_TEXT, IN_ROOT, AT(type) },
+	{ "type", NULL, CONFIG_TEXT, IN_ROOT, AT(type),
+	  .check = is_type, .wanted = "give one of local, git, github, mesa" },
 	{ "api-url", NULL, CONFIG_TEXT, IN_ROOT, AT(api_url),
-	  .check = is_something, .wanted = "give a URL" },
+	  .check = is_service_url,
+	  .wanted = "give https://HOST/PATH; a token goes into a token-file" },
 	{ "org", NULL, CONFIG_LIST, IN_ROOT, AT(org), .check = is_name,
 	  .wanted = "give the name of one organisation" },
 	{ "ref", NULL, CONFIG_TEXT, IN_SOURCE, AT(ref) },
