@@ -464,6 +464,21 @@ int composite_entry(struct composite *c, const struct level *l, uint64_t i,
 	return 0;
 }
 
+size_t composite_patterns(struct composite *c, struct fs_root *ret, size_t room)
+{
+	size_t n = 0;
+
+	LOCK_SCOPE(&c->lock);
+	for (struct list *at = c->levels.next; at != &c->levels && n < room;
+	     at = at->next) {
+		const struct level *l = container_of(at, struct level, link);
+
+		if (l->owns_pattern && !l->gone)
+			ret[n++] = (struct fs_root){ l->path, l->pattern->url };
+	}
+	return n;
+}
+
 uint64_t composite_sources(struct composite *c)
 {
 	LOCK_SCOPE(&c->lock);

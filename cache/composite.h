@@ -207,6 +207,8 @@ int composite_entry(struct composite *, const struct level *, uint64_t i,
 /* Some of them, as many as are given room for; they never go away.  Returns
  * how many were found. */
 size_t composite_list(struct composite *, struct source **ret, size_t room);
+/* The levels with a pattern that were configured; how many were written. */
+size_t composite_patterns(struct composite *, struct fs_root *ret, size_t room);
 /* Sources in all levels. */
 uint64_t composite_sources(struct composite *);
 

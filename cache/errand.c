@@ -7,6 +7,7 @@
 #include "cache/errand.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,6 +301,7 @@ void errand_free(struct errand *e)
 		source_free(e->source);
 	backend_close(e->place);
 	free(e->base);
+	free(e->why);
 	free(e->path);
 	free(e->at);
 	free(e->ref);
@@ -318,6 +320,21 @@ void errand_free(struct errand *e)
 		pthread_cond_signal(&f->none);
 }
 
+/* For people who ask later. */
+static void note_failure(const struct errand *e, const char *name, int err,
+			 const char *why)
+{
+	struct fs_failure f = {
+		.err = err,
+		.when = clock_wall().tv_sec,
+		.inside = e->key.kind != KIND_ROOT,
+	};
+
+	snprintf(f.name, sizeof f.name, "%s", name);
+	snprintf(f.why, sizeof f.why, "%s", why);
+	failures_note(&e->f->failures, &f);
+}
+
 void errand_complain(const struct errand *e, int err)
 {
 	static const char *const what[] = {
@@ -325,20 +342,30 @@ void errand_complain(const struct errand *e, int err)
 		[KIND_BLOB] = "blob", [KIND_SIZES] = "sizes",
 		[KIND_LEVEL] = "level",
 	};
+	const char *name = e->source ? e->source->name : e->base;
 	char hex[OID_HEX + 1] = "", why[BACKEND_WHY] = "";
 
 	/* A name somebody tried, not a source that has gone. */
 	if (e->key.kind == KIND_ROOT && err == -ENOENT &&
-	    (e->ref || e->made || !e->source))
+	    (e->ref || e->made || !e->source)) {
+		if (e->made && !e->ref)
+			note_failure(e, name, err, e->source->backend &&
+				     source_is_far(e->source) ?
+				     "if it is private, it needs a token: "
+				     "gitnfs-backends(7)" : "");
 		return;
+	}
 	if (e->source)
 		source_answered(e->source, err);
 	if (e->key.kind != KIND_ROOT)
 		oid_hex(&e->key.oid, hex);
-	if (e->source)
+	if (e->why)
+		snprintf(why, sizeof why, "%s", e->why);
+	else if (e->source)
 		source_why(e->source, err, why);
-	log_warning("fetch failed", "source=%s %s=%s error=%s why=%s",
-		    e->source ? e->source->name : e->base, what[e->key.kind],
+	note_failure(e, name, err, why);
+	log_warning("fetch failed", "source=%s %s=%s error=%s why=%s", name,
+		    what[e->key.kind],
 		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",
 		    strerror(-err), why);
 }
@@ -436,9 +463,8 @@ int errand_open(struct errand *e)
 	if (e->key.kind == KIND_ROOT &&
 	    (r == -ENOENT || r == -ENOTDIR || r == -EINVAL))
 		return -ENOENT;
-	if (r)
-		log_warning("cannot be opened", "source=%s error=%s",
-			    e->source->name, why);
+	if (r && !e->why)
+		e->why = strdup(why);
 	return r == -ENOENT ? -EIO : r;
 }
 

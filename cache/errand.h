@@ -16,6 +16,7 @@
 #define CACHE_ERRAND_H
 
 #include "cache/composite.h"
+#include "cache/failures.h"
 #include "cache/fetch.h"
 #include "common/pool.h"
 
@@ -44,6 +45,7 @@ struct fetcher {
 	} walked[WALKS];
 	unsigned last;          /* of these */
 	struct fs_trouble trouble;
+	struct failures failures;       /* has a lock of its own */
 };
 
 /* One flight's work: born at the miss, dies when the flight lands. */
@@ -64,6 +66,7 @@ struct errand {
 	bool stored;            /* what comes is out of the store */
 	bool landed;            /* the wanted object did come */
 	int err;                /* or why not */
+	char *why;              /* the same, where it could not even be asked */
 
 	/* Before anybody asked: several flights, of the objects in 'want'. */
 	const struct ahead *ahead;      /* or NULL */

@@ -138,6 +138,8 @@ void errand_root_run(struct errand *e)
 		e->age = e->job.age;
 		if (!e->err && !e->age)
 			source_asked(e->source);
+		if (!e->err)
+			failures_forget(&e->f->failures, e->source->name);
 		if (e->err)
 			give_up(e, known);
 		else if (!e->commit.len)

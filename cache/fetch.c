@@ -64,6 +64,7 @@ int fetcher_new(struct fetcher **ret, const struct fetch_options *opt)
 		return -ENOMEM;
 	f->opt = *opt;
 	pthread_mutex_init(&f->lock, NULL);
+	f->failures = (struct failures)FAILURES_INIT;
 	pthread_cond_init(&f->none, NULL);
 	f->flights = flights_new(opt->memory, miss, met, f);
 	f->spool.memory = opt->memory;
@@ -105,6 +106,11 @@ void fetcher_trouble(struct fetcher *f, struct fs_trouble *ret)
 {
 	LOCK_SCOPE(&f->lock);
 	*ret = f->trouble;
+}
+
+size_t fetcher_failures(struct fetcher *f, struct fs_failure *ret, size_t room)
+{
+	return failures_list(&f->failures, ret, room);
 }
 
 struct flights *fetcher_flights(struct fetcher *f)

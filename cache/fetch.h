@@ -48,6 +48,7 @@ void fetcher_free(struct fetcher *);
 
 /* What the sources did wrong since the start. */
 void fetcher_trouble(struct fetcher *, struct fs_trouble *ret);
+size_t fetcher_failures(struct fetcher *, struct fs_failure *ret, size_t room);
 /* The table itself, for values that are made and not fetched. */
 struct flights *fetcher_flights(struct fetcher *);
 /* Its threads, for what else may block. */

@@ -223,6 +223,28 @@ int fs_shown(struct fs *, size_t max, struct fs_shown **ret, size_t *ret_n,
 	     size_t *ret_all);
 void fs_shown_free(struct fs_shown *, size_t n);
 
+/* A [root], where any repository is shown that there is.  Both texts stay as
+ * long as the file system. */
+struct fs_root {
+	const char *name;       /* "github" */
+	const char *url;        /* with placeholders for what is below */
+};
+/* Returns how many were written. */
+size_t fs_roots(struct fs *, struct fs_root *ret, size_t room);
+
+/* What could not be had lately: a repository, or something inside one. */
+struct fs_failure {
+	char name[FS_NAME_MAX + 1];
+	char why[FS_NAME_MAX + 1];      /* "" if there is no more to say */
+	int err;                /* negative errno; -ENOENT: a name that was
+				 * tried below a [root] */
+	int64_t when;           /* seconds */
+	bool inside;
+};
+/* The youngest first, each name once; until its repository answers again.
+ * Returns how many were written. */
+size_t fs_failures(struct fs *, struct fs_failure *ret, size_t room);
+
 /* Have the source of one asked now what it is, however fresh that is.
  * -EINPROGRESS: the waiter is parked, once, and wakes when the source has
  * answered, its 'err' telling how; 0: it never moves.  -ENOENT: there is

@@ -9,6 +9,7 @@ libcache_a_SOURCES = \
 	cache/dcache.c cache/dcache.h \
 	cache/errand.c cache/errand.h cache/errand_ahead.c cache/errand_names.c \
 	cache/errand_root.c cache/errand_sizes.c \
+	cache/failures.c cache/failures.h \
 	cache/fetch.c cache/fetch.h \
 	cache/flight.c cache/flight.h \
 	cache/fs.c cache/fs.h \

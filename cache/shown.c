@@ -235,6 +235,16 @@ int fs_renew(struct fs *fs, uint64_t id, struct waiter *w)
 	}, w);
 }
 
+size_t fs_roots(struct fs *fs, struct fs_root *ret, size_t room)
+{
+	return composite_patterns(fs->composite, ret, room);
+}
+
+size_t fs_failures(struct fs *fs, struct fs_failure *ret, size_t room)
+{
+	return fetcher_failures(fs->fetcher, ret, room);
+}
+
 /* ---- hosts ---- */
 
 _Static_assert((int)FS_STATUSES == (int)BACKEND_STATUSES, "the same");

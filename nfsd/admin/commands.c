@@ -31,6 +31,15 @@ static void ping(struct control_call *call)
 	control_end(call, o);
 }
 
+/* Who reads it may be in another directory. */
+static void put_dir(struct json_object *o, const char *key, const char *dir)
+{
+	char *path = realpath(dir, NULL);
+
+	json_text(o, key, path ? path : dir);
+	free(path);
+}
+
 static struct json_object *server_json(const struct admin *a)
 {
 	struct json_object *o = json_object_new_object();
@@ -40,8 +49,8 @@ static struct json_object *server_json(const struct admin *a)
 	json_i64(o, "pid", getpid());
 	json_i64(o, "uid", geteuid());
 	json_u64(o, "uptime_ms", clock_ms() - a->started);
-	json_text(o, "state_dir", a->state_dir);
-	json_text(o, "cache_dir", a->reloading->config->cache_dir);
+	put_dir(o, "state_dir", a->state_dir);
+	put_dir(o, "cache_dir", a->reloading->config->cache_dir);
 	json_u64(o, "watchers", trace_watchers(a->trace));
 	for (size_t i = 0; i < server_listeners(a->server); i++)
 		json_append(listen, json_object_new_string(

@@ -29,6 +29,8 @@ int standing_take(struct fs *fs, struct server *server, size_t shown,
 	}
 	fs_stats(fs, &s->fs);
 	s->nhost = fs_hosts(s->host, STANDING_HOSTS);
+	s->nroot = fs_roots(fs, s->root, STANDING_ROOTS);
+	s->nfailure = fs_failures(fs, s->failure, STANDING_FAILURES);
 	*ret = s;
 	return 0;
 }
@@ -150,6 +152,39 @@ static struct json_object *repositories(const struct standing *s)
 	return list;
 }
 
+static struct json_object *roots(const struct standing *s)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < s->nroot; i++) {
+		struct json_object *o = json_object_new_object();
+
+		json_text(o, "name", s->root[i].name);
+		json_text(o, "url", s->root[i].url);
+		json_append(list, o);
+	}
+	return list;
+}
+
+static struct json_object *failures(const struct standing *s)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < s->nfailure; i++) {
+		const struct fs_failure *f = &s->failure[i];
+		struct json_object *o = json_object_new_object();
+
+		json_text(o, "name", f->name);
+		json_flag(o, "inside", f->inside);
+		json_flag(o, "absent", f->err == -ENOENT && !f->inside);
+		json_text(o, "error", strerror(-f->err));
+		json_text(o, "why", f->why);
+		moment(o, "when", f->when);
+		json_append(list, o);
+	}
+	return list;
+}
+
 static struct json_object *parked(const struct census *c)
 {
 	struct json_object *list = json_object_new_array();
@@ -223,6 +258,8 @@ struct json_object *standing_json(const struct standing *s)
 	json_i64(o, "time", clock_wall().tv_sec);
 	json_put(o, "repositories", repositories(s));
 	json_u64(o, "repositories_all", s->all);
+	json_put(o, "roots", roots(s));
+	json_put(o, "failures", failures(s));
 	json_put(o, "hosts", hosts(s));
 	json_put(o, "memory", memory(&s->fs));
 	json_put(o, "disk", disk(&s->fs.stored));

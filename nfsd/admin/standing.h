@@ -15,7 +15,7 @@
 #include "nfsd/admin/census.h"
 #include "nfsd/tally.h"
 
-enum { STANDING_HOSTS = 64 };
+enum { STANDING_HOSTS = 64, STANDING_ROOTS = 64, STANDING_FAILURES = 16 };
 
 struct json_object;
 
@@ -27,6 +27,10 @@ struct standing {
 	struct census census;
 	struct fs_host host[STANDING_HOSTS];
 	size_t nhost;
+	struct fs_root root[STANDING_ROOTS];
+	size_t nroot;
+	struct fs_failure failure[STANDING_FAILURES];
+	size_t nfailure;
 	struct tally tally;     /* of all loops */
 };
 
