@@ -31,6 +31,7 @@ enum {
 	LEFT_MIN = 10,          /* requests */
 	BUILT = 1767225600,     /* 2026: no clock is right that is before */
 	AHEAD_S = 300,          /* of a commit, with clocks that are right */
+	SOURCES_MOST = 5,       /* that are told of */
 };
 
 /* ---- findings ---- */
@@ -42,6 +43,19 @@ struct doctor {
 	struct json_object *status;     /* of the server, or NULL */
 	unsigned wrong;
 };
+
+static void put(int at, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
+/* From column 'at' on. */
+static void put(int at, const char *fmt, va_list ap)
+{
+	CLEANUP_FREE char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	text_fold(stdout, text ? text : fmt, at, at);
+}
 
 static void find(struct doctor *d, enum finding f, const char *what,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -63,9 +77,8 @@ static void find(struct doctor *d, enum finding f, const char *what,
 	printf("%s%-5s%s  %-12s ", text_look(sign[f].look), sign[f].word,
 	       text_look(LOOK_PLAIN), what);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	put(20, fmt, ap);
 	va_end(ap);
-	putchar('\n');
 }
 
 /* What to do, below it. */
@@ -78,12 +91,17 @@ static void advise(const char *fmt, ...)
 
 	printf("%10s", "-> ");
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	put(10, fmt, ap);
 	va_end(ap);
-	putchar('\n');
 }
 
 /* ---- the server ---- */
+
+/* What it says of itself, if it runs. */
+static struct json_object *list_at(const struct doctor *d, const char *key)
+{
+	return d->status ? json_at(d->status, key, json_type_array) : NULL;
+}
 
 static bool is_taken(unsigned port)
 {
@@ -291,15 +309,16 @@ static void check_mounts(struct doctor *d)
 		advise("gitnfs mount %s brings it back, gitnfs umount %s "
 		       "ends it", all.mount[i].dir, all.mount[i].dir);
 	}
-	if (!dead)
+	if (!n)
+		find(d, FINE, "mounts", "none; gitnfs mount DIR makes one");
+	else if (!dead)
 		find(d, FINE, "mounts", "%u, and all are served", n);
 	mounts_free(&all);
 }
 
 static void check_clock(struct doctor *d)
 {
-	struct json_object *list = d->status ?
-		json_at(d->status, "repositories", json_type_array) : NULL;
+	struct json_object *list = list_at(d, "repositories");
 	size_t n = list ? json_object_array_length(list) : 0;
 	time_t now = time(NULL);
 
@@ -430,8 +449,7 @@ static void check_refusals(struct doctor *d, struct json_object *host)
 
 static void check_hosts(struct doctor *d)
 {
-	struct json_object *list = d->status ?
-		json_at(d->status, "hosts", json_type_array) : NULL;
+	struct json_object *list = list_at(d, "hosts");
 	size_t n = list ? json_object_array_length(list) : 0;
 	bool limited = false;
 
@@ -452,28 +470,84 @@ static void check_hosts(struct doctor *d)
 		limited = true;
 	}
 	if (n && !limited)
-		find(d, FINE, "rate limit", "no host has had enough");
+		find(d, FINE, "rate limit", "none of the hosts says that it has had enough");
 }
 
-static void check_sources(struct doctor *d)
+static struct json_object *named(struct json_object *list, const char *name)
 {
-	struct json_object *list = d->status ?
-		json_at(d->status, "repositories", json_type_array) : NULL;
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+
+		if (!strcmp(json_text_at(o, "name"), name))
+			return o;
+	}
+	return NULL;
+}
+
+static void advise_why(struct json_object *failure)
+{
+	const char *why = failure ? json_text_at(failure, "why") : NULL;
+
+	if (why && *why)
+		advise("%s", why);
+}
+
+/* Those that are shown. */
+static size_t check_repositories(struct doctor *d)
+{
+	struct json_object *list = list_at(d, "repositories");
 	size_t n = list ? json_object_array_length(list) : 0, bad = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		const char *trouble = json_text_at(o, "trouble");
-		const char *url = json_text_at(o, "url");
+		const char *name = json_text_at(o, "name");
 
-		if (!trouble || bad++ >= 5)
+		if (!trouble || bad++ >= SOURCES_MOST)
 			continue;
-		find(d, WRONG, "source", "%s: %s", json_text_at(o, "name"),
-		     trouble);
-		advise("does this work?  git ls-remote %s HEAD", url);
+		find(d, WRONG, "source", "%s: %s", name, trouble);
+		advise_why(named(list_at(d, "failures"), name));
+		advise("does this work?  git ls-remote %s HEAD",
+		       json_text_at(o, "url"));
 	}
+	return bad;
+}
+
+/* Those that somebody asked for, and that could not be had. */
+static size_t check_failures(struct doctor *d)
+{
+	struct json_object *list = list_at(d, "failures");
+	size_t n = list ? json_object_array_length(list) : 0, bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *name = json_text_at(o, "name");
+		struct json_object *shown =
+			named(list_at(d, "repositories"), name);
+
+		if (json_flag_at(o, "absent")) {
+			find(d, NOTE, "source", "%s: not found", name);
+			advise_why(o);
+		} else if (!shown || !json_text_at(shown, "trouble")) {
+			find(d, WRONG, "source", "%s: %s", name,
+			     json_text_at(o, "error"));
+			advise_why(o);
+			bad++;
+		}
+	}
+	return bad;
+}
+
+static void check_sources(struct doctor *d)
+{
+	struct json_object *list = list_at(d, "repositories");
+	size_t bad = check_repositories(d) + check_failures(d);
+
 	if (d->status && !bad)
-		find(d, FINE, "sources", "%zu, none in trouble", n);
+		find(d, FINE, "sources", "%zu, none in trouble",
+		     list ? json_object_array_length(list) : 0);
 }
 
 int cli_doctor(struct cli *cli, int argc, char **argv)

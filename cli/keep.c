@@ -12,18 +12,7 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
-enum { PATH_WIDTH = 40 };
-
-static uint64_t u64_at(struct json_object *o, const char *key)
-{
-	return (uint64_t)json_i64_at(o, key);
-}
-
-static void put_json(struct json_object *o)
-{
-	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
-}
+enum { BESIDE_PIN = 29, BESIDE_USE = 42 };        /* columns */
 
 static const struct cli_option *with_json(bool *json,
 					  struct cli_option ret[2])
@@ -39,25 +28,30 @@ static void put_pins(struct json_object *o)
 {
 	struct json_object *list = json_at(o, "pins", json_type_array);
 	size_t n = list ? json_object_array_length(list) : 0;
-	char a[TEXT_SIZE], b[TEXT_SIZE];
+	char a[TEXT_SIZE], b[TEXT_SIZE], path[TEXT_PATH];
+	int width = text_width(list, n, "path", 24, BESIDE_PIN);
 	uint64_t bytes = 0;
 
 	if (n)
 		printf("%s%-*s %-10s %8s %7s%s\n", text_look(LOOK_BOLD),
-		       PATH_WIDTH, "PINNED", "COMMIT", "DISK", "SINCE",
+		       width, "PINNED", "COMMIT", "DISK", "SINCE",
 		       text_look(LOOK_PLAIN));
+	else
+		puts("nothing is pinned; \"gitnfs pin PATH\" keeps what is "
+		     "there");
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *pin = json_object_array_get_idx(list, i);
 
-		bytes += u64_at(pin, "bytes");
-		printf("%-*s %.10s %8s %7s\n", PATH_WIDTH,
-		       json_text_at(pin, "path"), json_text_at(pin, "commit"),
-		       text_bytes(u64_at(pin, "bytes"), a),
+		bytes += json_u64_at(pin, "bytes");
+		printf("%-*s %.10s %8s %7s\n", width,
+		       text_path(json_text_at(pin, "path"), width, path),
+		       json_text_at(pin, "commit"),
+		       text_bytes(json_u64_at(pin, "bytes"), a),
 		       text_age(json_i64_at(o, "time") -
 				json_i64_at(pin, "since"), b));
 	}
 	printf("%s of the %s that may be pinned\n", text_bytes(bytes, a),
-	       text_bytes(u64_at(o, "limit"), b));
+	       text_bytes(json_u64_at(o, "limit"), b));
 }
 
 int cli_pin(struct cli *cli, int argc, char **argv)
@@ -75,7 +69,7 @@ int cli_pin(struct cli *cli, int argc, char **argv)
 	if (status)
 		return status;
 	if (json)
-		put_json(result);
+		talk_put(result);
 	else
 		put_pins(result);
 	return END_WELL;
@@ -127,7 +121,7 @@ static bool parse_size(const char *text, uint64_t *ret)
 int cli_gc(struct cli *cli, int argc, char **argv)
 {
 	CLEANUP_JSON struct json_object *o = NULL;
-	char *to = NULL, a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE];
+	char *to = NULL, a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE], d[TEXT_SIZE];
 	const struct cli_option options[] = {
 		{ "to", NULL, &to },
 		{ NULL, NULL, NULL },
@@ -150,11 +144,11 @@ int cli_gc(struct cli *cli, int argc, char **argv)
 	if (status)
 		return status;
 	printf("%s freed; %s of %s in use, %s of these pinned\n",
-	       text_bytes(u64_at(o, "freed"), a),
-	       text_bytes(u64_at(o, "bytes"), b),
-	       text_bytes(u64_at(o, "budget"), c),
-	       text_bytes(u64_at(o, "pinned"), (char[TEXT_SIZE]){ 0 }));
-	if (!to || u64_at(o, "bytes") <= size)
+	       text_bytes(json_u64_at(o, "freed"), a),
+	       text_bytes(json_u64_at(o, "bytes"), b),
+	       text_bytes(json_u64_at(o, "budget"), c),
+	       text_bytes(json_u64_at(o, "pinned"), d));
+	if (!to || json_u64_at(o, "bytes") <= size)
 		return END_WELL;
 	cli_say(cli, "more is pinned than that; \"%s pin\" lists it, \"%s "
 		"unpin PATH\" lets it go", cli->name, cli->name);
@@ -166,7 +160,13 @@ int cli_gc(struct cli *cli, int argc, char **argv)
 static void put_usage(struct json_object *list)
 {
 	size_t n = list ? json_object_array_length(list) : 0;
+	char path[TEXT_PATH];
 
+	if (!n) {
+		puts("nothing is here yet: it comes when it is read, or with "
+		     "\"gitnfs warm PATH\"");
+		return;
+	}
 	printf("%s%8s %8s %10s %10s  %s%s\n", text_look(LOOK_BOLD), "DISK",
 	       "MEMORY", "OBJECTS", "MISSING", "PATH", text_look(LOOK_PLAIN));
 	for (size_t i = 0; i < n; i++) {
@@ -174,12 +174,13 @@ static void put_usage(struct json_object *list)
 		char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE], d[TEXT_SIZE];
 
 		printf("%8s %8s %10s %10s  %s\n",
-		       text_bytes(u64_at(o, "disk"), a),
-		       text_bytes(u64_at(o, "memory"), b),
-		       text_count(u64_at(o, "objects"), c),
-		       u64_at(o, "missing") ?
-		       text_count(u64_at(o, "missing"), d) : "-",
-		       json_text_at(o, "path"));
+		       text_bytes(json_u64_at(o, "disk"), a),
+		       text_bytes(json_u64_at(o, "memory"), b),
+		       text_count(json_u64_at(o, "objects"), c),
+		       json_u64_at(o, "missing") ?
+		       text_count(json_u64_at(o, "missing"), d) : "-",
+		       text_path(json_text_at(o, "path"),
+				 text_room(BESIDE_USE), path));
 	}
 }
 
@@ -202,7 +203,7 @@ int cli_du(struct cli *cli, int argc, char **argv)
 	if (status)
 		return status;
 	if (json)
-		put_json(result);
+		talk_put(result);
 	else
 		put_usage(json_at(result, "usage", json_type_array));
 	return END_WELL;

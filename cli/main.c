@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/dirs.h"
 
@@ -42,8 +43,7 @@ static const struct {
 
 static void help(void)
 {
-	puts("usage: gitnfs [-s STATE-DIR] [-c FILE] COMMAND [ARGUMENTS]\n"
-	     "Git repositories as a file system.\n");
+	puts("usage: gitnfs [-s STATE-DIR] [-c FILE] COMMAND [ARGUMENTS]\n");
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		char head[40];
 
@@ -51,27 +51,27 @@ static void help(void)
 			continue;
 		snprintf(head, sizeof head, "%s %s", commands[i].name,
 			 commands[i].args);
-		printf("  %-27s %s\n", head, commands[i].what);
+		printf("  %-28s %s\n", head, commands[i].what);
 	}
 	puts("\n"
-	     "  -s, --state-dir DIR         the server that keeps its state there\n"
-	     "  -c, --config FILE           its configuration\n"
-	     "      --version               tell the version, and exit\n"
-	     "      --help                  this text\n"
-	     "\n"
-	     "gitnfs(1) tells more.");
+	     "  -s, --state-dir DIR          the server that keeps its state there\n"
+	     "  -c, --config FILE            its configuration\n"
+	     "      --version                tell the version, and exit\n"
+	     "      --help                   this text; gitnfs(1) tells more");
 }
 
 void cli_say(const struct cli *cli, const char *fmt, ...)
 {
+	CLEANUP_FREE char *text = NULL;
 	va_list ap;
 
-	fflush(stdout);
-	fprintf(stderr, "%s: ", cli->name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	fputc('\n', stderr);
+	fflush(stdout);
+	text_fold(stderr, text ? text : fmt,
+		  fprintf(stderr, "%s: ", cli->name), 4);
 }
 
 int cli_usage(const struct cli *cli, const char *fmt, ...)

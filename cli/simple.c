@@ -12,6 +12,8 @@
 #include "cli/talk.h"
 #include "cli/text.h"
 
+enum { BESIDE_COMMIT = 40 };    /* columns for it, and for what is said */
+
 static const struct cli_option none[] = { { NULL, NULL, NULL } };
 
 int cli_refresh(struct cli *cli, int argc, char **argv)
@@ -19,7 +21,9 @@ int cli_refresh(struct cli *cli, int argc, char **argv)
 	CLEANUP_JSON struct json_object *result = NULL;
 	struct json_object *request;
 	int status = cli_options(cli, none, &argc, argv);
+	char name[TEXT_PATH];
 	size_t n;
+	int width;
 
 	if (status)
 		return status;
@@ -35,6 +39,7 @@ int cli_refresh(struct cli *cli, int argc, char **argv)
 	if (!n)
 		cli_say(cli, "nobody has asked for %s yet: it will be fresh",
 			argc == 2 ? argv[1] : "anything");
+	width = text_width(result, n, "name", 24, BESIDE_COMMIT);
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(result, i);
 		const char *error = json_text_at(o, "error");
@@ -42,8 +47,9 @@ int cli_refresh(struct cli *cli, int argc, char **argv)
 
 		if (error)
 			status = END_TROUBLE;
-		printf("%-40s %.12s %s%s%s\n", json_text_at(o, "name"),
-		       commit ? commit : "", error ? text_look(LOOK_BAD) : "",
+		printf("%-*s %-12.12s %s%s%s\n", width,
+		       text_path(json_text_at(o, "name"), width, name),
+		       commit ? commit : "-", error ? text_look(LOOK_BAD) : "",
 		       error ? error : json_flag_at(o, "moved") ? "moved" :
 								  "as before",
 		       error ? text_look(LOOK_PLAIN) : "");

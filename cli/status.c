@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -13,43 +14,58 @@
 #include "cli/text.h"
 
 enum {
-	ROWS = 20,              /* of a kind, unless --all */
+	ROWS = 20,              /* of a kind, unless --all ... */
+	FAILED_ROWS = 5,        /* ... and of failures */
 	WATCH_S = 2,
 	NAME_MIN = 24,          /* columns */
 	BEFORE_SOURCE = 29,     /* columns between the name and its health */
 	REST = BEFORE_SOURCE + 15,
+	INDENT = 8,
 };
 
-static size_t shown(size_t n, bool all)
+/* Where to, and how much. */
+struct screen {
+	FILE *to;
+	int64_t now;            /* the server's */
+	bool all;
+};
+
+static size_t length(struct json_object *list)
 {
-	return all || n <= ROWS ? n : ROWS;
+	return list ? json_object_array_length(list) : 0;
 }
 
-static void more(size_t n, size_t shown)
+static size_t shown(const struct screen *s, size_t n)
+{
+	return s->all || n <= ROWS ? n : ROWS;
+}
+
+static void more(const struct screen *s, size_t n, size_t shown)
 {
 	if (n > shown)
-		printf("  %sand %zu more; --all shows them%s\n",
-		       text_look(LOOK_DIM), n - shown, text_look(LOOK_PLAIN));
+		fprintf(s->to, "  %sand %zu more; --all shows them%s\n",
+			text_look(LOOK_DIM), n - shown, text_look(LOOK_PLAIN));
 }
 
-static void heading(const char *text)
+static void heading(const struct screen *s, const char *text)
 {
-	printf("%s%s%s", text_look(LOOK_BOLD), text, text_look(LOOK_PLAIN));
+	fprintf(s->to, "%s%s%s", text_look(LOOK_BOLD), text,
+		text_look(LOOK_PLAIN));
 }
 
 /* "12 s", of a moment at 'key'; "-" when there was none. */
-static const char *ago(struct json_object *o, const char *key, int64_t now,
-		       char ret[TEXT_SIZE])
+static const char *ago(const struct screen *s, struct json_object *o,
+		       const char *key, char ret[TEXT_SIZE])
 {
 	int64_t then = json_i64_at(o, key);
 
-	return then ? text_age(now - then, ret) : strcpy(ret, "-");
+	return then ? text_age(s->now - then, ret) : strcpy(ret, "-");
 }
 
 /* ---- repositories ---- */
 
 /* Is it well?  The column's text. */
-static const char *health(struct json_object *o, int64_t now,
+static const char *health(const struct screen *s, struct json_object *o,
 			  enum text_look *look, char *room, size_t size)
 {
 	const char *trouble = json_text_at(o, "trouble");
@@ -58,7 +74,7 @@ static const char *health(struct json_object *o, int64_t now,
 	if (trouble) {
 		*look = LOOK_BAD;
 		snprintf(room, size, "%s, %s ago", trouble,
-			 ago(o, "troubled", now, age));
+			 ago(s, o, "troubled", age));
 		return room;
 	}
 	if (!json_text_at(o, "commit")) {
@@ -70,262 +86,339 @@ static const char *health(struct json_object *o, int64_t now,
 	       json_flag_at(o, "far") ? "well" : "local";
 }
 
-/* The end of a long name tells more than its beginning. */
-static void put_name(const char *name, int width)
-{
-	int len = (int)strlen(name);
-
-	if (len <= width)
-		printf("%-*s", width, name);
-	else
-		printf("...%s", name + len - width + 3);
-}
-
-/* How wide names are: as the longest, if that leaves room for the rest. */
-static int name_width(struct json_object *list, size_t rows)
-{
-	int most = text_columns() - REST, width = NAME_MIN;
-
-	for (size_t i = 0; i < rows; i++) {
-		int len = (int)strlen(json_text_at(
-			json_object_array_get_idx(list, i), "name"));
-
-		width = len > width ? len : width;
-	}
-	return width < most ? width : most > NAME_MIN ? most : NAME_MIN;
-}
-
-static void put_repository(struct json_object *o, int64_t now, int width)
+static void put_repository(const struct screen *s, struct json_object *o,
+			   int width)
 {
 	const char *commit = json_text_at(o, "commit"), *text;
-	char moved[TEXT_SIZE], asked[TEXT_SIZE], room[256];
+	char moved[TEXT_SIZE], asked[TEXT_SIZE], room[256], name[TEXT_PATH];
 	enum text_look look;
 	bool fits;
 
-	text = health(o, now, &look, room, sizeof room);
-	fits = width + BEFORE_SOURCE + (int)strlen(text) <= text_columns();
-	put_name(json_text_at(o, "name"), width);
-	printf(" %-10.10s %7s %7s  %s%s%s%s\n", commit ? commit : "-",
-	       ago(o, "moved", now, moved), ago(o, "asked", now, asked),
-	       fits ? "" : "...\n    ", text_look(look), text,
-	       text_look(LOOK_PLAIN));
+	text = health(s, o, &look, room, sizeof room);
+	fits = (int)strlen(text) <= text_room(width + BEFORE_SOURCE);
+	fprintf(s->to, "%-*s %-10.10s %7s %7s  %s%s%s%s\n", width,
+		text_path(json_text_at(o, "name"), width, name),
+		commit ? commit : "-", ago(s, o, "moved", moved),
+		ago(s, o, "asked", asked), fits ? "" : "...\n    ",
+		text_look(look), text, text_look(LOOK_PLAIN));
 }
 
-static void put_repositories(struct json_object *status, int64_t now, bool all)
+/* Any "github/{owner}/{repo}": by the placeholders of its URL. */
+static void put_roots(const struct screen *s, struct json_object *list)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *words = open_memstream(&text, &size);
+
+	for (size_t i = 0; words && i < length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *url = json_text_at(o, "url"), *at = url, *end;
+
+		fprintf(words, "%s%s", i ? ", " : "", json_text_at(o, "name"));
+		for (; (at = strchr(at, '{')) && (end = strchr(at, '}'));
+		     at = end) {
+			size_t len = (size_t)(end - at) + 1;
+
+			/* One that is there twice is the same name. */
+			if (memmem(url, (size_t)(at - url), at, len))
+				continue;
+			fprintf(words, "/%.*s", (int)len, at);
+		}
+	}
+	if (!words || fclose(words) || !size) {
+		free(text);
+		return;
+	}
+	fprintf(s->to, "  %sand any ", text_look(LOOK_DIM));
+	text_fold(s->to, text, 10, 10);
+	fputs(text_look(LOOK_PLAIN), s->to);
+	free(text);
+}
+
+static void put_repositories(const struct screen *s, struct json_object *status)
 {
 	struct json_object *list =
 		json_at(status, "repositories", json_type_array);
-	size_t n = list ? json_object_array_length(list) : 0;
-	size_t rows = shown(n, all);
-	int width = name_width(list, rows);
+	size_t rows = shown(s, length(list));
+	int width = text_width(list, rows, "name", NAME_MIN, REST);
 
-	printf("\n%s%-*s %-10s %7s %7s  %s%s\n", text_look(LOOK_BOLD), width,
-	       "REPOSITORY", "COMMIT", "MOVED", "ASKED", "SOURCE",
-	       text_look(LOOK_PLAIN));
-	if (!n)
-		printf("  %snone so far%s\n",
-		       text_look(LOOK_DIM), text_look(LOOK_PLAIN));
+	fprintf(s->to, "\n%s%-*s %-10s %7s %7s  %s%s\n", text_look(LOOK_BOLD),
+		width, "REPOSITORY", "COMMIT", "MOVED", "ASKED", "SOURCE",
+		text_look(LOOK_PLAIN));
 	for (size_t i = 0; i < rows; i++)
-		put_repository(json_object_array_get_idx(list, i), now, width);
-	more((size_t)json_i64_at(status, "repositories_all"), rows);
+		put_repository(s, json_object_array_get_idx(list, i), width);
+	if (!rows)
+		fprintf(s->to, "  %snone asked for yet%s\n",
+			text_look(LOOK_DIM), text_look(LOOK_PLAIN));
+	more(s, (size_t)json_i64_at(status, "repositories_all"), rows);
+	put_roots(s, json_at(status, "roots", json_type_array));
+}
+
+/* ---- what failed ---- */
+
+static void put_failure(const struct screen *s, struct json_object *o)
+{
+	const char *why = json_text_at(o, "why");
+	bool absent = json_flag_at(o, "absent");
+	char age[TEXT_SIZE], name[TEXT_PATH];
+
+	fprintf(s->to, "  %7s  %s%s: %s%s%s\n", ago(s, o, "when", age),
+		json_flag_at(o, "inside") ? "in " : "",
+		text_path(json_text_at(o, "name"), text_room(50), name),
+		text_look(absent ? LOOK_WARN : LOOK_BAD),
+		absent ? "not found" : json_text_at(o, "error"),
+		text_look(LOOK_PLAIN));
+	if (!why || !*why)
+		return;
+	fprintf(s->to, "%*s", INDENT + 3, "");
+	text_fold(s->to, why, INDENT + 3, INDENT + 3);
+}
+
+static void put_failures(const struct screen *s, struct json_object *list)
+{
+	size_t n = length(list);
+	size_t rows = s->all || n < FAILED_ROWS ? n : FAILED_ROWS;
+
+	if (!n)
+		return;
+	heading(s, "\nFAILED ");
+	fprintf(s->to, " %zu lately\n", n);
+	for (size_t i = 0; i < rows; i++)
+		put_failure(s, json_object_array_get_idx(list, i));
+	more(s, n, rows);
 }
 
 /* ---- caches ---- */
 
-static uint64_t u64_at(struct json_object *o, const char *key)
-{
-	return (uint64_t)json_i64_at(o, key);
-}
-
-static void put_use(const char *name, struct json_object *o)
+static void put_use(const struct screen *s, const char *name,
+		    struct json_object *o)
 {
 	char bytes[TEXT_SIZE], budget[TEXT_SIZE];
 
-	heading(name);
-	printf(" %s of %s", text_bytes(u64_at(o, "bytes"), bytes),
-	       text_bytes(u64_at(o, "budget"), budget));
+	heading(s, name);
+	fprintf(s->to, " %s of %s", text_bytes(json_u64_at(o, "bytes"), bytes),
+		text_bytes(json_u64_at(o, "budget"), budget));
 }
 
-static void put_memory(struct json_object *memory)
+static const char *hit_ratio(struct json_object *o, char ret[TEXT_SIZE])
+{
+	return text_ratio(json_u64_at(o, "hits"), json_u64_at(o, "misses"),
+			  ret);
+}
+
+static void put_memory(const struct screen *s, struct json_object *memory)
 {
 	static const char *const kinds[] = { "directories", "trees", "sizes",
 					     "blobs" };
 	char ratio[TEXT_SIZE];
 
-	put_use("\nMEMORY ", memory);
-	fputs(", hits: ", stdout);
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		struct json_object *o =
-			json_at(memory, kinds[i], json_type_object);
-
-		printf("%s%s %s", i ? ", " : "", i ? kinds[i] : "dirs",
-		       text_ratio(u64_at(o, "hits"), u64_at(o, "misses"),
+	put_use(s, "\nMEMORY ", memory);
+	fputs(", hits: ", s->to);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		fprintf(s->to, "%s%s %s", i ? ", " : "", i ? kinds[i] : "dirs",
+			hit_ratio(json_at(memory, kinds[i], json_type_object),
 				  ratio));
-	}
-	putchar('\n');
+	fputc('\n', s->to);
 }
 
-static void put_disk(struct json_object *disk)
+static void put_disk(const struct screen *s, struct json_object *disk)
 {
-	char kept[TEXT_SIZE], ratio[TEXT_SIZE];
+	uint64_t pinned = json_u64_at(disk, "pinned");
+	uint64_t bad = json_u64_at(disk, "bad");
+	uint64_t failed = json_u64_at(disk, "failed");
+	char n[TEXT_SIZE];
 
-	put_use("DISK   ", disk);
-	if (u64_at(disk, "pinned"))
-		printf(" (%s pinned)", text_bytes(u64_at(disk, "pinned"),
-						  kept));
-	printf(", hits: %s, %s objects written",
-	       text_ratio(u64_at(disk, "hits"), u64_at(disk, "misses"), ratio),
-	       text_count(u64_at(disk, "kept"), kept));
-	if (u64_at(disk, "bad"))
-		printf(", %s%s were bad%s", text_look(LOOK_WARN),
-		       text_count(u64_at(disk, "bad"), kept),
-		       text_look(LOOK_PLAIN));
-	if (u64_at(disk, "failed"))
-		printf(", %s%s could not be%s", text_look(LOOK_BAD),
-		       text_count(u64_at(disk, "failed"), kept),
-		       text_look(LOOK_PLAIN));
-	putchar('\n');
+	put_use(s, "DISK   ", disk);
+	fprintf(s->to, ", hits: %s", hit_ratio(disk, n));
+	fprintf(s->to, ", %s written", text_count(json_u64_at(disk, "kept"),
+						  n));
+	if (pinned)
+		fprintf(s->to, ", %s pinned", text_bytes(pinned, n));
+	fputc('\n', s->to);
+	if (bad)
+		fprintf(s->to, "%*s%s%s were not as they should be, and "
+			"fetched again%s\n", INDENT, "", text_look(LOOK_WARN),
+			text_count(bad, n), text_look(LOOK_PLAIN));
+	if (failed)
+		fprintf(s->to, "%*s%s%s could not be written; the log tells "
+			"why%s\n", INDENT, "", text_look(LOOK_BAD),
+			text_count(failed, n), text_look(LOOK_PLAIN));
 }
 
-static void put_ahead(struct json_object *status)
+static void put_ahead(const struct screen *s, struct json_object *status)
 {
 	struct json_object *memory =
 		json_at(status, "memory", json_type_object);
 	struct json_object *p = json_at(status, "prefetch", json_type_object);
 	uint64_t ahead = 0, used = 0, wasted = 0, bytes = 0;
-	char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE];
+	char a[TEXT_SIZE], b[TEXT_SIZE];
 
 	json_object_object_foreach(memory, key, kind) {
 		(void)key;
 		if (!json_object_is_type(kind, json_type_object))
 			continue;
-		ahead += u64_at(kind, "ahead");
-		used += u64_at(kind, "used");
-		wasted += u64_at(kind, "wasted");
-		bytes += u64_at(kind, "wasted_bytes");
+		ahead += json_u64_at(kind, "ahead");
+		used += json_u64_at(kind, "used");
+		wasted += json_u64_at(kind, "wasted");
+		bytes += json_u64_at(kind, "wasted_bytes");
 	}
-	heading("AHEAD  ");
-	printf(" %s fetched before they were asked for", text_count(ahead, a));
+	heading(s, "AHEAD  ");
+	fprintf(s->to, " %s fetched unasked", text_count(ahead, a));
 	if (used + wasted)
-		printf(": %s of use, %s wasted", text_ratio(used, wasted, b),
-		       text_bytes(bytes, c));
-	if (u64_at(p, "running"))
-		printf("; %s at it", text_count(u64_at(p, "running"), a));
-	putchar('\n');
+		fprintf(s->to, ", %s of use, %s wasted",
+			text_ratio(used, wasted, a), text_bytes(bytes, b));
+	if (json_u64_at(p, "running"))
+		fprintf(s->to, ", %s under way",
+			text_count(json_u64_at(p, "running"), a));
+	fputc('\n', s->to);
 }
 
 /* ---- hosts ---- */
 
-static void put_host(struct json_object *o, int64_t now)
+static void put_budget(const struct screen *s, struct json_object *o)
+{
+	int64_t left = json_i64_at(o, "left"), reset = json_i64_at(o, "reset");
+	char n[TEXT_SIZE], age[TEXT_SIZE];
+
+	fprintf(s->to, "%*s%s%s requests left for %s%s\n", INDENT, "",
+		text_look(left ? LOOK_PLAIN : LOOK_BAD),
+		text_count((uint64_t)left, n), text_age(reset - s->now, age),
+		text_look(LOOK_PLAIN));
+}
+
+static void put_host(const struct screen *s, struct json_object *o)
 {
 	struct json_object *answers = json_at(o, "answers", json_type_object);
-	uint64_t good = 0, bad = 0, failed = u64_at(o, "failed");
-	int64_t left = json_i64_at(o, "left");
-	char n[TEXT_SIZE], age[TEXT_SIZE];
+	uint64_t good = 0, bad = 0, failed = json_u64_at(o, "failed");
+	char n[TEXT_SIZE], name[TEXT_PATH];
 
 	json_object_object_foreach(answers, status, count)
 		*(*status < '4' ? &good : &bad) +=
 			(uint64_t)json_object_get_int64(count);
-	printf("  %-28s %8s answers", json_text_at(o, "name"),
-	       text_count(good, n));
+	fprintf(s->to, "  %-28s %9s answers",
+		text_path(json_text_at(o, "name"), text_room(52), name),
+		text_count(good, n));
 	if (bad)
-		printf(", %s%s refused%s", text_look(LOOK_WARN),
-		       text_count(bad, n), text_look(LOOK_PLAIN));
+		fprintf(s->to, ", %s%s refused%s", text_look(LOOK_WARN),
+			text_count(bad, n), text_look(LOOK_PLAIN));
 	if (failed)
-		printf(", %s%s without%s", text_look(LOOK_BAD),
-		       text_count(failed, n), text_look(LOOK_PLAIN));
+		fprintf(s->to, ", %s%s silent%s", text_look(LOOK_BAD),
+			text_count(failed, n), text_look(LOOK_PLAIN));
+	fputc('\n', s->to);
 	if (json_at(o, "left", json_type_int))
-		printf(", %s%lld left for %s%s",
-		       text_look(left ? LOOK_PLAIN : LOOK_BAD),
-		       (long long)left,
-		       text_age(json_i64_at(o, "reset") - now, age),
-		       text_look(LOOK_PLAIN));
-	putchar('\n');
+		put_budget(s, o);
 }
 
-static void put_hosts(struct json_object *list, int64_t now, bool all)
+static void put_hosts(const struct screen *s, struct json_object *list)
 {
-	size_t n = list ? json_object_array_length(list) : 0;
-	size_t rows = shown(n, all);
+	size_t n = length(list), rows = shown(s, n);
 
 	if (!n)
 		return;
-	heading("\nHOSTS");
-	printf("   %zu\n", n);
+	heading(s, "\nHOSTS");
+	fprintf(s->to, "   %zu\n", n);
 	for (size_t i = 0; i < rows; i++)
-		put_host(json_object_array_get_idx(list, i), now);
-	more(n, rows);
+		put_host(s, json_object_array_get_idx(list, i));
+	more(s, n, rows);
 }
 
 /* ---- clients ---- */
 
-static void put_clients(struct json_object *list, bool all)
+static void put_clients(const struct screen *s, struct json_object *list)
 {
-	size_t n = list ? json_object_array_length(list) : 0;
-	size_t rows = shown(n, all);
+	size_t n = length(list), rows = shown(s, n);
 
-	heading("\nCLIENTS");
-	printf(" %zu\n", n);
+	heading(s, "\nCLIENTS");
+	fprintf(s->to, " %zu\n", n);
 	for (size_t i = 0; i < rows; i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		char calls[TEXT_SIZE], age[TEXT_SIZE];
 
-		printf("  %-28s %12s calls in %s\n", json_text_at(o, "address"),
-		       text_count(u64_at(o, "calls"), calls),
-		       text_age(json_i64_at(o, "age_ms") / 1000, age));
+		fprintf(s->to, "  %-28s %12s calls in %s\n",
+			json_text_at(o, "address"),
+			text_count(json_u64_at(o, "calls"), calls),
+			text_age(json_i64_at(o, "age_ms") / 1000, age));
 	}
-	more(n, rows);
+	more(s, n, rows);
 }
 
-static void put_parked(struct json_object *list, bool all)
+static void put_parked(const struct screen *s, struct json_object *list)
 {
-	size_t n = list ? json_object_array_length(list) : 0;
-	size_t rows = shown(n, all);
+	size_t n = length(list), rows = shown(s, n);
 
-	heading("WAITING");
-	printf(" %zu%s\n", n, n ? " calls for their sources" : "");
+	heading(s, "WAITING");
+	fprintf(s->to, " %zu%s\n", n, n ? " calls for their sources" : "");
 	for (size_t i = 0; i < rows; i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
-		char age[TEXT_SIZE];
+		char age[TEXT_SIZE], path[TEXT_PATH];
 
-		printf("  %7s  %-11s %s\n",
-		       text_age(json_i64_at(o, "age_ms") / 1000, age),
-		       json_text_at(o, "procedure"), json_text_at(o, "path"));
+		fprintf(s->to, "  %7s  %-11s %s\n",
+			text_age(json_i64_at(o, "age_ms") / 1000, age),
+			json_text_at(o, "procedure"),
+			text_path(json_text_at(o, "path"), text_room(23),
+				  path));
 	}
-	more(n, rows);
+	more(s, n, rows);
 }
 
 /* ---- the screen ---- */
 
-static void put_server(struct json_object *server)
+static void put_server(const struct screen *s, struct json_object *server)
 {
 	struct json_object *listen =
 		json_at(server, "listen", json_type_array);
-	size_t n = listen ? json_object_array_length(listen) : 0;
 	char age[TEXT_SIZE];
 
-	heading("gitnfsd");
-	printf(" %s, up %s, process %lld, at", json_text_at(server, "version"),
-	       text_age(json_i64_at(server, "uptime_ms") / 1000, age),
-	       (long long)json_i64_at(server, "pid"));
-	for (size_t i = 0; i < n; i++)
-		printf(" %s", json_object_get_string(
+	heading(s, "gitnfsd");
+	fprintf(s->to, " %s, up %s, process %lld, at",
+		json_text_at(server, "version"),
+		text_age(json_i64_at(server, "uptime_ms") / 1000, age),
+		(long long)json_i64_at(server, "pid"));
+	for (size_t i = 0; i < length(listen); i++)
+		fprintf(s->to, " %s", json_object_get_string(
 				json_object_array_get_idx(listen, i)));
-	putchar('\n');
+	fputc('\n', s->to);
 }
 
-static void put_status(struct json_object *o, bool all)
+static void put_status(FILE *to, struct json_object *o, bool all)
 {
-	int64_t now = json_i64_at(o, "time");
+	const struct screen s = { to, json_i64_at(o, "time"), all };
 
-	put_server(json_at(o, "server", json_type_object));
-	put_repositories(o, now, all);
-	put_memory(json_at(o, "memory", json_type_object));
-	put_disk(json_at(o, "disk", json_type_object));
-	put_ahead(o);
-	put_hosts(json_at(o, "hosts", json_type_array), now, all);
-	put_clients(json_at(o, "clients", json_type_array), all);
-	put_parked(json_at(o, "parked", json_type_array), all);
+	put_server(&s, json_at(o, "server", json_type_object));
+	put_repositories(&s, o);
+	put_failures(&s, json_at(o, "failures", json_type_array));
+	put_memory(&s, json_at(o, "memory", json_type_object));
+	put_disk(&s, json_at(o, "disk", json_type_object));
+	put_ahead(&s, o);
+	put_hosts(&s, json_at(o, "hosts", json_type_array));
+	put_clients(&s, json_at(o, "clients", json_type_array));
+	put_parked(&s, json_at(o, "parked", json_type_array));
+}
+
+/* In the place of the last, as far as the terminal is high. */
+static void put_again(struct json_object *o, bool all)
+{
+	struct winsize ws = { .ws_row = 0 };
+	char *text = NULL, *line, *end;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	int left;
+
+	if (!to)
+		return;
+	put_status(to, o, all);
+	if (!fclose(to)) {
+		ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws);
+		left = ws.ws_row ? ws.ws_row : 24;
+		fputs("\033[H", stdout);
+		for (line = text; left-- > 0 && *line; line = end + 1) {
+			end = strchr(line, '\n');
+			printf("%.*s\033[K%s", (int)(end - line), line,
+			       left ? "\n" : "");
+		}
+		fputs("\033[J", stdout);
+	}
+	free(text);
 }
 
 int cli_status(struct cli *cli, int argc, char **argv)
@@ -349,15 +442,15 @@ int cli_status(struct cli *cli, int argc, char **argv)
 		status = talk_once(cli, talk_request("status"), &o);
 		if (status)
 			return status;
-		if (watch && !json && isatty(STDOUT_FILENO))
-			fputs("\033[H\033[J", stdout);
-		if (json)
-			puts(json_object_to_json_string_ext(o, watch ?
-				JSON_C_TO_STRING_PLAIN :
-				JSON_C_TO_STRING_PRETTY |
-				JSON_C_TO_STRING_NOSLASHESCAPE));
+		if (json && watch)
+			puts(json_object_to_json_string_ext(o,
+				JSON_C_TO_STRING_PLAIN));
+		else if (json)
+			talk_put(o);
+		else if (watch && isatty(STDOUT_FILENO))
+			put_again(o, all);
 		else
-			put_status(o, all);
+			put_status(stdout, o, all);
 		if (fflush(stdout))
 			return END_FAILED;
 	} while (watch && !sleep(WATCH_S));

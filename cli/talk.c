@@ -226,3 +226,9 @@ int talk_once(const struct cli *cli, struct json_object *request,
 	talk_close(t);
 	return status;
 }
+
+void talk_put(struct json_object *o)
+{
+	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+}

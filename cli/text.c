@@ -5,11 +5,16 @@
 #include "cli/text.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "common/json.h"
+
+enum { ROOM_MIN = 20 };
 
 const char *text_bytes(uint64_t n, char ret[TEXT_SIZE])
 {
@@ -54,10 +59,9 @@ const char *text_ratio(uint64_t part, uint64_t rest, char ret[TEXT_SIZE])
 	if (!part && !rest)
 		snprintf(ret, TEXT_SIZE, "-");
 	else if (rest && (double)part / all >= 0.995)
-		snprintf(ret, TEXT_SIZE, ">99 %%");
+		snprintf(ret, TEXT_SIZE, ">99%%");
 	else
-		snprintf(ret, TEXT_SIZE, "%.0f %%",
-			 100 * (double)part / all);
+		snprintf(ret, TEXT_SIZE, "%.0f%%", 100 * (double)part / all);
 	return ret;
 }
 
@@ -75,7 +79,109 @@ const char *text_count(uint64_t n, char ret[TEXT_SIZE])
 	return ret;
 }
 
-bool text_colour(void)
+/* ---- terminals ---- */
+
+/* Of what is written to; INT_MAX: it is no terminal. */
+static int columns(int fd)
+{
+	struct winsize ws;
+
+	if (!isatty(fd))
+		return INT_MAX;
+	return !ioctl(fd, TIOCGWINSZ, &ws) && ws.ws_col ? ws.ws_col : 80;
+}
+
+int text_room(int used)
+{
+	int all = columns(STDOUT_FILENO);
+
+	if (all == INT_MAX)
+		return all;
+	return all - used > ROOM_MIN ? all - used : ROOM_MIN;
+}
+
+/* ---- paths ---- */
+
+static bool begins(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+/* How many characters; each is taken for a column. */
+static int width(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += begins(*text);
+	return n;
+}
+
+/* The place of character 'n'. */
+static const char *skip(const char *text, int n)
+{
+	while (*text && (n -= begins(*text)) >= 0)
+		text++;
+	return text;
+}
+
+const char *text_path(const char *path, int room, char ret[TEXT_PATH])
+{
+	int all = width(path), head = (room - 3) / 2;
+
+	if (all <= room || room < 3)
+		snprintf(ret, TEXT_PATH, "%s", path);
+	else
+		snprintf(ret, TEXT_PATH, "%.*s...%s",
+			 (int)(skip(path, head) - path), path,
+			 skip(path, all - (room - 3 - head)));
+	for (char *c = ret; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return ret;
+}
+
+int text_width(struct json_object *list, size_t rows, const char *key,
+	       int min, int used)
+{
+	int most = text_room(used), ret = min;
+
+	for (size_t i = 0; i < rows; i++) {
+		int n = width(json_text_at(json_object_array_get_idx(list, i),
+					   key));
+
+		ret = n > ret ? n : ret;
+	}
+	return ret < most ? ret : most > min ? most : min;
+}
+
+/* ---- lines ---- */
+
+void text_fold(FILE *to, const char *words, int at, int indent)
+{
+	int all = columns(to == stderr ? STDERR_FILENO : STDOUT_FILENO);
+
+	while (*words) {
+		size_t len = strcspn(words, " ");
+		size_t blanks = strspn(words + len, " ");
+
+		if (at > indent && at + (int)len > all) {
+			fprintf(to, "\n%*s", indent, "");
+			at = indent;
+		}
+		fwrite(words, 1, len, to);
+		words += len + blanks;
+		if (*words)
+			fprintf(to, "%*s", (int)blanks, "");
+		at += (int)(len + blanks);
+	}
+	fputc('\n', to);
+}
+
+/* ---- colour ---- */
+
+/* Is standard output a terminal that shows colours, and does nobody mind? */
+static bool colourful(void)
 {
 	static int known = -1;
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
@@ -86,15 +192,6 @@ bool text_colour(void)
 	return known;
 }
 
-int text_columns(void)
-{
-	struct winsize ws;
-
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col)
-		return ws.ws_col;
-	return 80;
-}
-
 const char *text_look(enum text_look look)
 {
 	static const char *const code[] = {
@@ -103,5 +200,5 @@ const char *text_look(enum text_look look)
 		[LOOK_WARN] = "\033[33m", [LOOK_BAD] = "\033[31m",
 	};
 
-	return text_colour() ? code[look] : "";
+	return colourful() ? code[look] : "";
 }

@@ -3,6 +3,7 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* trace: calls as they are answered, requests to sources as they end. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/talk.h"
 #include "cli/text.h"
+#include "common/cleanup.h"
 
 static const char *duration(int64_t us, char ret[TEXT_SIZE])
 {
@@ -25,44 +27,66 @@ static const char *duration(int64_t us, char ret[TEXT_SIZE])
 	return ret;
 }
 
+enum { BEFORE = 36, ROOMY = 120 };      /* columns: the path; a wide terminal */
+
+/* Where, and behind it who or what, which has less to say where there is
+ * little room for both. */
+static void put_rest(const char *where, const char *more)
+{
+	char path[TEXT_PATH];
+
+	printf("%s  %s%s%s\n", text_path(where, text_room(BEFORE + 2 +
+						(int)strlen(more)), path),
+	       text_look(LOOK_DIM), more, text_look(LOOK_PLAIN));
+}
+
 static void put_call(struct json_object *call)
 {
 	const char *result = json_text_at(call, "result");
+	const char *client = json_text_at(call, "client");
+	const char *colon = strrchr(client, ':');
+	bool narrow = text_room(0) < ROOMY;
 	bool hit = result && !strcmp(result, "hit");
-	char took[TEXT_SIZE], clock[16];
+	char took[TEXT_SIZE], clock[16], who[64];
 	time_t now = time(NULL);
 
+	snprintf(who, sizeof who, "%.*s", narrow && colon ?
+		 (int)(colon - client) : INT_MAX, client);
+
 	strftime(clock, sizeof clock, "%H:%M:%S", localtime(&now));
-	printf("%s%s%s %-11s %s%-5s %8s%s %s", text_look(LOOK_DIM), clock,
+	printf("%s%s%s %-11s %s%-5s %8s%s ", text_look(LOOK_DIM), clock,
 	       text_look(LOOK_PLAIN), json_text_at(call, "procedure"),
 	       text_look(hit ? LOOK_PLAIN : LOOK_WARN), result,
-	       duration(json_i64_at(call, "us"), took), text_look(LOOK_PLAIN),
-	       json_text_at(call, "path"));
-	printf("  %s%s%s\n", text_look(LOOK_DIM),
-	       json_text_at(call, "client"), text_look(LOOK_PLAIN));
+	       duration(json_i64_at(call, "us"), took), text_look(LOOK_PLAIN));
+	put_rest(json_text_at(call, "path"), who);
 }
 
 /* Below the calls that waited for it, as these are told when it is over. */
 static void put_request(struct json_object *rq)
 {
 	const char *error = json_text_at(rq, "error");
+	const char *what = json_text_at(rq, "what");
+	const char *host = json_text_at(rq, "host");
 	char took[TEXT_SIZE], bytes[TEXT_SIZE], clock[16], status[16] = "-";
+	CLEANUP_FREE char *where = NULL, *more = NULL;
 	time_t now = time(NULL);
 
 	strftime(clock, sizeof clock, "%H:%M:%S", localtime(&now));
 	if (json_i64_at(rq, "status"))
 		snprintf(status, sizeof status, "%lld",
 			 (long long)json_i64_at(rq, "status"));
-	printf("%s%s%s   > %-7s %s%-5s %8s%s %s", text_look(LOOK_DIM), clock,
+	printf("%s%s%s   > %-7s %s%-5s %8s%s ", text_look(LOOK_DIM), clock,
 	       text_look(LOOK_PLAIN), json_text_at(rq, "method"),
 	       text_look(error || *status > '3' ? LOOK_BAD : LOOK_PLAIN),
 	       status, duration(json_i64_at(rq, "us"), took),
-	       text_look(LOOK_PLAIN), json_text_at(rq, "what"));
-	if (!strstr(json_text_at(rq, "what"), json_text_at(rq, "host")))
-		printf(" at %s", json_text_at(rq, "host"));
-	printf("  %s%s%s%s%s\n", text_look(LOOK_DIM),
-	       text_bytes((uint64_t)json_i64_at(rq, "bytes"), bytes),
-	       error ? ", " : "", error ? error : "", text_look(LOOK_PLAIN));
+	       text_look(LOOK_PLAIN));
+	if (asprintf(&where, strstr(what, host) ? "%s" : "%s at %s", what,
+		     host) < 0)
+		where = NULL;
+	if (asprintf(&more, error ? "%s, %s" : "%s",
+		     text_bytes(json_u64_at(rq, "bytes"), bytes), error) < 0)
+		more = NULL;
+	put_rest(where ? where : "", more ? more : "");
 }
 
 static void put_line(struct json_object *line, bool json)

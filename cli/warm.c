@@ -43,16 +43,11 @@ static void measure(struct pace *p, uint64_t bytes, uint64_t done)
 	p->done = done;
 }
 
-static uint64_t u64_at(struct json_object *o, const char *key)
-{
-	return (uint64_t)json_i64_at(o, key);
-}
-
 /* What has been found grows while it walks: so is the bar's end. */
 static void draw(struct json_object *o, const struct pace *p)
 {
-	uint64_t done = u64_at(o, "done") + u64_at(o, "failed");
-	uint64_t found = u64_at(o, "found");
+	uint64_t done = json_u64_at(o, "done") + json_u64_at(o, "failed");
+	uint64_t found = json_u64_at(o, "found");
 	char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE], d[TEXT_SIZE];
 	char e[TEXT_SIZE] = "?";
 	int full = found ? (int)(BAR * done / found) : 0;
@@ -63,7 +58,7 @@ static void draw(struct json_object *o, const struct pace *p)
 	printf("\r%s[%.*s%*s]%s %s of %s, %s, %s/s, %s left\033[K",
 	       text_look(LOOK_GOOD), full, "====================",
 	       BAR - full, "", text_look(LOOK_PLAIN), text_count(done, a),
-	       text_count(found, b), text_bytes(u64_at(o, "bytes"), c),
+	       text_count(found, b), text_bytes(json_u64_at(o, "bytes"), c),
 	       text_bytes((uint64_t)p->byte_rate, d), e);
 	fflush(stdout);
 }
@@ -71,15 +66,16 @@ static void draw(struct json_object *o, const struct pace *p)
 static int put_result(const struct cli *cli, struct json_object *o,
 		      const struct pace *p)
 {
-	uint64_t failed = u64_at(o, "failed");
-	uint64_t done = u64_at(o, "done"), dirs = u64_at(o, "directories");
+	uint64_t failed = json_u64_at(o, "failed");
+	uint64_t done = json_u64_at(o, "done");
+	uint64_t dirs = json_u64_at(o, "directories");
 	char a[TEXT_SIZE], b[TEXT_SIZE], c[TEXT_SIZE], d[TEXT_SIZE];
 	const char *error = json_text_at(o, "error");
 
 	printf("%s files in %s directories, %s; %s objects fetched, "
 	       "in %.1f s\n", text_count(done - dirs, a), text_count(dirs, b),
-	       text_bytes(u64_at(o, "bytes"), c),
-	       text_count(u64_at(o, "fetched"), d), now() - p->start);
+	       text_bytes(json_u64_at(o, "bytes"), c),
+	       text_count(json_u64_at(o, "fetched"), d), now() - p->start);
 	if (!failed)
 		return END_WELL;
 	cli_say(cli, "%s could not be had, the first of them %s: %s; try "
@@ -100,7 +96,8 @@ static int follow(const struct cli *cli, struct talk *t)
 	while ((r = talk_next(t, &line)) > 0) {
 		at = json_at(line, "progress", json_type_object);
 		if (at) {
-			measure(&p, u64_at(at, "bytes"), u64_at(at, "done"));
+			measure(&p, json_u64_at(at, "bytes"),
+				json_u64_at(at, "done"));
 			if (terminal)
 				draw(at, &p);
 		}

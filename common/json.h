@@ -103,6 +103,11 @@ static inline int64_t json_i64_at(struct json_object *o, const char *key)
 	return value ? json_object_get_int64(value) : 0;
 }
 
+static inline uint64_t json_u64_at(struct json_object *o, const char *key)
+{
+	return (uint64_t)json_i64_at(o, key);
+}
+
 static inline bool json_flag_at(struct json_object *o, const char *key)
 {
 	return json_object_get_boolean(json_at(o, key, json_type_boolean));

@@ -60,10 +60,17 @@ repo=$dir/repo
 git init -q -b main "$repo"
 git -C "$repo" -c user.name=t -c user.email=t@example.org commit -q \
 	--allow-empty -m one
-serve repo="$repo" "gone=http://127.0.0.1:1/x.git"
+printf '[root "any"]\n\turl = %s\n' "http://127.0.0.1:2/{owner}/{repo}.git" \
+	>"$dir/conf"
+printf '[root "mine"]\n\turl = %s\n' "$dir/{repo}" >>"$dir/conf"
+printf '[source "repo"]\n\turl = %s\n' "$repo" >>"$dir/conf"
+printf '[source "gone"]\n\turl = %s\n' http://127.0.0.1:1/x.git >>"$dir/conf"
+serve --config "$dir/conf"
 run 0 -s "$state" status
 says stdout "^gitnfsd [0-9.]+, up .*, process $server, at $address:$port\$"
 says stdout '^repo +- .*not used yet'
+says stdout '^  and any any/\{owner\}/\{repo\}, mine/\{repo\}$'
+! grep -q '^FAILED' "$dir/stdout" || fail 'something has failed'
 says stdout '^MEMORY  0 B of 256 MiB, hits: dirs -,'
 says stdout '^CLIENTS 0$'
 says stdout '^WAITING 0$'
@@ -105,6 +112,19 @@ run 1 -s "$state" warm /
 run 1 -s "$state" warm gone
 says stderr 'Connection refused'
 run 2 -s "$state" warm
+# What is not shown, since it failed, is told of all the same.
+run 1 -s "$state" warm any/ann/tools
+run 1 -s "$state" warm mine/none
+run 0 -s "$state" status
+says stdout '^FAILED  3 lately$'
+says stdout '^ +[0-9]+ s  any/ann/tools: Connection refused$'
+says stdout '^ +127.0.0.1:2: .*check that it runs'
+says stdout '^ +[0-9]+ s  mine/none: not found$'
+git clone -q "$repo" "$dir/none"
+until run 0 -s "$state" status && ! grep -q mine/none: "$dir/stdout"; do
+	timeout "$PATIENCE" "$gitnfs" -s "$state" warm mine/none \
+		>/dev/null 2>&1 || sleep 0.1
+done
 run 0 -s "$state" refresh
 says stdout '^repo +[0-9a-f]{12} as before'
 commit three
@@ -120,9 +140,27 @@ status=0
 says stdout "^ok +server .*, process $server\$"
 says stdout "^ok +cache +$dir/cache, "
 says stdout '^WRONG +source +gone: Connection refused$'
+says stdout '^WRONG +source +any/ann/tools: Connection refused$'
 says stdout '^ +-> does this work\?  git ls-remote http://127.0.0.1:1/x.git HEAD'
-[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' \
-	"$dir/stdout")" -le 90 ] || fail 'doctor is too wide'
+# A terminal's columns are kept to, and it is not told to do anything.
+long=$dir/$(printf 'm%.0s' {1..90})
+git clone -q "$repo" "$long"
+mkdir "$long/"$'e\033[2Jf'
+echo x >"$long/"$'e\033[2Jf/file'
+git -C "$long" add .
+git -C "$long" -c user.name=t -c user.email=t@example.org commit -q -m x
+run 0 -s "$state" warm "mine/${long##*/}"
+for command in status 'status --all' doctor du "du mine/${long##*/}" refresh pin; do
+	command -v script >/dev/null || continue
+	TERM=dumb timeout "$PATIENCE" script -qec "stty cols 80 rows 24
+		'$gitnfs' -s '$state' $command" /dev/null </dev/null |
+		tr -d '\r' >"$dir/stdout" || :
+	[ -s "$dir/stdout" ] || fail "nothing on a terminal: $command"
+	! grep '.\{81,\}' "$dir/stdout" || fail "wider than 80: $command"
+	! grep -a $'\033' "$dir/stdout" || fail "a terminal is told: $command"
+done
+run 0 -s "$state" du
+says stdout "mine/${long##*/}\$"
 rm -rf "$repo/.git"
 run 4 -s "$state" refresh repo
 run 1 -s "$state" log-level loud
