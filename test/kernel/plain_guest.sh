@@ -49,6 +49,39 @@ registered() {
 		END { exit found != port }'
 }
 
+# mount_here OPTIONS: without a port mapper, and without locks.
+mount_here() {
+	mount -t nfs -o "vers=3,proto=tcp,port=2049,mountproto=tcp,mountport=2049,nolock,$1" \
+		localhost:/ "$MNT"
+}
+
+# A file stays what it is, a new one shows as soon as ever, and the times of
+# its directory only grow.
+the_clock_jumps() {
+	local jump last now was
+
+	mount_here ro,noac
+	was=$(stat -c '%i %s %f %.Y %.Z' "$MNT/repo/file")
+	last=$(stat -c %.Z "$MNT/repo")
+	for jump in '1 year ago' '3 years' '20 years ago' 2050-01-01; do
+		say "the clock jumps: $jump"
+		date -s "$jump" >/dev/null
+		echo "$jump" >"$repo/$jump"
+		"${as[@]}" git -C "$repo" add .
+		"${as[@]}" git -C "$repo" -c user.name=t -c user.email=t commit -qm "$jump"
+		for _ in $(seq 100); do
+			[ ! -e "$MNT/repo/$jump" ] || break
+			sleep 0.1
+		done
+		[ "$(cat "$MNT/repo/$jump")" = "$jump" ]
+		now=$(stat -c %.Z "$MNT/repo")
+		[ "$last" != "$now" ]
+		printf '%s\n' "$last" "$now" | sort -nc
+		last=$now
+		[ "$was" = "$(stat -c '%i %s %f %.Y %.Z' "$MNT/repo/file")" ]
+	done
+}
+
 # The status monitor that locks need keeps files.
 mount -t tmpfs none /var/lib/nfs
 mkdir /var/lib/nfs/sm /var/lib/nfs/sm.bak
@@ -77,9 +110,10 @@ if [ "$mode" = user ]; then
 	say 'one quiet line, and it serves all the same'
 	[ "$(grep -c 'no port mapper' "$log")" -eq 1 ]
 	not grep -q 'level=\(warning\|error\)' "$log"
-	mount -t nfs -o vers=3,proto=tcp,port=2049,mountproto=tcp,mountport=2049,nolock,ro \
-		localhost:/ "$MNT"
+	mount_here ro
 	[ "$(cat "$MNT/repo/file")" = text ]
+	umount "$MNT"
+	the_clock_jumps
 	exit 0
 fi
 
