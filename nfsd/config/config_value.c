@@ -85,7 +85,8 @@ static bool is_web_url(const char *text)
 	const char *rest = !strncmp(text, "http://", 7) ? text + 7 :
 			   !strncmp(text, "https://", 8) ? text + 8 : "";
 
-	return *rest && *rest != '/' && !strpbrk(text, " \t@");
+	return *rest && *rest != '/' && !strpbrk(text, " \t") &&
+	       !memchr(rest, '@', strcspn(rest, "/"));
 }
 
 static bool is_service_url(const char *text)
