@@ -104,7 +104,7 @@ sed -n "/commands=($/,/^	)/s/^		'\([a-z-]*\):.*/\1/p" \
 	"$completion/_gitnfs" >"$dir/doc"
 same _gitnfs 8
 cp "$dir/commands" "$dir/code"
-sed -n 's/.*__fish_use_subcommand -a \([a-z-]*\) .*/\1/p' \
+sed -n 's/.*-n $none -a \([a-z-]*\) .*/\1/p' \
 	"$completion/gitnfs.fish" >"$dir/doc"
 same gitnfs.fish 8
 
@@ -123,7 +123,7 @@ same 'gitnfs(1), options' 10
 for file in gitnfs.bash _gitnfs gitnfs.fish; do
 	cp "$dir/options" "$dir/code"
 	grep -v '^#' "$completion/$file" |
-		sed '/gitnfs status --json/d' |
+		sed '/gitnfs status --json/d; /set -l/d' |
 		grep -oE -e '(--| -l )[a-z][a-z-]*' |
 		sed 's/^--//; s/^ -l //' | grep -vx 'name' >"$dir/doc"
 	same "$file, options" 10

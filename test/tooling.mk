@@ -1,6 +1,7 @@
 # What users meet first: the command line, and the real Linux client.
 dist_check_SCRIPTS += \
 	test/cli.sh \
+	test/completion.sh \
 	test/full.sh \
 	test/control.sh \
 	test/gitnfs.sh \
