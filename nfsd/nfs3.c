@@ -162,6 +162,19 @@ static void keep_name(struct request *rq, struct fh_arg dir_fh,
 	memo_keep_name(rq->memo, dir_fh, name, len, found);
 }
 
+/* A name that nothing can have is not kept until its directory is there. */
+static int too_long(struct request *rq, struct fh_arg fh, const char *name,
+		    size_t len)
+{
+	CLEANUP_NODE struct node dir = { 0 }, nothing = { 0 };
+	int r = fh_to_node(rq, fh, NULL, &dir);
+
+	if (!r)
+		r = fs_lookup(&dir, name, len, NULL, &nothing);
+	put_failure(rq, r == -EINPROGRESS ? -ENAMETOOLONG : r, &dir);
+	return 0;
+}
+
 static int lookup(struct request *rq, struct waiter *w)
 {
 	CLEANUP_NODE struct node dir = { 0 }, node = { 0 };
@@ -176,6 +189,8 @@ static int lookup(struct request *rq, struct waiter *w)
 	name = (const char *)get_opaque(&rq->in, NFS3_LONGEST, &len);
 	if (rq->in.bad)
 		return -EBADMSG;
+	if (len > FS_NAME_MAX)
+		return too_long(rq, fh, name, len);
 	r = lookup_known(rq, fh, name, len, w);
 	if (r != -ENODATA)
 		return r;

@@ -205,7 +205,8 @@ static void set_timer(struct rpc *rpc)
 /* Its waiter is out. */
 static void park(struct request *rq)
 {
-	size_t len = (size_t)(rq->args.end - rq->args.p);
+	/* What nobody has read is not kept. */
+	size_t len = (size_t)(rq->in.p - rq->args.p);
 
 	rq->parked = true;
 	if (rq->held)
@@ -308,7 +309,8 @@ static void count(const struct request *rq, enum tally_result waited)
 	if (result == TALLY_HIT)
 		tally_hit(t, rq->slot);
 	else
-		tally_wait(t, rq->slot, result, rq->since);
+		tally_wait(t, rq->slot, result,
+			   rq->held ? rq->since : t->began);
 	if (rq->rpc->trace)
 		tell(rq, result);
 	if (rq->held)

@@ -101,9 +101,9 @@ struct proc {
 	const char *name;
 
 	/* By hand: read rq->in, write rq->out, return 0; or -EINPROGRESS,
-	 * parked, to be run again from the start; or -EBADMSG, the
-	 * arguments cannot be decoded.  With a NULL waiter nothing can be
-	 * parked. */
+	 * parked, to be run again from the start with what was read of
+	 * rq->in by then; or -EBADMSG, the arguments cannot be decoded.
+	 * With a NULL waiter nothing can be parked. */
 	int (*run)(struct request *rq, struct waiter *w);
 
 	/* Generated: never parks.  'res' may point into 'arg' or to what

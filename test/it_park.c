@@ -11,6 +11,10 @@
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
+#include "nfsd/conn.h"
+#include "nfsd/server.h"
+#include "nfsd/tally.h"
 #include "test/call.h"
 #include "test/fake.h"
 #include "test/harness.h"
@@ -26,7 +30,7 @@ static struct source source = { .name = "src" };
 static struct fake *f;
 static struct raw conn;
 static struct fh top, root, warm, cold, dir;
-static struct oid cold_oid, dir_oid;
+static struct oid cold_oid, dir_oid, tree_oid;
 static const char cold_text[] = "what has to be fetched\n";
 
 static void connect_(void)
@@ -61,9 +65,9 @@ static void begin(uint32_t jukebox_ms)
 		{ "40000", "dir", dir_oid },
 		{ "100644", "warm", fake_blob(f, "warm\n") },
 	};
-	struct oid tree = fake_tree(f, 3, all);
 
-	fake_ref(f, NULL, &tree);
+	tree_oid = fake_tree(f, 3, all);
+	fake_ref(f, NULL, &tree_oid);
 	h = (struct harness){ .source = &source, .nsource = 1,
 			      .jukebox_ms = jukebox_ms };
 	harness_start(&h);
@@ -108,14 +112,19 @@ static void pause_(void)
 	nanosleep(&moment, NULL);
 }
 
+static void begin_read(struct wire *call, const struct fh *fh, uint32_t xid)
+{
+	raw_head(call, xid, RAW_NFS, 3, CALL_READ);
+	call_put_fh(call, fh);
+	wire_put64(call, 0);
+	wire_put32(call, 4096);
+}
+
 static void ask(struct raw *r, const struct fh *fh, uint32_t xid)
 {
 	CLEANUP_WIRE struct wire call = { 0 };
 
-	raw_head(&call, xid, RAW_NFS, 3, CALL_READ);
-	call_put_fh(&call, fh);
-	wire_put64(&call, 0);
-	wire_put32(&call, 4096);
+	begin_read(&call, fh, xid);
 	raw_record(r, &call);
 }
 
@@ -246,6 +255,49 @@ START_TEST(a_cold_directory)
 }
 END_TEST
 
+/* Of a call that waits no more is kept than what it says: neither what comes
+ * behind its arguments, nor a name that nothing can have. */
+START_TEST(who_waits_takes_little)
+{
+	enum { CLIENTS = 5, CALLS = CONN_CALLS_MAX - 1, MUCH = 90 << 10 };
+	static uint8_t much[MUCH];
+	struct raw r[CLIENTS];
+	uint64_t before;
+
+	fake_hold(f, &tree_oid);
+	restart();
+	before = harness_memory();
+	for (int i = 0; i < CLIENTS; i++) {
+		CLEANUP_WIRE struct wire call = { 0 }, reply = { 0 };
+
+		raw_open(&r[i], h.port);
+		for (uint32_t j = 0; j < CALLS; j++) {
+			call.len = 0;
+			if (j % 2) {
+				begin_read(&call, &cold, j);
+				wire_put_bytes(&call, much, MUCH);
+			} else {
+				raw_head(&call, j, RAW_NFS, 3, CALL_LOOKUP);
+				call_put_fh(&call, &dir);
+				wire_put_opaque(&call, much, MUCH);
+			}
+			raw_record(&r[i], &call);
+		}
+		call.len = 0;
+		raw_head(&call, CALLS, RAW_NFS, 3, CALL_NULL);
+		raw_record(&r[i], &call);
+		do
+			ck_assert(raw_receive(&r[i], &reply));
+		while (raw_reply(&reply).xid != CALLS);
+	}
+	ck_assert_uint_lt(harness_memory(), before + (16 << 20));
+	fake_release(f, &tree_oid);
+	for (int i = 0; i < CLIENTS; i++)
+		raw_close(&r[i]);
+	until_read(N3_OK);
+}
+END_TEST
+
 /* ---- not for ever ---- */
 
 START_TEST(long_waits_are_told_to_come_back)
@@ -273,6 +325,45 @@ START_TEST(all_of_a_crowd_are_told)
 	fake_release(f, &cold_oid);
 	until_read(N3_OK);
 	ck_assert_uint_eq(fake_fetches(f, &cold_oid), 1);
+}
+END_TEST
+
+static void add_tally(void *arg, struct rpc *rpc, struct conns *conns)
+{
+	(void)conns;
+	tally_add(arg, rpc_tally(rpc));
+}
+
+/* What all those took together that were told to come back. */
+static uint64_t late_ns(void)
+{
+	static struct tally all;
+	uint64_t ns = 0;
+
+	all = (struct tally){ .n = 0 };
+	ck_assert_int_eq(server_visit(h.server, add_tally, &all), 0);
+	for (unsigned i = 0; i < TALLY_SLOTS; i++)
+		ns += all.cell[i][TALLY_LATE].ns;
+	return ns;
+}
+
+/* One that has left so many waiters behind waits for nothing any more. */
+START_TEST(who_waits_for_too_much_is_told_at_once)
+{
+	enum { MANY = CONN_WAITERS_MAX + 200 };
+	CLEANUP_RAW struct raw r = { 0 };
+	uint64_t begun = clock_ms();
+	uint32_t xid;
+
+	fake_hold(f, &cold_oid);
+	raw_open(&r, h.port);
+	for (uint32_t i = 0; i < MANY; i++)
+		ask(&r, &cold, i);
+	for (uint32_t i = 0; i < MANY; i++)
+		ck_assert_uint_eq(answer(&r, &xid), N3_JUKEBOX);
+	ck_assert_uint_le(late_ns() / 1000000 / MANY, clock_ms() - begun + 1);
+	fake_release(f, &cold_oid);
+	until_read(N3_OK);
 }
 END_TEST
 
@@ -586,6 +677,7 @@ static void add(TCase *c)
 	tcase_add_test(c, sizes_that_have_to_be_fetched);
 	tcase_add_test(c, a_deep_place_in_a_cold_server);
 	tcase_add_test(c, a_crowded_directory_in_a_cold_server);
+	tcase_add_test(c, who_waits_takes_little);
 }
 
 static void add_impatient(TCase *c)
@@ -593,6 +685,7 @@ static void add_impatient(TCase *c)
 	tcase_add_checked_fixture(c, setup_impatient, teardown);
 	tcase_add_test(c, long_waits_are_told_to_come_back);
 	tcase_add_test(c, all_of_a_crowd_are_told);
+	tcase_add_test(c, who_waits_for_too_much_is_told_at_once);
 	tcase_add_test(c, a_large_file_is_there_when_asked_again);
 }
 
