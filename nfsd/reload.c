@@ -153,6 +153,7 @@ static int apply(struct change *ch)
 static int load(struct reloading *rl, struct config *new, struct change *ch,
 		struct reload *ret)
 {
+	char ignored[CONFIG_WHY];
 	int r = config_load(new, rl->argc, rl->argv, ch->why);
 
 	if (r)
@@ -163,8 +164,11 @@ static int load(struct reloading *rl, struct config *new, struct change *ch,
 		r = places_prepare(rl->config, new, &ch->places, ch->why);
 	if (!r)
 		r = move_log(rl->config, new, ch->why);
-	if (!r)
+	if (!r) {
 		r = apply(ch);
+		if (r)
+			move_log(new, rl->config, ignored);
+	}
 	if (r)                          /* what is fixed goes back */
 		keep_fixed(new, rl->config, &(struct reload){ .restart = "" });
 	return r;

@@ -218,6 +218,9 @@ START_TEST(a_mistake_changes_nothing)
 	daemon_configure(&d, "[source \"one\"]\n\turl = %s/one\n"
 			 "[server]\n\tlog-to = /nowhere/log\n", base);
 	refused("/nowhere/log");
+	daemon_configure(&d, "[source \"..\"]\n\turl = %s/two\n"
+			 "[server]\n\tlog-to = %s/elsewhere\n", base, base);
+	refused("gitnfs.conf:2: ");
 	/* Nothing of it was done. */
 	ck_assert_uint_eq(call_find(&raw, &top, "two", &fh, NULL), N3_NOENT);
 	ck_assert_uint_eq(call_walk(&raw, &top, "one/file", &fh, NULL), N3_OK);
@@ -229,6 +232,7 @@ START_TEST(a_mistake_changes_nothing)
 	status = daemon_ask(&d, "{\"command\":\"status\"}");
 	ck_assert_msg(strstr(status, "\"budget\":20971520"), "%s", status);
 	ck_assert_int_eq(daemon_stop(&d), 0);
+	shell("! test -s '%s/elsewhere'", base);
 }
 END_TEST
 
