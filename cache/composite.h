@@ -45,6 +45,7 @@ enum { COMPOSITE_NAME_MAX = FS_NAME_MAX - 1 - OID_HEX };
 
 struct composite;
 struct level;
+struct pattern;
 
 struct source {
 	uint64_t number;        /* the scope of its objects' keys */
@@ -59,6 +60,8 @@ struct source {
 	_Atomic bool outdated;  /* to be opened anew, as is said now */
 	_Atomic bool gone;      /* from the configuration */
 	struct composite *composite;
+	const struct pattern *pattern;  /* that it was made by, until it has
+					 * its place; or NULL */
 	/* How asking it went, for people. */
 	_Atomic int trouble;    /* negative errno, when it failed last */
 	_Atomic int64_t asked, troubled;        /* seconds: when it last told
@@ -170,7 +173,7 @@ int composite_make(struct composite *, struct level *, const char *base,
 		   struct source **ret);
 void source_free(void *source);         /* NULL is allowed */
 /* Give it its place, or free it if another has taken that first: returns
- * the one that has it. */
+ * the one that has it.  -ESTALE: by now the configuration has none for it. */
 int composite_attach(struct composite *, struct source *, struct source **ret);
 bool composite_has(struct composite *, const struct source *);
 /* Has it a place, or is there one for it?  NULL: for one more level. */

@@ -67,8 +67,10 @@ int source_open(struct source *s, char why[BACKEND_WHY])
 	if (old && !atomic_exchange(&s->outdated, false))
 		return 0;
 	r = open_there(s->level, s->base, s->location, &b, why);
-	if (r)
-		return old ? 0 : r;
+	if (r) {
+		atomic_store(&s->outdated, old != NULL);        /* still */
+		return r;
+	}
 	/* Two may open it at once; one is enough. */
 	if (!atomic_compare_exchange_strong(&s->backend, &old, b)) {
 		backend_close(b);
@@ -125,6 +127,34 @@ bool source_is_far(struct source *s)
 
 /* ---- its place ---- */
 
+static void heed_pattern(struct source *s)
+{
+	const struct pattern *p = s->level->pattern;
+
+	if (!p)
+		return;
+	s->refresh = p->refresh;
+	s->rule = p->rule;
+}
+
+/* What it was made by may be another one by now. */
+static int make_current(struct source *s)
+{
+	bool possible = true;
+	int r = 0;
+
+	if (s->gone || s->level->gone)
+		return -ESTALE;
+	if (s->pattern != s->level->pattern) {
+		r = composite_stands_for(s->level, s->base, s->location,
+					 &possible);
+		s->pattern = s->level->pattern;
+		s->outdated = true;
+	}
+	heed_pattern(s);
+	return r || possible ? r : -ESTALE;
+}
+
 struct source *composite_new_source(struct composite *c, struct level *l,
 				    const char *name, const char *location,
 				    const char *ref)
@@ -146,10 +176,8 @@ struct source *composite_new_source(struct composite *c, struct level *l,
 	}
 	slash = strrchr(s->name, '/');
 	s->base = slash ? slash + 1 : s->name;
-	if (l->pattern) {
-		s->refresh = l->pattern->refresh;
-		s->rule = l->pattern->rule;
-	}
+	s->pattern = l->pattern;
+	heed_pattern(s);
 	return s;
 }
 
@@ -183,31 +211,28 @@ int composite_make(struct composite *c, struct level *l,
 	return 0;
 }
 
-/* The lock is held.  Each level on the way up is listed from now on. */
+/* The lock is held.  Each level on the way up is listed from now on; the
+ * source comes last, as after an error it is still the caller's. */
 static int attach(struct composite *c, struct source *s)
 {
 	struct child *known = composite_find(c, s->level, s->base);
-	int r = 0;
+	int r = make_current(s);
 
-	if (s->gone || s->level->gone)
-		return -ESTALE;
-	if (known && c->nsources < SOURCES_MAX) {
-		known->source = s;
-		c->nsources++;
-		c->nknown--;
-	} else {
-		r = known ? -ENOSPC : composite_add_child(c, s->level, NULL, s);
+	if (!r && c->nsources == SOURCES_MAX)
+		r = -ENOSPC;
+	for (struct level *l = s->level; !r && !l->listed && l->parent;
+	     l = l->parent) {
+		r = composite_append(l->parent,
+				     composite_find(c, l->parent, l->name));
+		l->listed = !r;
 	}
 	if (r)
 		return r;
-	for (struct level *l = s->level;
-	     !l->listed && l->parent; l = l->parent) {
-		r = composite_append(l->parent,
-				     composite_find(c, l->parent, l->name));
-		if (r)
-			return r;
-		l->listed = true;
-	}
+	if (!known)
+		return composite_add_child(c, s->level, NULL, s);
+	known->source = s;
+	c->nsources++;
+	c->nknown--;
 	return 0;
 }
 

@@ -8,7 +8,8 @@ check_PROGRAMS += test/test_composite test/test_dcache test/test_flight \
 	test/test_state
 cache_test_scene = test/asker.c test/asker.h test/fake.c test/fake.h \
 	test/must.h test/scene.c test/scene.h test/scratch.c test/scratch.h
-test_test_composite_SOURCES = test/test_composite.c
+test_test_composite_SOURCES = test/test_composite.c test/scratch.c \
+	test/scratch.h
 test_test_composite_CFLAGS = $(cache_test_cflags)
 test_test_composite_LDADD = $(cache_test_libs)
 test_test_dcache_SOURCES = test/test_dcache.c test/must.h

@@ -5,6 +5,7 @@
 /* The names above repositories: what each means, and what is listed. */
 #include <check.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "cache/pattern.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "test/scratch.h"
 
 static const struct keyed ids = { "composite" };
 static struct composite *c;
@@ -540,6 +542,94 @@ START_TEST(ten_thousand)
 }
 END_TEST
 
+/* Another pattern for /hub, and nothing else. */
+static void change_hub(const struct fs_pattern *pattern, unsigned rule,
+		       uint32_t refresh)
+{
+	struct fs_place place = {
+		.name = "hub",
+		.pattern = pattern,
+		.rule = rule,
+		.refresh = refresh,
+	};
+
+	ck_assert_int_eq(composite_change(c, &place, 1, 1, NULL), 0);
+}
+
+/* A repository that somebody asked for before a reload, and that turns out to
+ * be there only after it, is what the new configuration says, or nothing. */
+START_TEST(found_after_a_change)
+{
+	static const char *const deny[] = { "*/secret", NULL };
+	const struct fs_pattern same = { .url = "/srv/{o}/{r}" };
+	const struct fs_pattern moved = { .url = "/mnt/{o}/{r}" };
+	const struct fs_pattern strict = { .url = "/srv/{o}/{r}",
+					   .deny = deny };
+	struct source *s, *secret, *got;
+	struct level *owner;
+
+	ck_assert_int_eq(add_pattern(c, "hub", same.url), 0);
+	owner = into(into(top, "hub"), "o");
+	ck_assert_int_eq(composite_make(c, owner, "r", &s), 0);
+	change_hub(&moved, 0, 0);
+	ck_assert_int_eq(composite_attach(c, s, &got), -ESTALE);
+	ck_assert(!composite_has(c, s));
+	ck_assert_str_eq(listing(into(top, "hub")), "");
+	change_hub(&same, 0, 0);
+	ck_assert_int_eq(composite_make(c, owner, "secret", &secret), 0);
+	change_hub(&strict, 7, 500);
+	ck_assert_int_eq(composite_attach(c, secret, &got), -ESTALE);
+	ck_assert(unknown(owner, "secret"));
+	source_free(secret);
+	/* Who may see it, and how old it may be, is what is said now. */
+	ck_assert_int_eq(composite_attach(c, s, &got), 0);
+	ck_assert_ptr_eq(got, s);
+	ck_assert_uint_eq(s->rule, 7);
+	ck_assert_uint_eq(s->refresh, 500);
+	/* And how it is asked. */
+	ck_assert(s->outdated);
+}
+END_TEST
+
+static char *in(const char *dir, const char *name)
+{
+	char *path;
+
+	ck_assert_int_gt(asprintf(&path, "%s/%s", dir, name), 0);
+	return path;
+}
+
+/* What cannot be opened as is said now is not asked as was said before, and
+ * is tried again. */
+START_TEST(opened_as_is_said_now)
+{
+	CLEANUP_FREE char *dir = scratch_dir(), *repo = in(dir, "r");
+	CLEANUP_FREE char *aside = in(dir, "aside"), *url = in(dir, "{r}");
+	const struct fs_pattern pattern = { .url = url };
+	char why[BACKEND_WHY], git[PATH_MAX];
+	struct backend *before;
+	struct source *s;
+
+	snprintf(git, sizeof git, "git init -q --bare %s", repo);
+	ck_assert_int_eq(system(git), 0);
+	ck_assert_int_eq(add_pattern(c, "hub", url), 0);
+	ck_assert_int_eq(composite_make(c, into(top, "hub"), "r", &s), 0);
+	ck_assert_int_eq(source_open(s, why), 0);
+	ck_assert_int_eq(composite_attach(c, s, &s), 0);
+	before = s->backend;
+	change_hub(&pattern, 0, 0);
+	ck_assert_int_eq(rename(repo, aside), 0);
+	ck_assert_int_ne(source_open(s, why), 0);
+	ck_assert_ptr_eq(s->backend, before);
+	ck_assert_int_eq(rename(aside, repo), 0);
+	ck_assert_int_eq(source_open(s, why), 0);
+	ck_assert_ptr_ne(s->backend, before);
+	before = s->backend;
+	ck_assert_int_eq(source_open(s, why), 0);
+	ck_assert_ptr_eq(s->backend, before);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("composite");
@@ -547,6 +637,7 @@ int main(void)
 	SRunner *r;
 	int failed;
 
+	tcase_add_unchecked_fixture(t, scratch_start, scratch_stop);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, sources_and_their_refs);
 	tcase_add_test(t, names_are_taken_once);
@@ -562,6 +653,8 @@ int main(void)
 	tcase_add_test(t, times);
 	tcase_add_test(t, a_denied_name);
 	tcase_add_test(t, ten_thousand);
+	tcase_add_test(t, found_after_a_change);
+	tcase_add_test(t, opened_as_is_said_now);
 	suite_add_tcase(suite, t);
 	r = srunner_create(suite);
 	srunner_run_all(r, CK_ENV);
