@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <regex.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,59 +37,15 @@ static void must_work(bool ok, const char *what)
 }
 #define must(ok) must_work(ok, #ok)
 
-/* ---- the shell ---- */
-
-static char *command(const char *fmt, va_list ap)
-{
-	char *line;
-
-	must(vasprintf(&line, fmt, ap) >= 0);
-	return line;
-}
-
-void shell(const char *fmt, ...)
-{
-	va_list ap;
-	char *line;
-
-	va_start(ap, fmt);
-	line = command(fmt, ap);
-	va_end(ap);
-	must_work(system(line) == 0, line);
-	free(line);
-}
-
-char *output(const char *fmt, ...)
-{
-	char *line, *text = NULL;
-	size_t len = 0;
-	va_list ap;
-	FILE *f, *t;
-	int c;
-
-	va_start(ap, fmt);
-	line = command(fmt, ap);
-	va_end(ap);
-	f = popen(line, "r");
-	t = open_memstream(&text, &len);
-	must(f && t);
-	while ((c = fgetc(f)) != EOF)
-		fputc(c, t);
-	fclose(t);
-	must_work(pclose(f) == 0, line);
-	free(line);
-	return text;
-}
+/* ---- repositories ---- */
 
 struct oid id_of(const char *repo, const char *revision)
 {
-	char *hex = output("git -C 'repos/%s' rev-parse --verify '%s'", repo,
-			   revision);
-	struct oid oid;
+	char path[64];
 
-	must(!oid_parse(hex, strcspn(hex, "\n"), &oid));
-	free(hex);
-	return oid;
+	must(snprintf(path, sizeof path, "repos/%s", repo) <
+	     (int)sizeof path);
+	return git_id(path, revision);
 }
 
 size_t ids_below(const char *repo, const char *revision, const char *type,
@@ -121,13 +76,8 @@ void githost_init(const char *name)
 	must(!chdir(dir));
 	must(!mkdir("repos", 0700));
 	must(!mkdir("home", 0700));
+	git_be_neutral();
 	setenv("HOME", "home", 1);
-	setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
-	setenv("GIT_AUTHOR_NAME", "A", 1);
-	setenv("GIT_AUTHOR_EMAIL", "a@example.org", 1);
-	setenv("GIT_COMMITTER_NAME", "A", 1);
-	setenv("GIT_COMMITTER_EMAIL", "a@example.org", 1);
-	setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
 	setenv("no_proxy", "*", 1);
 }
 

@@ -3,7 +3,7 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* githost.h - git hosts on loopback: one that does as it is told
- * (test/httpd.pl), and git http-backend behind nginx.  And git itself.
+ * (test/httpd.pl), and git http-backend behind nginx.
  *
  * Everything is in one directory, the current one, and goes with it:
  * repositories in "repos", the log in "log".  While there is a file "off",
@@ -18,17 +18,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/oid.h"
+#include "test/git.h"
 
 /* Make the directory and go there, with git's environment made neutral. */
 void githost_init(const char *name);
 /* End the hosts and remove all.  Returns what main() should. */
 int githost_exit(int failed);
 
-/* A shell command line. */
-void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* All that one prints; the caller frees it. */
-char *output(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "git -C repos/REPO rev-parse". */
 struct oid id_of(const char *repo, const char *revision);
 /* The objects of a revision with everything below that match 'type', at

@@ -26,39 +26,6 @@ static char *base;      /* the program's directory */
 
 /* ---- the program ---- */
 
-static char *text(const char *fmt, va_list ap)
-{
-	char *s;
-
-	ck_assert_int_ge(vasprintf(&s, fmt, ap), 0);
-	return s;
-}
-
-static void be_neutral(void)
-{
-	static const char *const gone[] = {
-		"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
-		"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-		"GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS",
-		"GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES", "GIT_COMMON_DIR",
-	};
-	static const char *const set[][2] = {
-		{ "GIT_CONFIG_NOSYSTEM", "1" },
-		{ "GIT_CONFIG_GLOBAL", "/dev/null" },
-		{ "GIT_DEFAULT_HASH", "sha1" },
-		{ "GIT_AUTHOR_NAME", "A U Thor" },
-		{ "GIT_AUTHOR_EMAIL", "author@example.org" },
-		{ "GIT_COMMITTER_NAME", "C O Mitter" },
-		{ "GIT_COMMITTER_EMAIL", "committer@example.org" },
-		{ "LC_ALL", "C" }, { "TZ", "UTC" },
-	};
-
-	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
-		unsetenv(gone[i]);
-	for (size_t i = 0; i < sizeof set / sizeof *set; i++)
-		setenv(set[i][0], set[i][1], 1);
-}
-
 static int remove_one(const char *path, const struct stat *st, int type,
 		      struct FTW *ftw)
 {
@@ -82,7 +49,7 @@ int harness_main(const char *name, double timeout_s, ...)
 	va_list ap;
 	int failed;
 
-	be_neutral();
+	git_be_neutral();
 	log_set_level(LOG_ERROR);
 	if (asprintf(&base, "%s/gitnfs-test-XXXXXX", tmp ? tmp : "/tmp") < 0 ||
 	    !mkdtemp(base)) {
@@ -161,79 +128,6 @@ uint64_t harness_memory(void)
 	fclose(f);
 	ck_assert_uint_ne(kib, 0);
 	return (uint64_t)kib << 10;
-}
-
-/* ---- git ---- */
-
-static char *output(const char *command, size_t *len)
-{
-	char *ret = NULL, part[65536];
-	size_t n;
-	FILE *from, *to = open_memstream(&ret, len);
-
-	from = popen(command, "r");
-	ck_assert_ptr_nonnull(from);
-	while ((n = fread(part, 1, sizeof part, from)))
-		fwrite(part, 1, n, to);
-	fclose(to);
-	ck_assert_msg(!pclose(from), "failed: %s", command);
-	return ret;
-}
-
-void shell(const char *fmt, ...)
-{
-	CLEANUP_FREE char *command = NULL, *out = NULL;
-	size_t len;
-	va_list ap;
-
-	va_start(ap, fmt);
-	command = text(fmt, ap);
-	va_end(ap);
-	out = output(command, &len);
-}
-
-static char *git_v(size_t *len, const char *repo, const char *fmt, va_list ap)
-{
-	CLEANUP_FREE char *args = text(fmt, ap), *command = NULL;
-
-	ck_assert_int_ge(asprintf(&command, "git -C '%s' %s", repo, args), 0);
-	return output(command, len);
-}
-
-char *git_bytes(size_t *len, const char *repo, const char *fmt, ...)
-{
-	size_t dummy;
-	va_list ap;
-	char *ret;
-
-	va_start(ap, fmt);
-	ret = git_v(len ? len : &dummy, repo, fmt, ap);
-	va_end(ap);
-	return ret;
-}
-
-char *git(const char *repo, const char *fmt, ...)
-{
-	size_t len;
-	va_list ap;
-	char *ret;
-
-	va_start(ap, fmt);
-	ret = git_v(&len, repo, fmt, ap);
-	va_end(ap);
-	if (len && ret[len - 1] == '\n')
-		ret[len - 1] = 0;
-	return ret;
-}
-
-void git_do(const char *repo, const char *fmt, ...)
-{
-	size_t len;
-	va_list ap;
-
-	va_start(ap, fmt);
-	free(git_v(&len, repo, fmt, ap));
-	va_end(ap);
 }
 
 /* ---- the server ---- */

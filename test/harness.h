@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "test/git.h"
+
 struct fake;
 struct rule;
 
@@ -45,21 +47,6 @@ bool harness_slow(void);
 /* The resident anonymous memory of this process, in bytes; 0 under a
  * sanitizer, which keeps what was freed. */
 uint64_t harness_memory(void);
-
-/* ---- git ---- */
-
-/* The output of "git -C REPO FORMAT...", run by the shell; the caller frees
- * it.  A NUL follows it; *len, when not NULL, gets its length.  The form
- * without _bytes drops the last newline. */
-char *git_bytes(size_t *len, const char *repo, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-char *git(const char *repo, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-/* For what it does. */
-void git_do(const char *repo, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-/* A shell command line. */
-void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- the server ---- */
 

@@ -7,6 +7,7 @@ check_LIBRARIES += libit.a
 libit_a_SOURCES = \
 	test/call.c test/call.h \
 	test/fake.c test/fake.h \
+	test/git.c test/git.h \
 	test/harness.c test/harness.h \
 	test/must.h \
 	test/raw.c test/raw.h

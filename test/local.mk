@@ -30,7 +30,7 @@ test_bench_cold_SOURCES = test/bench_cold.c \
 	test/call.c test/call.h \
 	test/crawler.c test/crawler.h \
 	test/delay.c test/delay.h \
-	test/githost.c test/githost.h \
+	test/git.c test/git.h test/githost.c test/githost.h \
 	test/raw.c test/raw.h
 test_bench_cold_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 test_bench_cold_LDADD = $(common_libs) $(CHECK_LIBS)

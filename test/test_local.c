@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,70 +21,27 @@
 
 #include "backend/backend.h"
 #include "common/clock.h"
+#include "test/git.h"
 
 static char top[] = "/tmp/gitnfs-test-local-XXXXXX";
 
 /* ---- git ---- */
-
-static char *command(const char *fmt, va_list ap)
-{
-	char *line;
-
-	ck_assert_int_ge(vasprintf(&line, fmt, ap), 0);
-	return line;
-}
-
-static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *fmt, ...)
-{
-	va_list ap;
-	char *line;
-
-	va_start(ap, fmt);
-	line = command(fmt, ap);
-	va_end(ap);
-	ck_assert_msg(system(line) == 0, "failed: %s", line);
-	free(line);
-}
 
 /* The first line that a command prints: an object name, mostly. */
 struct text {
 	char s[256];
 };
 
-static struct text output(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2)));
-static struct text output(const char *fmt, ...)
+static struct text first_line(char *all)
 {
 	struct text text = { "" };
-	va_list ap;
-	char *line;
-	FILE *f;
 
-	va_start(ap, fmt);
-	line = command(fmt, ap);
-	va_end(ap);
-	f = popen(line, "r");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_msg(fgets(text.s, sizeof text.s, f) != NULL,
-		      "printed nothing: %s", line);
-	text.s[strcspn(text.s, "\n")] = '\0';
-	while (fgetc(f) != EOF)
-		;
-	ck_assert_msg(pclose(f) == 0, "failed: %s", line);
-	free(line);
+	ck_assert_msg(*all, "printed nothing");
+	snprintf(text.s, sizeof text.s, "%.*s", (int)strcspn(all, "\n"), all);
+	free(all);
 	return text;
 }
-
-static struct oid id_of(const char *repo, const char *revision)
-{
-	struct text hex = output("git -C %s rev-parse --verify '%s'", repo,
-				 revision);
-	struct oid oid;
-
-	ck_assert_int_eq(oid_parse(hex.s, strlen(hex.s), &oid), 0);
-	return oid;
-}
+#define LINE_OF(...) first_line(output(__VA_ARGS__))
 
 /* A repository 'r' with a file and a directory, one commit on main. */
 static void make_repository(void)
@@ -352,7 +308,7 @@ START_TEST(bare)
 	make_repository();
 	shell("git clone -q --bare r bare.git");
 	b = open_backend("bare.git");
-	resolves_to(b, NULL, id_of("r", "main"));
+	resolves_to(b, NULL, git_id("r", "main"));
 	fetch_all(b, "bare.git", 5);
 	backend_close(b);
 }
@@ -368,11 +324,11 @@ START_TEST(linked_worktree)
 	      "git -C r worktree add -q -b side ../w");
 	commit("w", "two");
 	b = open_backend("w");
-	resolves_to(b, NULL, id_of("r", "side"));
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, NULL, git_id("r", "side"));
+	resolves_to(b, "main", git_id("r", "main"));
 	fetch_all(b, "r", 8);
 	shell("git -C w checkout -q --detach main");
-	resolves_to(b, NULL, id_of("r", "main"));
+	resolves_to(b, NULL, git_id("r", "main"));
 	backend_close(b);
 }
 END_TEST
@@ -385,7 +341,7 @@ START_TEST(alternates)
 	shell("git clone -q -s r one && git clone -q -s one two && "
 	      "! ls two/.git/objects/?? 2> /dev/null");
 	b = open_backend("two");
-	resolves_to(b, NULL, id_of("r", "main"));
+	resolves_to(b, NULL, git_id("r", "main"));
 	fetch_all(b, "two", 5);
 	shell("git -C r gc -q --prune=now");
 	fetch_all(b, "two", 5);
@@ -399,11 +355,11 @@ START_TEST(partial_clone_lacks_and_says_so)
 	struct backend *b;
 
 	make_repository();
-	blob = id_of("r", "main:file");
+	blob = git_id("r", "main:file");
 	shell("git -C r config uploadpack.allowFilter true && "
 	      "git clone -q --bare --filter=blob:none \"file://$PWD/r\" p");
 	b = open_backend("p");
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, "main", git_id("r", "main"));
 	ck_assert_int_eq(fetch_id(b, OBJ_BLOB, &blob), -ENOENT);
 	backend_close(b);
 }
@@ -427,39 +383,39 @@ START_TEST(refs_as_git_looks_them_up)
 	      "git update-ref refs/remotes/origin/far main~ && "
 	      "git update-ref refs/notes/odd main~");
 	b = open_backend("r");
-	resolves_to(b, NULL, id_of("r", "HEAD"));
-	resolves_to(b, "HEAD", id_of("r", "HEAD"));
-	resolves_to(b, "main", id_of("r", "main"));
-	resolves_to(b, "heads/main", id_of("r", "main"));
-	resolves_to(b, "refs/heads/main", id_of("r", "main"));
-	resolves_to(b, "topic/with/slash", id_of("r", "main~"));
-	resolves_to(b, "light", id_of("r", "main~"));
-	resolves_to(b, "v1", id_of("r", "main"));
-	resolves_to(b, "v1-nested", id_of("r", "main"));
-	resolves_to(b, "both", id_of("r", "refs/tags/both"));
-	resolves_to(b, "heads/both", id_of("r", "main~"));
-	resolves_to(b, "origin/far", id_of("r", "main~"));
-	resolves_to(b, "refs/notes/odd", id_of("r", "main~"));
+	resolves_to(b, NULL, git_id("r", "HEAD"));
+	resolves_to(b, "HEAD", git_id("r", "HEAD"));
+	resolves_to(b, "main", git_id("r", "main"));
+	resolves_to(b, "heads/main", git_id("r", "main"));
+	resolves_to(b, "refs/heads/main", git_id("r", "main"));
+	resolves_to(b, "topic/with/slash", git_id("r", "main~"));
+	resolves_to(b, "light", git_id("r", "main~"));
+	resolves_to(b, "v1", git_id("r", "main"));
+	resolves_to(b, "v1-nested", git_id("r", "main"));
+	resolves_to(b, "both", git_id("r", "refs/tags/both"));
+	resolves_to(b, "heads/both", git_id("r", "main~"));
+	resolves_to(b, "origin/far", git_id("r", "main~"));
+	resolves_to(b, "refs/notes/odd", git_id("r", "main~"));
 
-	hex = output("git -C r rev-parse main~");
-	resolves_to(b, hex.s, id_of("r", "main~"));
+	hex = LINE_OF("git -C r rev-parse main~");
+	resolves_to(b, hex.s, git_id("r", "main~"));
 	hex.s[12] = '\0';
-	resolves_to(b, hex.s, id_of("r", "main~"));
+	resolves_to(b, hex.s, git_id("r", "main~"));
 	hex.s[7] = '\0';
-	resolves_to(b, hex.s, id_of("r", "main~"));
+	resolves_to(b, hex.s, git_id("r", "main~"));
 	hex.s[6] = '\0';
 	resolves_not(b, hex.s);
-	hex = output("git -C r rev-parse v1-nested");
-	resolves_to(b, hex.s, id_of("r", "main"));
-	hex = output("git -C r rev-parse main: | tr a-f A-F");
+	hex = LINE_OF("git -C r rev-parse v1-nested");
+	resolves_to(b, hex.s, git_id("r", "main"));
+	hex = LINE_OF("git -C r rev-parse main: | tr a-f A-F");
 	resolves_not(b, hex.s);
-	hex = output("git -C r rev-parse main | tr a-f A-F");
-	resolves_to(b, hex.s, id_of("r", "main"));
+	hex = LINE_OF("git -C r rev-parse main | tr a-f A-F");
+	resolves_to(b, hex.s, git_id("r", "main"));
 
 	/* A full id means itself, whatever somebody calls a branch. */
-	hex = output("git -C r rev-parse main");
+	hex = LINE_OF("git -C r rev-parse main");
 	shell("git -C r update-ref refs/heads/%s main~", hex.s);
-	resolves_to(b, hex.s, id_of("r", "main"));
+	resolves_to(b, hex.s, git_id("r", "main"));
 	backend_close(b);
 }
 END_TEST
@@ -500,7 +456,7 @@ START_TEST(unborn_head)
 	ck_assert_uint_eq(oid.len, 0);
 	resolves_not(b, "main");
 	commit("r", "one");
-	resolves_to(b, NULL, id_of("r", "main"));
+	resolves_to(b, NULL, git_id("r", "main"));
 	backend_close(b);
 }
 END_TEST
@@ -511,24 +467,24 @@ START_TEST(moves_are_seen_at_once)
 	struct oid old;
 
 	make_repository();
-	old = id_of("r", "main");
+	old = git_id("r", "main");
 	b = open_backend("r");
 	resolves_to(b, "main", old);
 	commit("r", "two");
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, "main", git_id("r", "main"));
 	shell("git -C r pack-refs --all");
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, "main", git_id("r", "main"));
 	commit("r", "three");
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, "main", git_id("r", "main"));
 	shell("cd r && git pack-refs --all && git branch side");
-	resolves_to(b, "side", id_of("r", "main"));
+	resolves_to(b, "side", git_id("r", "main"));
 	shell("git -C r reset -q --hard main~2");
 	resolves_to(b, "main", old);
 	resolves_to(b, NULL, old);
 	shell("cd r && git checkout -q side && git branch -q -D main && "
 	      "git pack-refs --all");
 	resolves_not(b, "main");
-	resolves_to(b, NULL, id_of("r", "side"));
+	resolves_to(b, NULL, git_id("r", "side"));
 	backend_close(b);
 }
 END_TEST
@@ -624,9 +580,9 @@ START_TEST(repository_goes_and_comes_back)
 	struct oid oid, blob;
 
 	make_repository();
-	blob = id_of("r", "main:file");
+	blob = git_id("r", "main:file");
 	b = open_backend("r");
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, "main", git_id("r", "main"));
 	shell("mv r elsewhere");
 	ck_assert_int_lt(resolve(b, NULL, &oid), 0);
 	resolves_not(b, "main");
@@ -636,7 +592,7 @@ START_TEST(repository_goes_and_comes_back)
 	ck_assert_int_eq(resolve(b, NULL, &oid), -ENOENT);
 	ck_assert_int_eq(fetch_id(b, OBJ_BLOB, &blob), -ENOENT);
 	shell("mv elsewhere r");
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, "main", git_id("r", "main"));
 	ck_assert_int_eq(fetch_id(b, OBJ_BLOB, &blob), 0);
 	clock_thaw();
 	backend_close(b);
@@ -677,8 +633,8 @@ START_TEST(missing_ones_do_not_keep_the_others)
 	struct run r;
 
 	make_repository();
-	file = id_of("r", "main:file");
-	deep = id_of("r", "main:sub/file");
+	file = git_id("r", "main:file");
+	deep = git_id("r", "main:sub/file");
 	b = open_backend("r");
 	run_init(&r, OBJ_BLOB);
 	want(&r, &file), want(&r, &nothing);
@@ -699,7 +655,7 @@ START_TEST(another_type_is_refused)
 	struct run r;
 
 	make_repository();
-	tree = id_of("r", "main^{tree}");
+	tree = git_id("r", "main^{tree}");
 	b = open_backend("r");
 	run_init(&r, OBJ_BLOB);
 	want(&r, &tree);
@@ -719,10 +675,10 @@ START_TEST(stat_tells_what_it_finds)
 	shell("cd r && : > empty && git add empty && "
 	      "git commit -q -m empty && git gc -q");
 	commit("r", "four");
-	oid[0] = id_of("r", "main:sub/file");
-	oid[1] = id_of("r", "main:empty");
-	oid[2] = id_of("r", "main^{tree}");
-	oid[3] = id_of("r", "main:file");
+	oid[0] = git_id("r", "main:sub/file");
+	oid[1] = git_id("r", "main:empty");
+	oid[2] = git_id("r", "main^{tree}");
+	oid[3] = git_id("r", "main:file");
 	b = open_backend("r");
 	run_init(&r, OBJ_BLOB);
 	want(&r, &oid[0]), want(&r, &nothing), want(&r, &oid[1]);
@@ -742,7 +698,7 @@ START_TEST(late_jobs_are_not_begun)
 	struct run r;
 
 	make_repository();
-	file = id_of("r", "main:file");
+	file = git_id("r", "main:file");
 	b = open_backend("r");
 	run_init(&r, OBJ_BLOB);
 	want(&r, &file);
@@ -765,7 +721,7 @@ START_TEST(jobs_end_when_it_is_late)
 	struct run r;
 
 	make_repository();
-	file = id_of("r", "main:file");
+	file = git_id("r", "main:file");
 	clock_freeze();
 	b = open_backend("r");
 	run_init(&r, OBJ_BLOB);
@@ -794,7 +750,7 @@ START_TEST(callers_errors_come_back)
 	struct run r;
 
 	make_repository();
-	file = id_of("r", "main:file");
+	file = git_id("r", "main:file");
 	b = open_backend("r");
 	run_init(&r, OBJ_BLOB);
 	want(&r, &file);
@@ -834,8 +790,8 @@ START_TEST(damaged_loose_objects)
 	struct oid file, deep;
 
 	make_repository();
-	file = id_of("r", "main:file");
-	deep = id_of("r", "main:sub/file");
+	file = git_id("r", "main:file");
+	deep = git_id("r", "main:sub/file");
 	shell("cp %s whole", loose_path(&file));
 	for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
 		struct backend *b = open_backend("r");
@@ -867,7 +823,7 @@ START_TEST(damaged_loose_object_with_a_sound_twin)
 	struct oid file;
 
 	make_repository();
-	file = id_of("r", "main:file");
+	file = git_id("r", "main:file");
 	shell("git -C r repack -q -a && chmod u+w %s && truncate -s -5 %s",
 	      loose_path(&file), loose_path(&file));
 	b = open_backend("r");
@@ -887,7 +843,7 @@ static struct oid make_big(void)
 	shell("cd r && openssl enc -aes-128-ctr -K 00 -iv 00 -nosalt "
 	      "< /dev/zero 2> /dev/null | head -c %d > big && git add big && "
 	      "git commit -q -m big", BIG);
-	return id_of("r", "main:big");
+	return git_id("r", "main:big");
 }
 
 /* Nothing is left of a git that was run: no process, no pipe. */
@@ -1030,7 +986,7 @@ static void own_programs_first(void)
 {
 	char *path;
 
-	ck_assert_int_ge(asprintf(&path, "%s/bin:%s", output("pwd").s,
+	ck_assert_int_ge(asprintf(&path, "%s/bin:%s", LINE_OF("pwd").s,
 				  getenv("PATH")), 0);
 	setenv("PATH", path, 1);
 	free(path);
@@ -1052,7 +1008,7 @@ START_TEST(git_that_fails)
 	own_programs_first();
 	for (size_t i = 0; i < sizeof script / sizeof *script; i++) {
 		shell("printf '#!/bin/sh\\ncd %s/bin\\n%%s\\n' '%s' > bin/git &&"
-		      " chmod +x bin/git", output("pwd").s, script[i]);
+		      " chmod +x bin/git", LINE_OF("pwd").s, script[i]);
 		big_run(&r, &big);
 		ck_assert_msg(fetch_cleanly(b, &r) == -EIO, "%s", script[i]);
 		ck_assert_uint_eq(r.objects, 0);
@@ -1139,7 +1095,7 @@ START_TEST(threads)
 		snprintf(name, sizeof name, "n%u", i);
 		commit("r", name);
 		shell("git -C r tag -a -m tag %s", name);
-		shared.blob[i] = id_of("r", "main:file");
+		shared.blob[i] = git_id("r", "main:file");
 		atomic_store(&shared.known, i + 1);
 		for (uintptr_t j = 0; i == 0 && j < THREADS; j++)
 			ck_assert_int_eq(pthread_create(&t[j], NULL, asker,
@@ -1177,13 +1133,13 @@ static void accepted(const char *url)
 {
 	struct backend *b = open_backend(url);
 
-	resolves_to(b, "main", id_of("r", "main"));
+	resolves_to(b, "main", git_id("r", "main"));
 	backend_close(b);
 }
 
 START_TEST(locations)
 {
-	struct text here = output("pwd");
+	struct text here = LINE_OF("pwd");
 	char url[sizeof here.s + 64];
 
 	make_repository();
@@ -1204,7 +1160,7 @@ START_TEST(locations)
 	struct backend *b = open_backend("r");
 	ck_assert_int_eq(chdir("/"), 0);
 	snprintf(url, sizeof url, "%s/r", here.s);
-	resolves_to(b, "main", id_of(url, "main"));
+	resolves_to(b, "main", git_id(url, "main"));
 	backend_close(b);
 	backend_close(NULL);
 }
@@ -1219,8 +1175,8 @@ START_TEST(refusals)
 	refused("plain", -EINVAL, "not a git repository");
 	refused("plain/file", -ENOTDIR, "name the directory");
 	refused("r/file/x", -ENOTDIR, "name the directory");
-	refused("r/sub", -EINVAL, output("echo $PWD/r").s);
-	refused("r/.git/objects", -EINVAL, output("echo $PWD/r").s);
+	refused("r/sub", -EINVAL, LINE_OF("echo $PWD/r").s);
+	refused("r/.git/objects", -EINVAL, LINE_OF("echo $PWD/r").s);
 	refused("https://me:secret@host/x", -EINVAL, "token-file");
 	refused("ftp://host/x", -EPROTONOSUPPORT, "ftp");
 	refused("ssh://host", -EINVAL, "ssh://HOST/PATH");
@@ -1299,29 +1255,6 @@ END_TEST
 
 /* ---- main ---- */
 
-static void isolate_git(void)
-{
-	static const char *const unset[] = {
-		"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
-		"GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
-		"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX",
-	};
-	static const char *const set[][2] = {
-		{ "GIT_CONFIG_GLOBAL", "/dev/null" },
-		{ "GIT_CONFIG_SYSTEM", "/dev/null" },
-		{ "GIT_AUTHOR_NAME", "A" }, { "GIT_AUTHOR_EMAIL", "a@x" },
-		{ "GIT_COMMITTER_NAME", "C" }, { "GIT_COMMITTER_EMAIL", "c@x" },
-		{ "GIT_AUTHOR_DATE", "1700000000 +0000" },
-		{ "GIT_COMMITTER_DATE", "1700000000 +0000" },
-		{ "LC_ALL", "C" }, { "HOME", top },
-	};
-
-	for (size_t i = 0; i < sizeof unset / sizeof *unset; i++)
-		unsetenv(unset[i]);
-	for (size_t i = 0; i < sizeof set / sizeof *set; i++)
-		setenv(set[i][0], set[i][1], 1);
-}
-
 int main(void)
 {
 	Suite *s = suite_create("local");
@@ -1331,7 +1264,8 @@ int main(void)
 
 	if (!mkdtemp(top))
 		return 99;
-	isolate_git();
+	git_be_neutral();
+	setenv("HOME", top, 1);
 	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, loose_then_packed);

@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <openssl/evp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include <zlib.h>
 
 #include "backend/git/pack.h"
+#include "test/git.h"
 
 static char top[] = "/tmp/gitnfs-test-pack-XXXXXX";
 
@@ -143,19 +143,6 @@ static int result(const struct bytes *pack)
 }
 
 /* ---- packs by git ---- */
-
-static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *fmt, ...)
-{
-	char *line;
-	va_list ap;
-
-	va_start(ap, fmt);
-	ck_assert_int_ge(vasprintf(&line, fmt, ap), 0);
-	va_end(ap);
-	ck_assert_msg(system(line) == 0, "failed: %s", line);
-	free(line);
-}
 
 /* A history of files that grow, shrink and share: deltas of all kinds. */
 static void make_repository(const char *format)
@@ -702,16 +689,6 @@ static void setup(void)
 	ck_assert_int_eq(chdir(test), 0);
 }
 
-static void neutral_git(void)
-{
-	setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
-	setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
-	setenv("GIT_AUTHOR_NAME", "A", 1);
-	setenv("GIT_AUTHOR_EMAIL", "a@example.org", 1);
-	setenv("GIT_COMMITTER_NAME", "A", 1);
-	setenv("GIT_COMMITTER_EMAIL", "a@example.org", 1);
-}
-
 int main(void)
 {
 	Suite *suite = suite_create("pack");
@@ -722,7 +699,7 @@ int main(void)
 
 	if (!mkdtemp(top))
 		return 99;
-	neutral_git();
+	git_be_neutral();
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, sha1);

@@ -19,6 +19,7 @@
 #include "cache/store.h"
 #include "common/cleanup.h"
 #include "common/list.h"
+#include "test/git.h"
 #include "test/scratch.h"
 
 enum { MIB = 1 << 20 };
@@ -623,14 +624,6 @@ START_TEST(cut_short)
 	store_close(s);
 }
 END_TEST
-
-static void shell(const char *fmt, const char *arg)
-{
-	CLEANUP_FREE char *line = NULL;
-
-	ck_assert_int_gt(asprintf(&line, fmt, arg), 0);
-	ck_assert_int_eq(system(line), 0);
-}
 
 START_TEST(removed)
 {
