@@ -210,14 +210,15 @@ int composite_make_levels(struct composite *c, const char *path,
 	unsigned depth = 0;
 
 	for (const char *slash; (slash = strchr(path, '/')); path = slash + 1) {
-		CLEANUP_FREE char *name = strndup(path, (size_t)(slash - path));
+		char name[FS_NAME_MAX + 1];
+		size_t len = (size_t)(slash - path);
 		struct child *child;
 		int r = 0;
 
-		if (!name)
-			return -ENOMEM;
-		if (++depth > DEPTH_MAX)
+		if (++depth > DEPTH_MAX || len >= sizeof name)
 			return -EINVAL;
+		memcpy(name, path, len);
+		name[len] = '\0';
 		child = composite_find(c, l, name);
 		if (child && !child->level)
 			return -EEXIST;

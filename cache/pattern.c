@@ -86,17 +86,18 @@ int pattern_fill(const char *url, const char *text,
 
 	if (!out)
 		return -ENOMEM;
-	for (const char *p = text; *p; p++) {
+	for (const char *p = text; *p;) {
 		const char *at = placeholder_end(p) ?
 			find_placeholder(url, p) : NULL;
+		size_t plain = at ? 0 : 1 + strcspn(p + 1, "{");
 
-		if (!at) {
-			fputc(*p, out);
+		fwrite(p, 1, plain, out);
+		p += plain;
+		if (!at)
 			continue;
-		}
 		failed |= !put_part(part(arg, placeholder_number(url, at)),
 				    is_url, out);
-		p = placeholder_end(p) - 1;
+		p = placeholder_end(p);
 	}
 	if (fclose(out) || failed)
 		return -ENOMEM;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,17 +15,28 @@
 #include "cache/root.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/large.h"
 #include "common/list.h"
 
 /* Every root takes some hundred bytes for good, and whoever may ask for
  * commits by their ids makes them. */
-enum { ROOTS_MAX = 1 << 18, PLACES_MIN = 64 };
+enum { ROOTS_MAX = 1 << 18, PLACES_MIN = 64, CHUNK_MIN = 64 << 10 };
 
 struct slot {
 	struct root root;
-	char *own_name, *own_location;  /* without a source that has them */
 	struct list link;               /* roots.all */
 	struct history *hist;           /* or NULL; covered by roots.lock */
+	/* Room for its first history, which most have for good. */
+	alignas(struct history) char first[sizeof(struct history) +
+					   sizeof(struct epoch)];
+	char text[];                    /* the ref, and what no source has */
+};
+
+/* Memory for slots: none is freed before all are. */
+struct chunk {
+	struct list link;               /* roots.chunks */
+	size_t size, used;
+	alignas(struct slot) char at[];
 };
 
 /* A level as the journal has it, whether it is served this time or not. */
@@ -52,10 +64,13 @@ struct roots {
 	pthread_cond_t next;
 	bool taken;                     /* somebody has the turn */
 	struct list levels;             /* struct note; whose turn it is */
+	struct slot *last;              /* found when the journal is read */
 	struct place *place;            /* by id, or in the next that is free */
 	size_t places;                  /* a power of two, half of them used */
 	struct list all;                /* in order of making */
+	struct list chunks;             /* whose turn it is */
 	uint32_t known;                 /* how many */
+	size_t lines;                   /* of a journal with all of this */
 };
 
 static bool after(const struct timespec *a, const struct timespec *b)
@@ -89,36 +104,33 @@ struct roots *roots_new(const struct keyed *ids, struct composite *composite)
 	rs->ids = ids;
 	rs->composite = composite;
 	list_init(&rs->all);
+	list_init(&rs->chunks);
 	list_init(&rs->levels);
 	pthread_mutex_init(&rs->lock, NULL);
 	pthread_cond_init(&rs->next, NULL);
 	return rs;
 }
 
-static void slot_free(struct slot *e)
-{
-	if (e->hist)
-		value_unref(&e->hist->v);
-	free(e->own_name);
-	free(e->own_location);
-	free(e->root.ref);
-	free(e);
-}
-
 void roots_free(struct roots *rs)
 {
 	if (!rs)
 		return;
-	for (struct list *l; (l = list_pop(&rs->all));) {
+	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
 		struct slot *e = container_of(l, struct slot, link);
 
-		slot_free(e);
+		if (e->hist)
+			value_unref(&e->hist->v);
+	}
+	for (struct list *l; (l = list_pop(&rs->chunks));) {
+		struct chunk *c = container_of(l, struct chunk, link);
+
+		large_free(c, c->size);
 	}
 	for (struct list *l; (l = list_pop(&rs->levels));)
 		free(container_of(l, struct note, link));
 	pthread_cond_destroy(&rs->next);
 	pthread_mutex_destroy(&rs->lock);
-	free(rs->place);
+	large_free(rs->place, rs->places * sizeof *rs->place);
 	free(rs);
 }
 
@@ -159,20 +171,20 @@ static bool grow(struct roots *rs)
 {
 	size_t n = rs->places ? 2 * rs->places : PLACES_MIN;
 	struct place *more, *old = rs->place;
+	size_t had = rs->places;
 
 	if (2 * rs->known < rs->places)
 		return true;
-	more = calloc(n, sizeof *more);
+	more = large_alloc(n * sizeof *more);
 	if (!more)
 		return rs->known + 1 < rs->places;
 	rs->place = more;
 	rs->places = n;
-	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
-		struct slot *e = container_of(l, struct slot, link);
-
-		*place_of(rs, e->root.id) = (struct place){ e->root.id, e };
-	}
-	free(old);
+	/* In this order it goes through both from end to end. */
+	for (size_t i = 0; i < had; i++)
+		if (old[i].slot)
+			*place_of(rs, old[i].id) = old[i];
+	large_free(old, had * sizeof *old);
 	return true;
 }
 
@@ -214,39 +226,77 @@ size_t roots_known(struct roots *rs)
 	return rs->known;
 }
 
+/* As it is the first time: small for few roots, large for many. */
+static void *take_room(struct roots *rs, size_t size)
+{
+	struct chunk *c = container_of(rs->chunks.prev, struct chunk, link);
+	size_t need = (size + alignof(struct slot) - 1) &
+		      ~(alignof(struct slot) - 1);
+	bool none = list_empty(&rs->chunks);
+
+	if (none || c->size - sizeof *c - c->used < need) {
+		size_t next = none ? CHUNK_MIN : 2 * c->size;
+
+		if (next > LARGE_PAGE)
+			next = LARGE_PAGE;
+		if (next < sizeof *c + need)
+			next = sizeof *c + need;
+		c = large_alloc(next);
+		if (!c)
+			return NULL;
+		c->size = next;
+		list_add_tail(&rs->chunks, &c->link);
+	}
+	c->used += need;
+	return c->at + c->used - need;
+}
+
+/* 'text' with its NUL, or NULL, at *at, which moves behind it. */
+static const char *put(char **at, const char *text)
+{
+	char *to = *at;
+
+	if (!text)
+		return NULL;
+	*at = stpcpy(to, text) + 1;
+	return to;
+}
+
+static size_t room_for(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
 /* NULL: out of memory.  'source' or the two that follow it. */
 static struct slot *add(struct roots *rs, uint64_t id, struct source *source,
 			const char *name, const char *location,
 			const char *ref)
 {
-	struct slot *e = calloc(1, sizeof *e);
+	size_t room = room_for(ref) +
+		      (source ? 0 : room_for(name) + room_for(location));
+	struct slot *e = take_room(rs, sizeof *e + room);
+	char *text = e ? e->text : NULL;
 	struct oid oid;
 
 	if (!e)
 		return NULL;
-	if (!source) {
-		e->own_name = strdup(name);
-		e->own_location = strdup(location);
-	}
 	e->root = (struct root){
 		.id = id,
 		.source = source,
-		.name = source ? source->name : e->own_name,
-		.location = source ? source->location : e->own_location,
-		.ref = ref ? strdup(ref) : NULL,
+		.name = source ? source->name : put(&text, name),
+		.location = source ? source->location : put(&text, location),
+		.ref = put(&text, ref),
 		.pinned = ref && !oid_parse(ref, strlen(ref), &oid),
 	};
-	if (e->root.name && e->root.location && (!ref || e->root.ref)) {
-		LOCK_SCOPE(&rs->lock);
-		if (grow(rs)) {
-			*place_of(rs, id) = (struct place){ id, e };
-			list_add_tail(&rs->all, &e->link);
-			rs->known++;
-			return e;
-		}
-	}
-	slot_free(e);
-	return NULL;
+	e->hist = NULL;
+	LOCK_SCOPE(&rs->lock);
+	if (!grow(rs))
+		return NULL;
+	*place_of(rs, id) = (struct place){ id, e };
+	list_add_tail(&rs->all, &e->link);
+	rs->known++;
+	rs->lines++;
+	return e;
 }
 
 /* ---- histories ---- */
@@ -256,34 +306,29 @@ static void history_free(struct value *v)
 	free(v);
 }
 
-static struct history *history_alloc(struct roots *rs, uint32_t n,
-				     const struct root *root)
+/* It is part of its slot. */
+static void history_leave(struct value *v)
 {
-	size_t size = sizeof(struct history) + n * sizeof(struct epoch);
-	struct history *h = malloc(size);
+	(void)v;
+}
+
+/* 'old', if there was one, and one more. */
+static struct history *history_append(struct roots *rs, struct slot *slot,
+				      const struct history *old,
+				      const struct epoch *e)
+{
+	uint32_t n = old ? old->n : 0, skip = n == HISTORY_MAX;
+	size_t size = sizeof(struct history) + (n + 1 - skip) * sizeof *e;
+	struct history *h = old ? malloc(size) : (void *)slot->first;
 
 	if (!h)
 		return NULL;
 	h->v.refs = 1;
 	h->v.cost = size;
-	h->v.free = history_free;
-	h->root = root;
+	h->v.free = old ? history_free : history_leave;
+	h->root = &slot->root;
 	h->serial = atomic_fetch_add(&rs->serial, 1) + 1;
-	h->n = n;
-	return h;
-}
-
-/* 'old' (or nothing) and one more. */
-static struct history *history_append(struct roots *rs,
-				      const struct root *root,
-				      const struct history *old,
-				      const struct epoch *e)
-{
-	uint32_t n = old ? old->n : 0, skip = n == HISTORY_MAX;
-	struct history *h = history_alloc(rs, n + 1 - skip, root);
-
-	if (!h)
-		return NULL;
+	h->n = n + 1 - skip;
 	if (n) {
 		h->epoch[0] = old->epoch[0];
 		memcpy(&h->epoch[1], &old->epoch[1 + skip],
@@ -303,6 +348,7 @@ static void publish(struct roots *rs, struct slot *e, struct history *h)
 	lock_take(&rs->lock);
 	old = e->hist;
 	e->hist = h;
+	rs->lines += h->n - (old ? old->n : 0);
 	lock_drop(&rs->lock);
 	if (old)
 		value_unref(&old->v);
@@ -407,7 +453,7 @@ static int show_move(struct roots *rs, struct source **source, const char *ref,
 		return r;
 	if (!slot)
 		slot = add(rs, id, *source, NULL, NULL, ref);
-	h = slot ? history_append(rs, &slot->root, old, &e) : NULL;
+	h = slot ? history_append(rs, slot, old, &e) : NULL;
 	if (!h)
 		return -ENOMEM;
 	*ret = history_ref(h);
@@ -437,6 +483,7 @@ static int note_level(struct roots *rs, const struct state_level *sl)
 	n->id = sl->id;
 	memcpy(n->path, sl->path, len);
 	list_add_tail(&rs->levels, &n->link);
+	rs->lines++;
 	return 0;
 }
 
@@ -487,12 +534,16 @@ static int load_root(void *arg, const struct state_root *r)
 	struct roots *rs = arg;
 	struct source *source;
 
+	/* Far away in memory, and here when it is needed. */
+	if (rs->places)
+		__builtin_prefetch(&rs->place[r->id & (rs->places - 1)]);
 	/* The key may have been replaced: then no handle has this id. */
-	if (r->id != root_id(rs, r->name, r->location, r->ref) ||
-	    root_find(rs, r->id))
+	if (r->id != root_id(rs, r->name, r->location, r->ref))
 		return 0;
 	if (composite_recall(rs->composite, r->name, r->location, &source))
 		return -ENOMEM;
+	if (find(rs, r->id))
+		return 0;
 	return add(rs, r->id, source, r->name, r->location, r->ref) ? 0 :
 		-ENOMEM;
 }
@@ -500,15 +551,18 @@ static int load_root(void *arg, const struct state_root *r)
 static int load_move(void *arg, const struct state_move *m)
 {
 	struct roots *rs = arg;
-	struct slot *e = find(rs, m->id);
+	/* Mostly of the root before it. */
+	struct slot *e = rs->last && rs->last->root.id == m->id ? rs->last :
+			 find(rs, m->id);
 	struct epoch epoch = { m->commit, m->tree, m->mtime, m->ctime };
 
 	if (!e)
 		return 0;
+	rs->last = e;
 	if (after(&m->ctime, &rs->latest))
 		rs->latest = m->ctime;
 
-	struct history *h = history_append(rs, &e->root, e->hist, &epoch);
+	struct history *h = history_append(rs, e, e->hist, &epoch);
 
 	if (!h)
 		return -ENOMEM;
@@ -597,20 +651,6 @@ int roots_change(struct roots *rs, struct fs_place *place, size_t n,
 	return r;
 }
 
-static size_t lines(const struct roots *rs)
-{
-	size_t n = 0;
-
-	for (struct list *l = rs->levels.next; l != &rs->levels; l = l->next)
-		n++;
-	for (struct list *l = rs->all.next; l != &rs->all; l = l->next) {
-		struct slot *e = container_of(l, struct slot, link);
-
-		n += 1 + (e->hist ? e->hist->n : 0);
-	}
-	return n;
-}
-
 static int write_level(struct state *state, const struct note *note)
 {
 	struct state_level sl = { note->id, note->path };
@@ -639,7 +679,7 @@ static int compact(struct roots *rs)
 {
 	int r;
 
-	if (state_lines(rs->state) <= 2 * lines(rs) + 100)
+	if (state_lines(rs->state) <= 2 * rs->lines + 100)
 		return 0;
 	r = state_rewrite_begin(rs->state);
 	if (r)

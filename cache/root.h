@@ -45,7 +45,7 @@ struct root {
 	 */
 	_Atomic(struct source *) source;
 	const char *name, *location;    /* of the source */
-	char *ref;              /* NULL: the source's own */
+	const char *ref;        /* NULL: the source's own */
 	bool pinned;            /* ref is a commit id: never moves */
 };
 

@@ -19,7 +19,10 @@
 #include "common/cleanup.h"
 #include "common/hex.h"
 
-enum { FIELDS_MAX = 8 };
+enum {
+	SECONDS_DIGITS = 18,            /* of what fits in 63 bits */
+	READ_SIZE = 1 << 16,
+};
 
 struct state {
 	char *dir;
@@ -79,26 +82,6 @@ static void put_field(FILE *out, const char *s)
 	}
 }
 
-static bool get_field(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (*s != '%') {
-			*to++ = *s;
-			continue;
-		}
-		int hi = hex_value(s[1]), lo = hi < 0 ? -1 : hex_value(s[2]);
-
-		if (lo < 0 || !(hi << 4 | lo))
-			return false;
-		*to++ = (char)(hi << 4 | lo);
-		s += 2;
-	}
-	*to = '\0';
-	return true;
-}
-
 static void put_oid(FILE *out, const struct oid *oid)
 {
 	char hex[OID_HEX + 1];
@@ -107,80 +90,163 @@ static void put_oid(FILE *out, const struct oid *oid)
 	fprintf(out, " %s", oid->len ? hex : "-");
 }
 
-static bool get_oid(const char *s, struct oid *ret)
-{
-	if (strcmp(s, "-"))
-		return !oid_parse(s, strlen(s), ret);
-	*ret = (struct oid){ 0 };
-	return true;
-}
-
 static void put_time(FILE *out, const struct timespec *t)
 {
 	fprintf(out, " %" PRIdMAX ".%09ld", (intmax_t)t->tv_sec, t->tv_nsec);
 }
 
-static bool get_time(const char *s, struct timespec *ret)
-{
-	char *end;
-	intmax_t sec = strtoimax(s, &end, 10);
+/* Each of these takes the field that *at is at, which goes on at the next
+ * one then, or is NULL after the last. */
 
-	if (end == s || *end != '.' || strlen(end + 1) != 9)
-		return false;
-	ret->tv_sec = (time_t)sec;
-	ret->tv_nsec = strtol(end + 1, &end, 10);
-	return !*end && ret->tv_nsec >= 0;
+static char *find_end(char *s)
+{
+	char *end = strchr(s, ' ');
+
+	return end ? end : s + strlen(s);
 }
 
-static bool get_id(const char *s, uint64_t *ret)
+/* It is over at 'end', if anything is. */
+static bool end_field(char **at, char *end)
 {
-	uint64_t id = 0;
-	int i;
+	if (*end && *end != ' ')
+		return false;
+	*at = *end ? end + 1 : NULL;
+	*end = '\0';
+	return true;
+}
 
-	for (i = 0; i < 16 && hex_value(s[i]) >= 0; i++)
-		id = id << 4 | (uint64_t)hex_value(s[i]);
-	*ret = id;
-	return i == 16 && !s[i];
+/* If it is that one. */
+static bool get_word(char **at, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (strncmp(*at, word, len) || (*at)[len] != ' ')
+		return false;
+	*at += len + 1;
+	return true;
+}
+
+static bool get_text(char **at, const char **ret)
+{
+	char *s = *at, *end, *from, *to;
+
+	if (!s)
+		return false;
+	end = find_end(s);
+	from = to = memchr(s, '%', (size_t)(end - s));
+	while (from && from < end) {
+		if (*from != '%') {
+			*to++ = *from++;
+			continue;
+		}
+		int hi = hex_value(from[1]), lo = hi < 0 ? -1 : hex_value(from[2]);
+
+		if (lo < 0 || !(hi << 4 | lo))
+			return false;
+		*to++ = (char)(hi << 4 | lo);
+		from += 3;
+	}
+	if (!end_field(at, end))
+		return false;
+	if (to)
+		*to = '\0';
+	*ret = s;
+	return true;
+}
+
+static bool get_oid(char **at, struct oid *ret)
+{
+	char *s = *at;
+	char *end = s ? find_end(s) : NULL;
+
+	if (!s)
+		return false;
+	if (end == s + 1 && *s == '-')
+		*ret = (struct oid){ 0 };
+	else if (oid_parse(s, (size_t)(end - s), ret))
+		return false;
+	return end_field(at, end);
+}
+
+/* As many digits as there are, up to 'max'.  Returns what follows them. */
+static char *get_digits(char *s, int max, int64_t *ret)
+{
+	int64_t n = 0;
+
+	for (; max && *s >= '0' && *s <= '9'; max--, s++)
+		n = 10 * n + (*s - '0');
+	*ret = n;
+	return s;
+}
+
+static bool get_time(char **at, struct timespec *ret)
+{
+	char *s = *at, *point, *end;
+	bool minus = s && *s == '-';
+	int64_t sec, nsec;
+
+	if (!s)
+		return false;
+	s += minus;
+	point = get_digits(s, SECONDS_DIGITS, &sec);
+	if (point == s || *point != '.')
+		return false;
+	end = get_digits(point + 1, 9, &nsec);
+	if (end != point + 10 || !end_field(at, end))
+		return false;
+	ret->tv_sec = (time_t)(minus ? -sec : sec);
+	ret->tv_nsec = (long)nsec;
+	return true;
+}
+
+static bool get_id(char **at, uint64_t *ret)
+{
+	char *end = *at ? find_end(*at) : NULL;
+	uint8_t id[sizeof *ret];
+
+	if (!end || end - *at != 2 * sizeof id ||
+	    !hex_read(*at, sizeof id, id))
+		return false;
+	*ret = 0;
+	for (size_t i = 0; i < sizeof id; i++)
+		*ret = *ret << 8 | id[i];
+	return end_field(at, end);
 }
 
 /* A line that makes no sense is passed over: it is not ours, or the disk's
  * doing, and what it said will be learnt again. */
-static int read_line(char *line, const struct state_reader *rd, void *arg)
+static int read_line(char *at, const struct state_reader *rd, void *arg)
 {
-	char *f[FIELDS_MAX];
-	int n = 0;
+	if (get_word(&at, "root")) {
+		struct state_root r;
 
-	for (char *p = line; p && n < FIELDS_MAX; n++) {
-		f[n] = p;
-		p = strchr(p, ' ');
-		if (p)
-			*p++ = '\0';
-	}
-	if (n == 3 && !strcmp(f[0], "level")) {
-		struct state_level l = { .path = f[2] };
+		if (!get_id(&at, &r.id) || !get_text(&at, &r.name) ||
+		    !get_text(&at, &r.location) || !at)
+			return 0;
+		/* "%2D" is one of that name. */
+		bool none = at[0] == '-' && !at[1];
 
-		if (get_id(f[1], &l.id) && get_field(f[2]))
-			return rd->level(arg, &l);
-	} else if (n == 5 && !strcmp(f[0], "root")) {
-		struct state_root r = { .name = f[2], .location = f[3],
-					.ref = f[4] };
-
-		if (!strcmp(r.ref, "-"))
+		if (!get_text(&at, &r.ref) || at)
+			return 0;
+		if (none)
 			r.ref = NULL;
-		if (get_id(f[1], &r.id) && get_field(f[2]) &&
-		    get_field(f[3]) && (!r.ref || get_field(f[4])))
-			return rd->root(arg, &r);
-	} else if (n == 6 && !strcmp(f[0], "move")) {
+		return rd->root(arg, &r);
+	} else if (get_word(&at, "move")) {
 		struct state_move m;
 
-		if (get_id(f[1], &m.id) && get_oid(f[2], &m.commit) &&
-		    get_oid(f[3], &m.tree) && get_time(f[4], &m.mtime) &&
-		    get_time(f[5], &m.ctime))
+		if (get_id(&at, &m.id) && get_oid(&at, &m.commit) &&
+		    get_oid(&at, &m.tree) && get_time(&at, &m.mtime) &&
+		    get_time(&at, &m.ctime) && !at)
 			return rd->move(arg, &m);
-	} else if (n == 3 && !strcmp(f[0], "top")) {
+	} else if (get_word(&at, "level")) {
+		struct state_level l;
+
+		if (get_id(&at, &l.id) && get_text(&at, &l.path) && !at)
+			return rd->level(arg, &l);
+	} else if (get_word(&at, "top")) {
 		struct state_top t;
 
-		if (get_id(f[1], &t.hash) && get_time(f[2], &t.time))
+		if (get_id(&at, &t.hash) && get_time(&at, &t.time) && !at)
 			return rd->top(arg, &t);
 	}
 	return 0;
@@ -277,42 +343,70 @@ static int read_key(struct state *s, char *why)
 	return 0;
 }
 
+/* The whole lines of text[0..len).  Returns how many bytes they are, or what
+ * 'rd' does. */
+static ssize_t read_lines(struct state *s, char *text, size_t len,
+			  const struct state_reader *rd, void *arg)
+{
+	char *line = text, *end;
+	int r = 0;
+
+	while (!r && (end = memchr(line, '\n', len - (size_t)(line - text)))) {
+		*end = '\0';
+		s->lines++;
+		r = read_line(line, rd, arg);
+		line = end + 1;
+	}
+	return r ? r : line - text;
+}
+
+/* To the last whole line, behind which it is cut off. */
+static int read_journal(struct state *s, const struct state_reader *rd,
+			void *arg)
+{
+	size_t cap = READ_SIZE, len = 0;        /* of the line to come */
+	CLEANUP_FREE char *text = malloc(cap);
+	off_t good = 0;
+
+	if (!text)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n = read(s->fd, text + len, cap - len), done;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		len += (size_t)n;
+		done = read_lines(s, text, len, rd, arg);
+		if (done < 0)
+			return (int)done;
+		good += done;
+		len -= (size_t)done;
+		memmove(text, text + done, len);
+		if (len == cap) {
+			char *more = realloc(text, cap *= 2);
+
+			if (!more)
+				return -ENOMEM;
+			text = more;
+		}
+	}
+	return ftruncate(s->fd, good) ? -errno : 0;
+}
+
 int state_read(struct state *s, const struct state_reader *rd, void *arg,
 	       char why[STATE_WHY])
 {
-	CLEANUP_FREE char *line = NULL;
-	size_t cap = 0;
-	off_t good = 0;
-	ssize_t len;
-	FILE *in;
-	int r = 0;
+	int r;
 
 	s->fd = openat(s->dir_fd, "journal",
 		       O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (s->fd < 0)
 		return whyf(why, s, "journal", "cannot open", -errno);
-	int in_fd = dup(s->fd);
-
-	in = in_fd < 0 ? NULL : fdopen(in_fd, "r");
-	if (!in) {
-		r = -errno;
-		if (in_fd >= 0)
-			close(in_fd);
-		return whyf(why, s, "journal", "cannot read", r);
-	}
-	while (!r && (len = getline(&line, &cap, in)) > 0) {
-		if (line[len - 1] != '\n')
-			break;
-		good += len;
-		s->lines++;
-		line[len - 1] = '\0';
-		r = read_line(line, rd, arg);
-	}
-	if (!r && !feof(in))            /* or what follows would be cut off */
-		r = -EIO;
-	fclose(in);
-	if (!r && ftruncate(s->fd, good))
-		r = -errno;
+	r = read_journal(s, rd, arg);
 	return r ? whyf(why, s, "journal", "cannot read", r) : 0;
 }
 

@@ -2,18 +2,19 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* hex.h - what a hexadecimal digit stands for. */
+/* hex.h - what hexadecimal digits stand for. */
 #ifndef COMMON_HEX_H
 #define COMMON_HEX_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-extern const uint8_t hex_plus_1[256];   /* 0: no digit */
-
 /* 0 to 15, or -1. */
-static inline int hex_value(char c)
-{
-	return hex_plus_1[(unsigned char)c] - 1;
-}
+int hex_value(char c);
+
+/* The 'n' bytes, a multiple of 4, that 2 * n digits stand for.  False when one
+ * is no digit; *ret is anything then. */
+bool hex_read(const char *hex, size_t n, uint8_t *ret);
 
 #endif

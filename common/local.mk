@@ -6,6 +6,7 @@ libcommon_a_SOURCES = \
 	common/hex.c common/hex.h \
 	common/json.h \
 	common/keyed.c common/keyed.h \
+	common/large.c common/large.h \
 	common/list.h \
 	common/lock.c common/lock.h \
 	common/log.c common/log.h \

@@ -44,16 +44,9 @@ int oid_parse(const char *hex, size_t len, struct oid *ret)
 {
 	struct oid oid = { .len = (uint8_t)(len / 2) };
 
-	if (len != 2 * OID_SHA1 && len != 2 * OID_SHA256)
+	if ((len != 2 * OID_SHA1 && len != 2 * OID_SHA256) ||
+	    !hex_read(hex, oid.len, oid.id))
 		return -EINVAL;
-	for (size_t i = 0; i < oid.len; i++) {
-		int high = hex_value(hex[2 * i]);
-		int low = hex_value(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return -EINVAL;
-		oid.id[i] = (uint8_t)(high << 4 | low);
-	}
 	*ret = oid;
 	return 0;
 }

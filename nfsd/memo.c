@@ -3,8 +3,8 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 #include <errno.h>
-#include <sys/mman.h>
 
+#include "common/large.h"
 #include "nfsd/memo.h"
 
 enum {
@@ -46,23 +46,12 @@ struct memo {
 	_Alignas(LINE) struct memo_name name[SETS * WAYS];
 };
 
-enum {
-	LARGE_PAGE = 2 << 20,
-	ROOM = (sizeof(struct memo) + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE,
-};
-
 struct memo *memo_new(const struct service *service)
 {
-	/* Its memory is touched, and so taken, as it is used; and in large
-	 * pages, or finding the small ones costs as much as what is in them. */
-	struct memo *m = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct memo *m = large_alloc(sizeof *m);
 
-	if (m == MAP_FAILED)
+	if (!m)
 		return NULL;
-#ifdef MADV_HUGEPAGE
-	madvise(m, ROOM, MADV_HUGEPAGE);
-#endif
 	m->service = service;
 	m->batch = 1;
 	return m;
@@ -70,8 +59,7 @@ struct memo *memo_new(const struct service *service)
 
 void memo_free(struct memo *m)
 {
-	if (m)
-		munmap(m, ROOM);
+	large_free(m, sizeof *m);
 }
 
 void memo_batch(struct memo *m)

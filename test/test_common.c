@@ -193,6 +193,21 @@ START_TEST(oid_parse_takes_names_only)
 				   40, &oid), -EINVAL);
 	ck_assert(oid_eq(&oid, &before));
 
+	/* Any byte in any place. */
+	for (size_t i = 0; i < 40 * 256; i++) {
+		char some[41] = "ce013625030ba8dba906f756967f9e9ca394464a";
+		char digit[2] = { (char)(i / 40) };
+		bool good = isxdigit((unsigned char)*digit);
+
+		some[i % 40] = *digit;
+		ck_assert_int_eq(oid_parse(some, 40, &oid), good ? 0 : -EINVAL);
+		if (!good)
+			continue;
+		some[i % 40] = (char)tolower((unsigned char)*digit);
+		oid_hex(&oid, hex);
+		ck_assert_str_eq(hex, some);
+	}
+
 	memset(sha256, 'a', sizeof sha256 - 1);
 	ck_assert_int_eq(oid_parse(sha256, sizeof sha256 - 1, &oid), 0);
 	ck_assert_uint_eq(oid.len, OID_SHA256);

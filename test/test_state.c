@@ -502,6 +502,16 @@ START_TEST(garbage_lines_are_passed_over)
 		"top 0000000000000001 x.000000000\n"
 		"top 000000000000000g 7.000000000\n"
 		"top 0000000000000001 7.000000000 more\n"
+		"top 0000000000000001 7.000000000 \n"
+		"top 0000000000000001  7.000000000\n"
+		"top 0000000000000001 7.0000000001\n"
+		"top 0000000000000001 1234567890123456789.000000000\n"
+		"top 0000000000000001 -.000000000\n"
+		"topp 0000000000000001 7.000000000\n"
+		"move 0000000000000001\n"
+		"move 0000000000000001 - -\n"
+		"root 0000000000000001\n"
+		"root\n"
 		"top 0000000000000001 7.000000000 a b c d e f g h i j k l\n"
 		"root 0000000000000001 a b\n"
 		"root 0000000000000001 a%2 b c\n"
@@ -525,7 +535,36 @@ START_TEST(garbage_lines_are_passed_over)
 	put_file("journal", text, sizeof text - 1);
 	s = open_expecting("top 1 7 0\nroot 2 [a] [b] default[]\n"
 			   "move 2 [] [] 1 0 2 0\ntop 3 7 0\n");
-	ck_assert_uint_eq(state_lines(s), 31);
+	ck_assert_uint_eq(state_lines(s), 41);
+	state_close(s);
+}
+END_TEST
+
+/* Longer than what is read at once, and across its end. */
+START_TEST(lines_of_any_length_come_back)
+{
+	enum { LINES = 40, STEP = 7919 };
+	CLEANUP_FREE char *name = calloc(1, LINES * STEP + 1);
+	CLEANUP_FREE char *want = NULL;
+	size_t len;
+	FILE *out = open_memstream(&want, &len);
+	struct state *s = open_expecting("");
+
+	for (unsigned i = 0; i < LINES * STEP; i++)
+		name[i] = (char)('a' + i % 26);
+	for (unsigned i = 0; i < LINES; i++) {
+		const char *tail = name + (LINES - 1 - i) * STEP;
+		struct state_root r = { i, tail, "/loc", NULL };
+
+		ck_assert_int_eq(append(s, &r, NULL, NULL), 0);
+		append_top(s, i);
+		fprintf(out, "root %x [%s] [/loc] default[]\ntop %x 7 0\n",
+			i, tail, i);
+	}
+	fclose(out);
+	state_close(s);
+	s = open_expecting(want);
+	ck_assert_uint_eq(state_lines(s), 2 * LINES);
 	state_close(s);
 }
 END_TEST
@@ -686,6 +725,7 @@ int main(void)
 	tcase_add_test(c, odd_names_come_back);
 	tcase_add_test(c, torn_last_line_is_dropped);
 	tcase_add_test(c, garbage_lines_are_passed_over);
+	tcase_add_test(c, lines_of_any_length_come_back);
 	tcase_add_test(c, reader_may_give_up);
 	tcase_add_test(c, full_disk_leaves_whole_lines);
 	tcase_add_test(c, rewrite_replaces_all);

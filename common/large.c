@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (C) 2026 the gitnfs authors
+ * gitnfs: git repositories as a read-only file system over NFSv3
+ */
+#include "common/large.h"
+
+#include <sys/mman.h>
+
+/* A part of a large page would be in small ones, or cost all of it. */
+static size_t whole(size_t size)
+{
+	return size < LARGE_PAGE ? size :
+		(size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+}
+
+void *large_alloc(size_t size)
+{
+	void *at = mmap(NULL, whole(size), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+#ifdef MADV_HUGEPAGE
+	if (size >= LARGE_PAGE)
+		madvise(at, whole(size), MADV_HUGEPAGE);
+#endif
+	return at;
+}
+
+void large_free(void *at, size_t size)
+{
+	if (at)
+		munmap(at, whole(size));
+}
