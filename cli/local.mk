@@ -10,6 +10,7 @@ gitnfs_SOURCES = \
 	cli/options.c \
 	cli/serve.c cli/serve.h \
 	cli/simple.c \
+	cli/source.c cli/source.h \
 	cli/status.c \
 	cli/talk.c cli/talk.h \
 	cli/text.c cli/text.h \

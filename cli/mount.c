@@ -20,6 +20,7 @@
 #include "cli/cli.h"
 #include "cli/mounts.h"
 #include "cli/serve.h"
+#include "cli/source.h"
 #include "cli/talk.h"
 #include "common/cleanup.h"
 
@@ -47,22 +48,20 @@ static bool knock(unsigned port)
 	       !getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) && !err;
 }
 
-/* Where the running server listens; the caller frees it. */
-static char *address_of_server(const struct cli *cli)
+/* Where the server listens, by what it says; the caller frees it. */
+static char *address_of_server(const struct cli *cli,
+			       struct json_object *status)
 {
-	CLEANUP_JSON struct json_object *result = NULL;
-	struct json_object *server, *listen, *first;
+	struct json_object *server =
+		json_at(status, "server", json_type_object);
+	struct json_object *listen =
+		server ? json_at(server, "listen", json_type_array) : NULL;
+	struct json_object *first =
+		listen ? json_object_array_get_idx(listen, 0) : NULL;
 
-	if (talk_once(cli, talk_request("status"), &result))
-		return NULL;
-	server = json_at(result, "server", json_type_object);
-	listen = server ? json_at(server, "listen", json_type_array) : NULL;
-	first = listen ? json_object_array_get_idx(listen, 0) : NULL;
-	if (!first) {
+	if (!first)
 		cli_say(cli, "the server does not say where it listens");
-		return NULL;
-	}
-	return strdup(json_object_get_string(first));
+	return first ? strdup(json_object_get_string(first)) : NULL;
 }
 
 static unsigned port_of(const char *address)
@@ -70,88 +69,6 @@ static unsigned port_of(const char *address)
 	const char *colon = strrchr(address, ':');
 
 	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
-}
-
-/* ---- what to show ---- */
-
-/* Is it a directory of this machine? */
-static bool is_here(const char *path)
-{
-	struct stat st;
-
-	return !stat(path, &st) && S_ISDIR(st.st_mode);
-}
-
-/* NAME@REF, spelt as in the file system. */
-static char *with_ref(const char *name, const char *ref)
-{
-	char *text = malloc(strlen(name) + 3 * strlen(ref) + 3), *to = text;
-
-	if (!text)
-		return NULL;
-	to += sprintf(to, "/%s%s", name, *ref ? "@" : "");
-	for (; *ref; ref++)
-		if (*ref == '/' || *ref == '%')
-			to += sprintf(to, "%%%02X", *ref);
-		else
-			*to++ = *ref;
-	*to = '\0';
-	return text;
-}
-
-/* Cut a ref off; "" when there is none. */
-static const char *cut_ref(char *source)
-{
-	char *scheme = strstr(source, "://");
-	char *from = scheme ? strchr(scheme + 3, '/') : source;
-
-	if (!from || is_here(source))
-		return "";
-	for (char *at = source + strlen(source); at-- > from;) {
-		if (*at != '@')
-			continue;
-		*at = '\0';
-		if (scheme || is_here(source))
-			return at + 1;
-		*at = '@';
-	}
-	return "";
-}
-
-/* A SOURCE, as a path in the file system; *ret_added: the name of what the
- * server is to be told of, or NULL. */
-static int find_source(const struct cli *cli, const char *text,
-		       char **ret_added, char **ret_path)
-{
-	CLEANUP_FREE char *source = strdup(text), *url = NULL, *name = NULL;
-	bool added = false;
-	const char *ref;
-	int status;
-
-	if (!source)
-		return END_FAILED;
-	ref = cut_ref(source);
-	if (strstr(source, "://") || (strchr(source, ':') &&
-				      !strchr(source, '/')))
-		url = strdup(source);
-	else if (is_here(source))
-		url = realpath(source, NULL);
-	else if (*text != '/' && *text != '.') {
-		/* Then it is one that the server has a name for. */
-		*ret_path = NULL;
-		return asprintf(ret_path, "/%s", text) < 0 ? END_FAILED :
-							     END_WELL;
-	}
-	if (!url) {
-		cli_say(cli, "%s: there is no such directory here", source);
-		return END_FAILED;
-	}
-	status = serve_add(cli, url, &added, &name);
-	if (status)
-		return status;
-	*ret_path = with_ref(name, ref);
-	*ret_added = added ? TAKE(name) : NULL;
-	return *ret_path ? END_WELL : END_FAILED;
 }
 
 /* ---- mount ---- */
@@ -233,77 +150,126 @@ static void explain(const struct cli *cli, const char *path)
 
 	if (talk_once(cli, talk_request("status"), &result))
 		return;
-	list = json_at(result, "repositories", json_type_array);
+	list = json_at(result, "failures", json_type_array);
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		const char *name = json_text_at(o, "name");
-		const char *trouble = json_text_at(o, "trouble");
+		const char *why = json_text_at(o, "why");
 		size_t len = strlen(name);
 
-		if (trouble && !strncmp(path + 1, name, len) &&
-		    (!path[1 + len] || strchr("/@", path[1 + len])))
-			cli_say(cli, "%s: %s", json_text_at(o, "url"),
-				trouble);
+		if (strncmp(path + 1, name, len) ||
+		    (path[1 + len] && !strchr("/@", path[1 + len])))
+			continue;
+		cli_say(cli, "%s: %s%s%s", name, json_text_at(o, "error"),
+			*why ? "; " : "", why);
+		return;
 	}
 }
 
-/* Have a server run that knows what was added. */
-static int have_server(const struct cli *cli, bool added, char **ret_address)
+/* Have it show what it did not. */
+static int tell_server(const struct cli *cli, const char *address,
+		       const struct source *s)
 {
-	CLEANUP_FREE char *ours = NULL;
+	CLEANUP_FREE char *ours = serve_address(cli);
+
+	if (ours && !strcmp(ours, address))
+		return serve_reload(cli);
+	cli_say(cli, "the server on %s does not show %s, and was not started "
+		"by gitnfs; add \"[source \"%s\"] url = %s\" to its "
+		"configuration, then: gitnfs reload", cli->state_dir, s->url,
+		s->added, s->url);
+	return END_FAILED;
+}
+
+/* Have a server run, and show them. */
+static int have_shown(const struct cli *cli, struct source *source, int n,
+		      char **ret_address)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	const struct source *added = NULL;
 	int status = END_WELL;
 
-	if (!talk_is_up(cli->state_dir)) {
+	if (!talk_is_up(cli->state_dir))
 		status = serve_start(cli);
-	} else if (added) {
-		*ret_address = address_of_server(cli);
-		ours = serve_address(cli);
-		if (*ret_address && (!ours || strcmp(ours, *ret_address))) {
-			cli_say(cli, "the server on %s was not started by "
-				"gitnfs: add the source to its configuration, "
-				"then: gitnfs reload", cli->state_dir);
-			status = END_FAILED;
-		} else {
-			status = serve_reload(cli);
-		}
-		free(TAKE(*ret_address));
-	}
+	if (!status)
+		status = talk_once(cli, talk_request("status"), &result);
 	if (status)
 		return status;
-	*ret_address = address_of_server(cli);
-	return *ret_address ? END_WELL : END_FAILED;
+	*ret_address = address_of_server(cli, result);
+	if (!*ret_address)
+		return END_FAILED;
+	for (int i = 0; !status && i < n; i++) {
+		status = source_place(cli, &source[i], result);
+		if (source[i].added)
+			added = &source[i];
+	}
+	return status || !added ? status :
+				  tell_server(cli, *ret_address, added);
+}
+
+/* Of a server somewhere: it can be told nothing. */
+static int only_paths(const struct cli *cli, const struct source *source,
+		      int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!source[i].path) {
+			cli_say(cli, "with a server named, say which of its "
+				"paths to mount, as github/torvalds/linux; "
+				"%s is none", source[i].url);
+			return END_USAGE;
+		}
+	return END_WELL;
+}
+
+/* What was added may have been a slip of the fingers. */
+static void drop_added(const struct cli *cli, const struct source *source,
+		       int n)
+{
+	bool any = false;
+
+	for (int i = 0; i < n; i++) {
+		if (!source[i].fresh)
+			continue;
+		serve_drop(cli, source[i].added);
+		any = true;
+	}
+	if (any && talk_is_up(cli->state_dir))
+		serve_reload(cli);
 }
 
 /* One source is shown itself, several by their names. */
-static int mount_sources(const struct cli *cli, int n, char **source,
-			 const char *dir, const struct want *w)
+static int mount_these(const struct cli *cli, struct source *source, int n,
+		       const char *dir, const struct want *w)
 {
-	CLEANUP_FREE char *path = NULL, *address = NULL, *added = NULL;
-	bool any_added = false;
-	int status = END_WELL;
+	CLEANUP_FREE char *address = w->server ? strdup(w->server) : NULL;
+	const char *path;
+	int status = w->server ? only_paths(cli, source, n) :
+				 have_shown(cli, source, n, &address);
 
-	for (int i = 0; !status && i < n; i++) {
-		free(TAKE(path));
-		free(TAKE(added));
-		status = find_source(cli, source[i], &added, &path);
-		any_added |= added != NULL;
-	}
-	if (!status && w->server)
-		address = strdup(w->server);
-	else if (!status)
-		status = have_server(cli, any_added, &address);
-	if (!status && !address)
-		status = END_FAILED;
 	if (!status) {
-		status = mount_at(cli, dir, n == 1 ? path : "/", address, w);
-		if (status && n == 1 && !w->server)
+		path = n == 1 ? source->path : "/";
+		status = mount_at(cli, dir, path, address, w);
+		if (status && !w->server)
 			explain(cli, path);
 	}
-	if (status && added) {  /* it may have been a slip of the fingers */
-		serve_drop(cli, added);
-		if (address && !w->server)
-			serve_reload(cli);
-	}
+	if (status)
+		drop_added(cli, source, n);
+	return status;
+}
+
+static int mount_sources(const struct cli *cli, int n, char **name,
+			 const char *dir, const struct want *w)
+{
+	struct source *source = calloc((size_t)n + 1, sizeof *source);
+	int status = source ? END_WELL : END_FAILED;
+
+	for (int i = 0; !status && i < n; i++)
+		status = source_parse(cli, name[i], &source[i]);
+	if (!status)
+		status = mount_these(cli, source, n, dir, w);
+	for (int i = 0; source && i < n; i++)
+		source_clear(&source[i]);
+	free(source);
 	return status;
 }
 

@@ -161,19 +161,18 @@ void text_fold(FILE *to, const char *words, int at, int indent)
 {
 	int all = columns(to == stderr ? STDERR_FILENO : STDOUT_FILENO);
 
-	while (*words) {
-		size_t len = strcspn(words, " ");
-		size_t blanks = strspn(words + len, " ");
+	for (int blanks = 0; *words; words += blanks) {
+		int len = (int)strcspn(words, " ");
 
-		if (at > indent && at + (int)len > all) {
+		if (blanks && at + blanks + len > all) {
 			fprintf(to, "\n%*s", indent, "");
 			at = indent;
+		} else {
+			at += fprintf(to, "%*s", blanks, "");
 		}
-		fwrite(words, 1, len, to);
-		words += len + blanks;
-		if (*words)
-			fprintf(to, "%*s", (int)blanks, "");
-		at += (int)(len + blanks);
+		at += fprintf(to, "%.*s", len, words);
+		words += len;
+		blanks = (int)strspn(words, " ");
 	}
 	fputc('\n', to);
 }

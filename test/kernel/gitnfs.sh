@@ -89,7 +89,7 @@ gitnfs umount /run/m/second
 # What cannot be mounted leaves nothing behind, and is explained.
 ! gitnfs mount http://127.0.0.1:1/gone.git /run/m/gone 2>/run/said ||
 	fail 'mounted what is not there'
-grep -q '/gone.git: Connection refused' /run/said || fail 'not told why'
+grep -q 'gone: Connection refused; .*check that it runs' /run/said || fail 'not told why'
 [ ! -e /run/m/gone ] || fail 'the directory is left'
 ! git config -f /run/state/gitnfs.conf source.gone.url || fail 'it is kept'
 [ ! -e /run/m/all/gone ] || fail 'it is shown'
@@ -147,6 +147,33 @@ gitnfs umount /run/m/pinned
 [ "$(mounts)" -eq 0 ] || fail "$(mounts) mounts are left"
 gitnfs umount /run/m/all 2>/run/said
 grep -q 'nothing is mounted' /run/said || fail 'umount twice'
+
+# A server that gitnfs has not started: what it shows anyway is found by its
+# URL or directory, and what it does not cannot be added.
+mkdir -p /run/mine/ann
+git clone -q --bare "$repo" /run/mine/ann/tools.git
+printf '[root "mine"]\n\turl = /run/mine/{owner}/{repo}.git\n' >/run/conf
+printf '[source "sub/x"]\n\turl = %s\n' "$repo" >>/run/conf
+printf '[root "far"]\n\turl = http://127.0.0.1:1/{o}/{r}.git\n' >>/run/conf
+"${gitnfs}d" --state-dir /run/s3 --cache-dir /run/c3 --listen 127.0.0.1:0 \
+	--config /run/conf --log-to /run/log3 >/run/out3 &
+third=$!
+until [ -s /run/out3 ]; do sleep 0.1; done
+for where in /run/mine/ann/tools.git "$repo/" mine/ann/tools; do
+	"$gitnfs" -s /run/s3 mount "$where@$oid" /run/m/third
+	cmp "/run/m/third/README" <(git -C "$repo" cat-file blob HEAD:README) ||
+		fail "not mounted: $where"
+	"$gitnfs" -s /run/s3 umount /run/m/third
+done
+! "$gitnfs" -s /run/s3 mount http://127.0.0.1:1/ann/tools /run/m/third \
+	2>/run/said || fail 'mounted what is not there'
+grep -q 'far/ann/tools: Connection refused' /run/said ||
+	fail 'an URL is not found among the roots'
+! "$gitnfs" -s /run/s3 mount http://127.0.0.1:1/tools /run/m/third \
+	2>/run/said || fail 'mounted what is not shown'
+grep -q 'was not started by gitnfs; add ' /run/said || fail 'not told why'
+! git config -f /run/s3/gitnfs.conf source.tools.url || fail 'it is kept'
+kill "$third"
 
 # systemd's journal, in its own words.
 mkdir -p /run/systemd/journal
