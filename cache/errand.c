@@ -386,12 +386,27 @@ void errand_fail(struct errand *e, int err)
 	errand_free(e);
 }
 
+/* A source's word about its own files: a client would take some for one about
+ * its handle, or about what it has asked. */
+static int not_of_a_client(int err)
+{
+	switch (err) {
+	case -ESTALE: case -EBADF: case -ENOTDIR: case -EISDIR: case -EINVAL:
+	case -ENAMETOOLONG: case -EROFS:
+		return -EIO;
+	default:
+		return err;
+	}
+}
+
 void errand_done(struct job *job, int err)
 {
 	struct errand *e = container_of(job, struct errand, job);
 
 	if (!err)
 		err = e->err;
+	if (e->key.kind != KIND_LEVEL)  /* no client is told */
+		err = not_of_a_client(err);
 	if (!err && !e->landed && e->key.kind != KIND_SIZES)
 		err = -ENOENT;
 	count_trouble(e->f, err);
@@ -465,7 +480,7 @@ int errand_open(struct errand *e)
 		return -ENOENT;
 	if (r && !e->why)
 		e->why = strdup(why);
-	return r == -ENOENT ? -EIO : r;
+	return r == -ENOENT ? -EIO : not_of_a_client(r);
 }
 
 bool errand_from_store(struct errand *e, const struct oid *oid, enum obj type)

@@ -30,6 +30,8 @@ static int find_as(const struct tree *t, const struct keyed *names,
 					  UTF8PROC_STABLE | form);
 	const char *p = (const char *)other;
 
+	if (n == UTF8PROC_ERROR_NOMEM)
+		return -ENOMEM;
 	if (n <= 0 || ((size_t)n == len && !memcmp(p, name, len)))
 		return -ENOENT;
 	return tree_find(t, tree_name_hash(names, p, (size_t)n), p, (size_t)n,
@@ -40,16 +42,16 @@ int spelling_find(const struct tree *t, const struct keyed *names,
 		  const char *name, size_t len, uint32_t *ret)
 {
 	uint32_t composed, decomposed;
-	bool has_composed, has_decomposed;
+	int c, d;
 
 	if (is_ascii(name, len))
 		return -ENOENT;
-	has_composed = !find_as(t, names, name, len, UTF8PROC_COMPOSE,
-				&composed);
-	has_decomposed = !find_as(t, names, name, len, UTF8PROC_DECOMPOSE,
-				  &decomposed);
-	if (has_composed == has_decomposed)
+	c = find_as(t, names, name, len, UTF8PROC_COMPOSE, &composed);
+	d = find_as(t, names, name, len, UTF8PROC_DECOMPOSE, &decomposed);
+	if (c == -ENOMEM || d == -ENOMEM)
+		return -ENOMEM;
+	if (!c == !d)
 		return -ENOENT;
-	*ret = has_composed ? composed : decomposed;
+	*ret = c ? decomposed : composed;
 	return 0;
 }

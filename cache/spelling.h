@@ -16,7 +16,8 @@
 #include "cache/dcache.h"
 
 /* The entry that has the name in its other spelling, for when it is not
- * there as it is written.  -ENOENT: there is none, or one of each. */
+ * there as it is written.  -ENOENT: there is none, or one of each;
+ * -ENOMEM. */
 int spelling_find(const struct tree *, const struct keyed *names,
 		  const char *name, size_t len, uint32_t *ret);
 

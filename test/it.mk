@@ -106,7 +106,7 @@ test_it_shortage_LDFLAGS = -Wl,--wrap=write -Wl,--wrap=pwrite -Wl,--wrap=fsync \
 	-Wl,--wrap=openat -Wl,--wrap=accept4 -Wl,--wrap=malloc \
 	-Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup \
 	-Wl,--wrap=strndup -Wl,--wrap=asprintf -Wl,--wrap=open_memstream \
-	-Wl,--wrap=mmap
+	-Wl,--wrap=mmap -Wl,--wrap=utf8proc_map
 test_it_stress_SOURCES = test/it_stress.c
 test_it_stress_CFLAGS = $(it_cflags)
 test_it_stress_LDADD = $(it_libs)

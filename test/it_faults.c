@@ -149,9 +149,11 @@ static void each_job_fails(int err, bool known_before)
 	}
 }
 
+/* The last are a file system's that a source is on, or a descriptor's, and
+ * must not be taken for what a client asks with. */
 static const int errors[] = {
 	-EIO, -ENOENT, -EACCES, -EAGAIN, -ETIMEDOUT, -EHOSTUNREACH, -EBADMSG,
-	-EFBIG, -ENOMEM,
+	-EFBIG, -ENOMEM, -ESTALE, -EBADF, -ENOTDIR, -EINVAL,
 };
 enum { ERRORS = sizeof errors / sizeof *errors };
 

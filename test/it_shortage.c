@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <utf8proc.h>
 
 #include "backend/backend.h"
 #include "cache/fs.h"
@@ -222,6 +223,14 @@ REAL(void *, mmap, void *p, size_t len, int prot, int flags, int fd, off_t at)
 	return __real_mmap(p, len, prot, flags, fd, at);
 }
 
+REAL(utf8proc_ssize_t, utf8proc_map, const utf8proc_uint8_t *text,
+     utf8proc_ssize_t len, utf8proc_uint8_t **ret, utf8proc_option_t how)
+{
+	if (no_memory())
+		return UTF8PROC_ERROR_NOMEM;
+	return __real_utf8proc_map(text, len, ret, how);
+}
+
 static void arm(enum what what, unsigned n, bool on)
 {
 	left = left_at = n;
@@ -247,6 +256,10 @@ enum {
 	LARGE = CACHE / 7,      /* is spooled */
 	DISK = 64 << 20,
 };
+
+/* One name: as it is there, and as it is asked for. */
+#define COMPOSED "\xc3\xa9"
+#define DECOMPOSED "e\xcc\x81"
 
 static struct harness h;
 static struct source source = { .name = "src" };
@@ -281,7 +294,7 @@ static bool look(bool trouble)
 {
 	static const char *const path[] = {
 		"src", "src/dir", "src/dir/exec", "src/file", "src/large",
-		"src@other", "src@other/exec", "src@@",
+		"src/" DECOMPOSED, "src@other", "src@other/exec", "src@@",
 	};
 	CLEANUP_WIRE struct wire data = { 0 };
 	CLEANUP_PAGE struct page page = { 0 };
@@ -319,7 +332,7 @@ static bool look(bool trouble)
 	if (!root.len || !ok(call_readdirplus(&conn, &root, 0, 0, 8192, 8192,
 					      &page), trouble))
 		return false;
-	ck_assert(!page.eof || page.n == 5);
+	ck_assert(!page.eof || page.n == 6);
 	return well;
 }
 
@@ -356,8 +369,9 @@ static void setup(void)
 		{ "40000", "dir", dir },
 		{ "100644", "file", fake_blob(f, "text\n") },
 		{ "100644", "large", fake_blob(f, large) },
+		{ "100644", COMPOSED, fake_blob(f, "text\n") },
 	};
-	struct oid tree = fake_tree(f, 3, all);
+	struct oid tree = fake_tree(f, 4, all);
 
 	fake_ref(f, NULL, &tree);
 	fake_ref(f, "other", &dir);
@@ -395,7 +409,8 @@ static void make_repo(void)
 	      "git config uploadpack.allowFilter true && "
 	      "git config uploadpack.allowAnySHA1InWant true && "
 	      "mkdir dir && printf '#!/bin/sh\\n' >dir/exec && "
-	      "chmod +x dir/exec && echo text >file && "
+	      "chmod +x dir/exec && echo text >file && cp file " COMPOSED
+	      " && "
 	      "head -c %d /dev/zero | tr '\\0' x >large && git add -A && "
 	      "git commit -q -m one && git branch other "
 	      "$(git commit-tree -m two HEAD:dir)", repo, LARGE);
