@@ -17,17 +17,85 @@ enum {
 	KNOWN_MAX = 1 << 18,    /* names that services list */
 	DEPTH_MAX = 16,         /* levels above a repository */
 	DENIED_MS = 1000,       /* for which one may be believed not to be */
+	BUCKETS_MIN = 64,
 };
 
 /* ---- the table of children; its lock is held ---- */
 
-static int child_cmp(const void *a, const void *b)
+/* Keyed, as whoever may ask for names chooses them. */
+static uint64_t hash_of(const struct composite *c, const struct level *in,
+			const char *name)
 {
-	const struct child *x = a, *y = b;
+	return keyed_hash(c->ids, name, strlen(name)) ^ in->id;
+}
 
-	if (x->in != y->in)
-		return x->in < y->in ? -1 : 1;
-	return strcmp(x->name, y->name);
+static struct child **bucket_of(const struct composite *c, uint64_t hash)
+{
+	return &c->bucket[hash & (c->nbuckets - 1)];
+}
+
+struct child *composite_find(struct composite *c, const struct level *in,
+			     const char *name)
+{
+	uint64_t hash = hash_of(c, in, name);
+	struct child *child = c->nbuckets ? *bucket_of(c, hash) : NULL;
+
+	while (child && (child->hash != hash || child->in != in ||
+			 strcmp(child->name, name)))
+		child = child->next;
+	return child;
+}
+
+static void link_child(struct composite *c, struct child *child)
+{
+	struct child **bucket = bucket_of(c, child->hash);
+
+	child->next = *bucket;
+	*bucket = child;
+}
+
+/* About one in each. */
+static bool make_buckets(struct composite *c)
+{
+	struct child **old = c->bucket, **more;
+	uint32_t had = c->nbuckets, n = had ? 2 * had : BUCKETS_MIN;
+
+	if (c->nfindable < had)
+		return true;
+	more = calloc(n, sizeof *more);
+	if (!more)
+		return had;
+	c->bucket = more;
+	c->nbuckets = n;
+	for (uint32_t i = 0; i < had; i++) {
+		for (struct child *at = old[i], *next; at; at = next) {
+			next = at->next;
+			link_child(c, at);
+		}
+	}
+	free(old);
+	return true;
+}
+
+/* False: out of memory. */
+static bool insert_child(struct composite *c, struct child *child)
+{
+	if (!make_buckets(c))
+		return false;
+	child->hash = hash_of(c, child->in, child->name);
+	link_child(c, child);
+	c->nfindable++;
+	return true;
+}
+
+static void remove_child(struct composite *c, struct child *child)
+{
+	struct child **at = bucket_of(c, child->hash);
+
+	while (*at != child)
+		at = &(*at)->next;
+	*at = child->next;
+	c->nfindable--;
 }
 
 static int level_cmp(const void *a, const void *b)
@@ -35,15 +103,6 @@ static int level_cmp(const void *a, const void *b)
 	const struct level *x = a, *y = b;
 
 	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-struct child *composite_find(struct composite *c, const struct level *in,
-			     const char *name)
-{
-	struct child want = { .in = in, .name = name };
-	struct child **at = tfind(&want, &c->by_name, child_cmp);
-
-	return at ? *at : NULL;
 }
 
 int composite_append(struct level *in, struct child *child)
@@ -78,12 +137,12 @@ int composite_add_child(struct composite *c, struct level *in,
 		.level = level,
 		.source = source,
 	};
-	if (!tsearch(child, &c->by_name, child_cmp)) {
+	if (!insert_child(c, child)) {
 		free(child);
 		return -ENOMEM;
 	}
 	if (listed && composite_append(in, child)) {
-		tdelete(child, &c->by_name, child_cmp);
+		remove_child(c, child);
 		free(child);
 		return -ENOMEM;
 	}
@@ -105,10 +164,10 @@ int composite_add_known(struct composite *c, struct level *l, const char *name)
 		return -ENOMEM;
 	child->in = l;
 	child->name = child->own = strdup(name);
-	if (!child->own || !tsearch(child, &c->by_name, child_cmp))
+	if (!child->own || !insert_child(c, child))
 		goto fail;
 	if (composite_append(l, child)) {
-		tdelete(child, &c->by_name, child_cmp);
+		remove_child(c, child);
 		goto fail;
 	}
 	c->nknown++;
@@ -125,7 +184,7 @@ void composite_drop_child(struct composite *c, struct child *child)
 		c->nsources--;
 	else if (child->own)
 		c->nknown--;
-	tdelete(child, &c->by_name, child_cmp);
+	remove_child(c, child);
 	free(child->own);
 	free(child);
 }
@@ -417,14 +476,15 @@ void composite_free(struct composite *c)
 {
 	if (!c)
 		return;
-	while (c->by_name) {
-		struct child *child = *(struct child **)c->by_name;
-
-		tdelete(child, &c->by_name, child_cmp);
-		source_free(child->source);
-		free(child->own);
-		free(child);
+	for (uint32_t i = 0; i < c->nbuckets; i++) {
+		for (struct child *at = c->bucket[i], *next; at; at = next) {
+			next = at->next;
+			source_free(at->source);
+			free(at->own);
+			free(at);
+		}
 	}
+	free(c->bucket);
 	for (struct list *at; (at = list_pop(&c->levels));) {
 		struct level *l = container_of(at, struct level, link);
 

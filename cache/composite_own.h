@@ -54,6 +54,8 @@ struct level {
 /* A name in a level.  Neither of the two: one that is only known to be
  * there. */
 struct child {
+	struct child *next;     /* in its bucket */
+	uint64_t hash;
 	const struct level *in;
 	const char *name;       /* the level's, the source's or its own */
 	char *own;              /* or NULL */
@@ -68,7 +70,9 @@ struct composite {
 	bool started;
 	struct level *top;
 	pthread_mutex_t lock;   /* covers what follows */
-	void *by_name, *by_id;  /* struct child, struct level; tsearch(3) */
+	struct child **bucket;  /* all of them, by level and name */
+	uint32_t nbuckets, nfindable;
+	void *by_id;            /* struct level; tsearch(3) */
 	struct list levels;     /* all, in order of making */
 	uint32_t nlevels, nsources, nknown;
 	uint64_t number;        /* the next source's */
