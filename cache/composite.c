@@ -388,8 +388,25 @@ struct timespec level_changed(struct composite *c, struct level *l)
 void composite_denied(struct composite *c, struct level *l)
 {
 	LOCK_SCOPE(&c->lock);
+	c->denied = true;
 	if (!l->denied)
 		l->denied = clock_ms();
+}
+
+bool composite_has_denied(struct composite *c, struct timespec *latest)
+{
+	struct timespec t = { 0 };
+
+	LOCK_SCOPE(&c->lock);
+	for (struct list *at = c->levels.next; at != &c->levels;
+	     at = at->next) {
+		const struct level *l = container_of(at, struct level, link);
+
+		if (after(&l->changed, &t))
+			t = l->changed;
+	}
+	*latest = t;
+	return c->denied;
 }
 
 struct timespec composite_floor(struct composite *c, const struct source *s,

@@ -133,6 +133,8 @@ unsigned level_rule(const struct level *);
 struct timespec level_changed(struct composite *, struct level *);
 /* A name that may come was told not to be there. */
 void composite_denied(struct composite *, struct level *);
+/* Has any been, since the start?  *latest: when a level changed last. */
+bool composite_has_denied(struct composite *, struct timespec *latest);
 /* NULL: none of that id. */
 struct level *composite_level(struct composite *, uint64_t id);
 /* The id that a level of this path has or would have. */

@@ -75,6 +75,7 @@ struct composite {
 	void *by_id;            /* struct level; tsearch(3) */
 	struct list levels;     /* all, in order of making */
 	uint32_t nlevels, nsources, nknown;
+	bool denied;            /* a name, since the start */
 	uint64_t number;        /* the next source's */
 	struct list remains;    /* of what was: see composite_bury() */
 };

@@ -326,6 +326,8 @@ void fs_free(struct fs *fs)
 		return;
 	prefetch_free(fs->prefetch);
 	fetcher_free(fs->fetcher);
+	if (fs->roots)
+		roots_stop(fs->roots);
 	roots_free(fs->roots);
 	composite_free(fs->composite);
 	state_close(fs->state);

@@ -713,3 +713,18 @@ int roots_start(struct roots *rs, struct state *state)
 	composite_start(rs->composite, rs->top.time);
 	return r ? r : compact(rs);
 }
+
+/* Clients believe that a name is not there as long as the times of its level
+ * stay, and those that moved for that are nowhere else: the next server's
+ * shall be later. */
+void roots_stop(struct roots *rs)
+{
+	struct state_top top = rs->top;
+	struct timespec latest;
+
+	if (!rs->state || !composite_has_denied(rs->composite, &latest))
+		return;
+	top.time = move_after(clock_wall(), &latest);
+	/* If it cannot be written it is as after a crash. */
+	state_append(rs->state, &(struct state_facts){ .top = &top });
+}

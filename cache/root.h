@@ -15,7 +15,8 @@
  * stay.  (Of what has changed and changed back, the merged commit may have
  * been the only witness: its times are then the first commit's again.)
  *
- * Threads: roots_reader and roots_start() before any other; the rest any.
+ * Threads: roots_reader and roots_start() before any other, roots_stop()
+ * after; the rest any.
  * A history is immutable; root_publish() is called by one thread per root
  * at a time (the flight that resolves it).
  * Errors: -ENOMEM; root_publish() and roots_change() also what
@@ -105,6 +106,9 @@ void roots_free(struct roots *);        /* NULL is allowed */
 extern const struct state_reader roots_reader;
 /* The journal has been read and will be written to. */
 int roots_start(struct roots *, struct state *);
+
+/* The last that the journal has to know. */
+void roots_stop(struct roots *);
 
 /* Show these places and no others; see fs_change(). */
 int roots_change(struct roots *, struct fs_place *, size_t n, uint64_t hash);

@@ -36,6 +36,8 @@ static void setup(void)
 
 static void close_roots(void)
 {
+	if (rs)
+		roots_stop(rs);
 	roots_free(rs);
 	composite_free(composite);
 	state_close(state);
@@ -794,6 +796,34 @@ static bool lists(const struct level *l, const char *name)
 	return false;
 }
 
+/* Clients believe that a name is not there until its level's times move: also
+ * when the server stops before they do. */
+START_TEST(what_was_denied_before_a_restart)
+{
+	struct timespec was, now;
+
+	open_hub();
+	level_at("hub/o");
+	was = level_changed(composite, level_at("hub/o"));
+	close_roots();
+	for (int i = 0; i < 4; i++) {
+		move_clock(i == 2 ? -60000 : 1000);
+		open_hub();
+		now = level_changed(composite, level_at("hub/o"));
+		ck_assert(i ? later(now, was) : same_time(now, was));
+		composite_denied(composite, level_at("hub/o"));
+		was = level_changed(composite, level_at("hub/o"));
+		ck_assert(same_time(now, was));
+		if (i == 1) {
+			move_clock(1000);
+			was = level_changed(composite, level_at("hub/o"));
+			ck_assert(later(was, now));
+		}
+		close_roots();
+	}
+}
+END_TEST
+
 static const char *const first_refs[] = {
 	NULL, "v1", "0123456789abcdef0123456789abcdef01234567",
 };
@@ -914,6 +944,7 @@ int main(void)
 	tcase_add_test(c, top_time_survives_a_restart);
 	tcase_add_test(c, top_time_moves_with_the_list);
 	tcase_add_test(c, levels_change_with_what_they_list);
+	tcase_add_test(c, what_was_denied_before_a_restart);
 	tcase_add_test(c, levels_are_bounded);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
