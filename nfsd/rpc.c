@@ -331,6 +331,18 @@ static void set_span(struct request *rq)
 	span_now = rpc->span;
 }
 
+/* Who is not is told AUTH_TOOWEAK: clients take it for "permission denied",
+ * where REJECTEDCRED has some ask again at once, for ever, and a status such
+ * as STALE would be taken for true by all other users of that client. */
+static bool is_admitted(const struct request *rq)
+{
+	if (rq->proc->open)
+		return true;
+	if (!rule_admits(rq->caller.client->rule, &rq->caller))
+		return false;
+	return !rq->program->admits || rq->program->admits(rq);
+}
+
 /* Run the call, from the top. */
 static void run(struct request *rq)
 {
@@ -339,6 +351,11 @@ static void run(struct request *rq)
 	struct waiter *w = may_park ? &rq->waiter : NULL;
 	int r;
 
+	if (!is_admitted(rq)) {
+		reply_auth_error(rq->conn, rq->xid, AUTH_TOOWEAK);
+		request_done(rq);
+		return;
+	}
 	rq->in = rq->args;
 	rewind_reply(rq);
 	rq->runs++;
@@ -482,18 +499,6 @@ static int parse_auth_sys(struct reader body, uint32_t *ret_uid)
 		return -EBADMSG;
 	*ret_uid = uid;
 	return 0;
-}
-
-/* Who is not is told AUTH_TOOWEAK: clients take it for "permission denied",
- * where REJECTEDCRED has some ask again at once, for ever, and a status such
- * as STALE would be taken for true by all other users of that client. */
-static bool is_admitted(const struct request *rq)
-{
-	if (rq->proc->open)
-		return true;
-	if (!rule_admits(rq->caller.client->rule, &rq->caller))
-		return false;
-	return !rq->program->admits || rq->program->admits(rq);
 }
 
 /* What a call turned out to be. */
@@ -673,12 +678,7 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	};
 	log_debug("call", "proc=%s xid=%#x uid=%u", call.proc->name, call.xid,
 		  call.uid);
-	if (is_admitted(rq)) {
-		run(rq);
-	} else {
-		reply_auth_error(conn, call.xid, AUTH_TOOWEAK);
-		request_done(rq);
-	}
+	run(rq);
 	return 0;
 }
 

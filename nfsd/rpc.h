@@ -127,7 +127,7 @@ struct program {
 	/* The status that says 'err' (negative errno). */
 	uint32_t (*status)(const struct proc *, int err);
 	/* May it be, as far as the arguments tell, for this caller?  Asked
-	 * once for each call; NULL: it may. */
+	 * before each run; NULL: it may. */
 	bool (*admits)(const struct request *);
 	/* What the call is about, for people: a path, as far as it is in
 	 * memory, cut to the room there is.  NULL: nothing to tell. */

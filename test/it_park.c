@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "nfsd/access.h"
 #include "nfsd/conn.h"
 #include "nfsd/server.h"
 #include "nfsd/tally.h"
@@ -295,6 +296,39 @@ START_TEST(who_waits_takes_little)
 	for (int i = 0; i < CLIENTS; i++)
 		raw_close(&r[i]);
 	until_read(N3_OK);
+}
+END_TEST
+
+static void forbid(void *rule)
+{
+	struct rule *nobody;
+
+	ck_assert_int_eq(rule_new(&nobody, "source.src"), 0);
+	ck_assert_int_eq(rule_add_uid(nobody, "7"), 0);
+	rule_swap(rule, nobody);
+	rule_free(nobody);
+}
+
+/* Who may not any more when the answer is there gets none. */
+START_TEST(rules_hold_for_who_waits)
+{
+	CLEANUP_WIRE struct wire reply = { 0 };
+	struct raw_reply head;
+	struct rule *rule;
+
+	ck_assert_int_eq(rule_new(&rule, "source.src"), 0);
+	source.rule = rule;
+	restart();
+	fake_hold(f, &cold_oid);
+	ask(&conn, &cold, 1);
+	fake_wait_held(f, 1);
+	ck_assert_int_eq(server_still(h.server, forbid, rule), 0);
+	fake_release(f, &cold_oid);
+	ck_assert(raw_receive(&conn, &reply));
+	head = raw_reply(&reply);
+	ck_assert_uint_eq(head.stat, RAW_DENIED);
+	ck_assert_uint_eq(head.why, RAW_AUTH_ERROR);
+	rule_free(rule);
 }
 END_TEST
 
@@ -678,6 +712,7 @@ static void add(TCase *c)
 	tcase_add_test(c, a_deep_place_in_a_cold_server);
 	tcase_add_test(c, a_crowded_directory_in_a_cold_server);
 	tcase_add_test(c, who_waits_takes_little);
+	tcase_add_test(c, rules_hold_for_who_waits);
 }
 
 static void add_impatient(TCase *c)
