@@ -670,6 +670,25 @@ START_TEST(how_to_reach_them)
 }
 END_TEST
 
+/* No line costs a look at all the others. */
+START_TEST(very_many)
+{
+	enum { MANY = 5000 };
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	ck_assert_ptr_nonnull(out);
+	for (int i = 0; i < MANY; i++)
+		fprintf(out, "[source \"s%d\"]\n\turl = https://h/%d\n"
+			"\trefresh = 60\n", i, i);
+	ck_assert(!fclose(out));
+	ck_assert_msg(!load_file(text), "%s", why);
+	ck_assert_uint_eq(c.sources.n, MANY);
+	ck_assert_str_eq(c.sources.place[MANY - 1].url, "https://h/4999");
+}
+END_TEST
+
 /* The usual file is used when it is there.  Root's is not ours to write. */
 START_TEST(the_usual_file)
 {
@@ -712,6 +731,7 @@ int main(void)
 	tcase_add_test(t, a_file_includes_another);
 	tcase_add_test(t, a_wrong_line_is_named);
 	tcase_add_test(t, how_to_reach_them);
+	tcase_add_test(t, very_many);
 	tcase_add_test(t, the_usual_file);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);

@@ -49,7 +49,6 @@ struct config_place {
 	char *name;             /* may have levels */
 	/* For messages; NULL: the command line. */
 	char *file, *section;   /* "root.NAME", as the file has it */
-	char *where;            /* FILE:LINE, where that begins */
 	char *url;              /* a path or URL; of a root, a pattern */
 	char *type;             /* root: "local" or "git", as the url says; or a
 				 * service: "github", "mesa" */

@@ -129,8 +129,12 @@ static int read_entry(const git_config_entry *e, void *arg)
 	r = find_setting(rd, e->name, &s, &at);
 	if (r)
 		return r;
-	rd->origin.nth = number(rd, e->name);
+	rd->origin.nth = 0;
 	r = config_set(s, &rd->origin, e->value, at);
+	if (r == -EBADMSG) {            /* again, to say where */
+		rd->origin.nth = number(rd, e->name);
+		r = config_set(s, &rd->origin, e->value, at);
+	}
 	rd->entries++;
 	return r;
 }

@@ -19,7 +19,8 @@
 struct config_place *config_place_find(const struct config_places *ps,
 				       const char *name)
 {
-	for (size_t i = 0; i < ps->n; i++)
+	/* In a file it is mostly the last one. */
+	for (size_t i = ps->n; i--;)
 		if (!strcmp(ps->place[i].name, name))
 			return &ps->place[i];
 	return NULL;
@@ -31,7 +32,6 @@ static void clear(struct config_place *p)
 	free(p->name);
 	free(p->file);
 	free(p->section);
-	free(p->where);
 	free(p->location);
 	free(p->git_url);
 }
@@ -224,23 +224,36 @@ struct merging {
 	const char *section;    /* "source" or "root" */
 };
 
+static char *line_of(const struct config_place *p, const char *key,
+		     unsigned nth)
+{
+	CLEANUP_FREE char *name = NULL;
+
+	if (asprintf(&name, "%s.%s", p->section, key) < 0) {
+		name = NULL;
+		return NULL;
+	}
+	return config_line(p->file, name, nth);
+}
+
 int config_place_blame(const struct config_place *p, const char *key, int err,
 		       char why[CONFIG_WHY])
 {
-	CLEANUP_FREE char *name = NULL, *line = NULL, *what = NULL;
+	CLEANUP_FREE char *line = NULL, *what = NULL;
 
-	if (!err || !p->where)
+	if (!err || !p->file)
 		return err;
-	if (asprintf(&name, "%s.%s", p->section, key ? key : "") < 0)
-		name = NULL;
-	if (name)
-		line = config_line(p->file, name, key ? CONFIG_LAST : 0);
+	if (key)
+		line = line_of(p, key, CONFIG_LAST);
+	if (!line || !strcmp(line, p->file)) {  /* it may be a default */
+		free(line);
+		line = line_of(p, "", 0);
+	}
 	what = strdup(why);
-	/* It may be a default. */
 	if (line && what)
-		config_fail(why, err, "%.200s: %.100s%s%s",
-			    strcmp(line, p->file) ? line : p->where,
-			    key ? name : "", key ? ": " : "", what);
+		config_fail(why, err, "%.200s: %.80s%s%s%s%s", line,
+			    key ? p->section : "", key ? "." : "",
+			    key ? key : "", key ? ": " : "", what);
 	return err;
 }
 
@@ -287,9 +300,9 @@ static int check_place(const struct merging *m, const struct config_place *p)
 		other = in_the_way(&m->to->roots, p->name);
 	if (!other)
 		return 0;
-	return config_fail(m->why, -EBADMSG, "%s: %s.url: \"%s\" is shown "
-			   "already; give one of them another name", p->where,
-			   p->section, other);
+	config_fail(m->why, -EBADMSG, "%s.url: \"%s\" is shown already; give "
+		    "one of them another name", p->section, other);
+	return config_place_blame(p, NULL, -EBADMSG, m->why);
 }
 
 static bool is_service(const struct config_place *p)
@@ -304,27 +317,20 @@ static bool is_depot(const struct config_place *p)
 	return p->type && !strcmp(p->type, "mesa");
 }
 
-static int set_line(const struct merging *m, struct config_place *p)
+static int set_section(const struct merging *m, struct config_place *p)
 {
-	CLEANUP_FREE char *key = NULL;
-
-	if (p->where)                   /* it is one of several */
+	if (p->file)                    /* it is one of several */
 		return 0;
-	if (asprintf(&key, "%s.%s.", m->section, p->name) < 0) {
-		key = NULL;
-		return config_no_memory(m->why);
-	}
-	p->where = config_line(m->file, key, 0);
+	if (asprintf(&p->section, "%s.%s", m->section, p->name) < 0)
+		p->section = NULL;
 	p->file = strdup(m->file);
-	p->section = strndup(key, strlen(key) - 1);
-	return p->where && p->file && p->section ? 0 :
-						   config_no_memory(m->why);
+	return p->file && p->section ? 0 : config_no_memory(m->why);
 }
 
-static int set_where(const struct merging *m, struct config_place *p)
+static int set_url(const struct merging *m, struct config_place *p)
 {
 	const char *usual = config_service_url(p);
-	int r = set_line(m, p);
+	int r = set_section(m, p);
 
 	if (r)
 		return r;
@@ -332,8 +338,9 @@ static int set_where(const struct merging *m, struct config_place *p)
 		return config_no_memory(m->why);
 	if ((p->url && *p->url) || is_depot(p))
 		return 0;
-	return config_fail(m->why, -EBADMSG, "%s: %s \"%s\" needs a url",
-			   p->where, m->section, p->name);
+	config_fail(m->why, -EBADMSG, "%s \"%s\" needs a url", m->section,
+		    p->name);
+	return config_place_blame(p, NULL, -EBADMSG, m->why);
 }
 
 static int merge_source(const struct merging *m, struct config_place *p)
@@ -433,7 +440,7 @@ static bool is_taken(const struct config *c, const char *name)
 {
 	const struct config_place *p = config_place_find(&c->sources, name);
 
-	return p && !p->where;
+	return p && !p->file;
 }
 
 static int merge(const struct merging *m, struct config_places *from,
@@ -443,7 +450,7 @@ static int merge(const struct merging *m, struct config_places *from,
 	for (size_t i = 0; i < from->n; i++) {
 		struct config_place *p = &from->place[i];
 		struct config_place taken;
-		int r = set_where(m, p);
+		int r = set_url(m, p);
 
 		if (!r)
 			r = one(m, p);
@@ -474,11 +481,12 @@ static int merge_listeners(const struct merging *m, struct config *from)
 	for (size_t i = 0; !r && i < ps->n; i++) {
 		struct config_place *p = &ps->place[i];
 
-		r = set_line(m, p);
-		if (!r && !listen->check(p->name))
-			r = config_fail(m->why, -EBADMSG, "%s: listener "
-					"\"%s\": %s", p->where, p->name,
-					listen->wanted);
+		r = set_section(m, p);
+		if (!r && !listen->check(p->name)) {
+			config_fail(m->why, -EBADMSG, "listener \"%s\": %s",
+				    p->name, listen->wanted);
+			r = config_place_blame(p, NULL, -EBADMSG, m->why);
+		}
 		if (!r)
 			r = config_set(listen, &(struct config_origin){
 				.why = m->why,
@@ -487,6 +495,13 @@ static int merge_listeners(const struct merging *m, struct config *from)
 	m->to->listeners = *ps;
 	*ps = (struct config_places){ 0 };
 	return r;
+}
+
+static int lacks_org(const struct merging *m, const struct config_place *p)
+{
+	config_fail(m->why, -EBADMSG, "%s.org: give at least one organisation, "
+		    "or \"github\" for the mirror", p->section);
+	return config_place_blame(p, NULL, -EBADMSG, m->why);
 }
 
 /* In place of each depot, what its organisations are. */
@@ -499,13 +514,9 @@ static int expand_depots(const struct merging *m, struct config_places *roots)
 		struct config_place *p = &roots->place[i], taken;
 
 		if (is_depot(p)) {
-			r = set_where(m, p);
+			r = set_url(m, p);
 			if (!r && !p->org.n)
-				r = config_fail(m->why, -EBADMSG, "%s: "
-						"%s.org: give at least one "
-						"organisation, or \"github\" "
-						"for the mirror", p->where,
-						p->section);
+				r = lacks_org(m, p);
 			if (!r)
 				r = config_service_expand(p, &all);
 			continue;

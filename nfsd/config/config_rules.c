@@ -17,8 +17,7 @@
 
 /* ---- making them ---- */
 
-static int read_secret(struct rule *r, const char *file, const char *where,
-		       char *why)
+static int read_secret(struct rule *r, const char *file, char *why)
 {
 	const char *problem;
 	int err = rule_read_secret(r, file);
@@ -32,8 +31,7 @@ static int read_secret(struct rule *r, const char *file, const char *where,
 			  "digits, '-', '_' and '.'";
 	else
 		problem = strerror(-err);
-	return config_fail(why, -EBADMSG, "%s%ssecret-file \"%s\": %s",
-			   where ? where : "", where ? ": " : "", file,
+	return config_fail(why, -EBADMSG, "secret-file \"%s\": %s", file,
 			   problem);
 }
 
@@ -50,7 +48,7 @@ static bool says_nothing(const struct config_access *a)
 /* Of each key what 'own' says, else 'g'. */
 static int make_rule(const struct config_access *own,
 		     const struct config_access *g, const char *section,
-		     const char *where, struct rule **ret, char *why)
+		     struct rule **ret, char *why)
 {
 	const struct config_list *allow =
 		own->allow.n ? &own->allow : &g->allow;
@@ -71,7 +69,7 @@ static int make_rule(const struct config_access *own,
 		err = rule_add_uid(r, uids->item[i]);
 	rule_set_reserved_port(r, reserved);
 	if (!err && secret)
-		err = read_secret(r, secret, where, why);
+		err = read_secret(r, secret, why);
 	if (err) {
 		rule_free(r);
 		return err;
@@ -114,7 +112,9 @@ static int make_listeners(const struct config *c, struct config_rules *rs,
 		}
 		r = make_rule(own ? &own->access : &c->access,
 			      own ? &c->access : &nothing, section,
-			      own ? own->where : NULL, &rs->listen[i], why);
+			      &rs->listen[i], why);
+		if (own)
+			config_place_blame(own, NULL, r, why);
 	}
 	return r;
 }
@@ -134,10 +134,9 @@ static int make_places(const struct config *c, struct config_rules *rs,
 			section = NULL;
 			return -ENOMEM;
 		}
-		r = make_rule(&p->access, &nothing, section, p->where, &rule,
-			      why);
+		r = make_rule(&p->access, &nothing, section, &rule, why);
 		if (r)
-			return r;
+			return config_place_blame(p, NULL, r, why);
 		rs->place[rs->nplace++] = rule;
 		p->rule = (unsigned)rs->nplace;
 	}
@@ -204,13 +203,12 @@ static int refuse(const struct config *c, size_t i, const char *address,
 	const struct config_place *p = place(c, i);
 	const char *section = section_of(c, i);
 
-	return config_fail(why, -EBADMSG, "%s%s%s \"%s\" is read with %s, and "
-			   "everybody who reaches %s could read it: set "
-			   "%s.%s.allow or server.allow to the networks that "
-			   "may, as in 10.0.0.0/8, or to any",
-			   p->where ? p->where : "", p->where ? ": " : "",
-			   section, p->name, private_by(p), address, section,
-			   p->name);
+	config_fail(why, -EBADMSG, "%s \"%s\" is read with %s, and everybody "
+		    "who reaches %s could read it: set %s.%s.allow or "
+		    "server.allow to the networks that may, as in 10.0.0.0/8, "
+		    "or to any", section, p->name, private_by(p), address,
+		    section, p->name);
+	return config_place_blame(p, NULL, -EBADMSG, why);
 }
 
 static int check_exposed(const struct config_rules *rs,

@@ -101,8 +101,7 @@ static int add_org(const struct config_place *p, const char *org,
 		return -ENOMEM;
 	one->file = strdup(p->file);
 	one->section = strdup(p->section);
-	one->where = strdup(p->where);
-	if (!one->file || !one->section || !one->where)
+	if (!one->file || !one->section)
 		return -ENOMEM;
 	r = config_copy(config_place_settings, one, p, fill, org);
 	return r ? r : set_urls(one, org);
