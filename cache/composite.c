@@ -563,6 +563,29 @@ uint64_t composite_sources(struct composite *c)
 	return c->nsources;
 }
 
+void composite_health(struct composite *c, struct fs_sources *ret)
+{
+	struct fs_sources all = { 0 };
+
+	LOCK_SCOPE(&c->lock);
+	for (struct list *at = c->levels.next; at != &c->levels;
+	     at = at->next) {
+		const struct level *l = container_of(at, struct level, link);
+
+		for (uint32_t i = 0; i < l->n; i++) {
+			const struct source *s =
+				l->child[i] ? l->child[i]->source : NULL;
+
+			if (!s)
+				continue;
+			all.asked += atomic_load(&s->asked) ||
+				     atomic_load(&s->troubled);
+			all.failing += atomic_load(&s->trouble) != 0;
+		}
+	}
+	*ret = all;
+}
+
 size_t composite_list(struct composite *c, struct source **ret, size_t room)
 {
 	size_t n = 0;

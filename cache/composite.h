@@ -216,6 +216,8 @@ size_t composite_list(struct composite *, struct source **ret, size_t room);
 size_t composite_patterns(struct composite *, struct fs_root *ret, size_t room);
 /* Sources in all levels. */
 uint64_t composite_sources(struct composite *);
+/* As fs_sources(). */
+void composite_health(struct composite *, struct fs_sources *ret);
 
 /* Where NAME@@ points: 'text' gets NAME@COMMIT, or NAME when there is no
  * commit yet.  Returns its length. */

@@ -201,6 +201,14 @@ extern const char *const fs_kind_name[FS_KINDS];
 
 void fs_stats(struct fs *, struct fs_stats *ret);
 
+/* Of all sources: how many were asked, and how many of these failed when they
+ * were asked last. */
+struct fs_sources {
+	uint64_t asked, failing;
+};
+
+void fs_sources(struct fs *, struct fs_sources *ret);
+
 /* A repository as it is shown: NAME, or NAME@REF if somebody asked for
  * that. */
 struct fs_shown {

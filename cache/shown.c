@@ -177,6 +177,11 @@ static int collect(struct fs *fs, struct source *const *source, size_t nsource,
 	return r;
 }
 
+void fs_sources(struct fs *fs, struct fs_sources *ret)
+{
+	composite_health(fs->composite, ret);
+}
+
 int fs_shown(struct fs *fs, size_t max, struct fs_shown **ret, size_t *ret_n,
 	     size_t *ret_all)
 {

@@ -126,6 +126,9 @@ has '^gitnfs_cache_misses_total\{kind="blobs"\} 1$'
 has '^gitnfs_repository_up\{repository="repo"\} 1$'
 has '^gitnfs_repository_up\{repository="gone"\} 0$'
 has '^gitnfs_source_failures_total\{host="127.0.0.1"\} [1-9]'
+has '^gitnfs_source_trouble_total\{kind="gone"\} [1-9]'
+has '^gitnfs_sources_asked 2$'
+has '^gitnfs_sources_failing 1$'
 
 # The dashboard asks for what there is.
 grep -oE 'gitnfs_[a-z_]+' "$srcdir/contrib/grafana/gitnfs.json" | sort -u |
@@ -171,8 +174,8 @@ push 403 'X-Gitea-Signature: 00' "X-Gitlab-Token: $secret"
 shown() { gitnfs status --json | grep '"commit":' | tail -n 1 |
 	sed 's/.*:"//; s/".*//'; }
 for header in "X-Hub-Signature-256: sha256=$signature" \
-	"X-Gitea-Signature: $signature" "X-Gitlab-Token: $secret" \
-	"Authorization: Bearer $secret"; do
+	"X-Gitea-Signature: $signature" "X-Forgejo-Signature: $signature" \
+	"X-Gitlab-Token: $secret" "Authorization: bearer $secret"; do
 	commit "$header"
 	push 202 "$header"
 	tries=0
@@ -197,4 +200,26 @@ rm "$dir/secret"
 push 403 "Authorization: Bearer $secret"
 push 403 'Authorization: Bearer '
 ! grep -qF "$secret" "$dir/log" || fail 'the secret is in the log'
+
+# ---- a body that is too large, and a crowd ----
+
+push 413 "Content-Length: 5000000"
+# Who does not end his request keeps a file open; when there are no more, the
+# others wait, and the log is not flooded.
+if command -v prlimit >/dev/null; then
+	prlimit --pid "$server" --nofile=100:100
+	# shellcheck disable=SC2016
+	perl -MIO::Socket::INET -e '
+		my ($to, $log) = @ARGV;
+		my @s = map { IO::Socket::INET->new($to) or die } 1 .. 90;
+		for (1 .. 600) {
+			open my $f, "<", $log or die;
+			exit 0 if grep /cannot accept.*for=HTTP/, <$f>;
+			select undef, undef, undef, 0.1;
+		}
+		exit 1;
+	' "$web" "$dir/log" || fail 'a hundred files are enough for all'
+	get /healthz
+	! grep -q 'accept()' "$dir/log" || fail 'the log is flooded'
+fi
 end_server TERM || fail "SIGTERM: exit status $?"

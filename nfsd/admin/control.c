@@ -24,7 +24,7 @@
 #include "nfsd/admin/control.h"
 #include "nfsd/handover.h"
 
-enum { BACKLOG = 16 };
+enum { BACKLOG = 16, PAUSE_MS = 100 };
 
 struct control {
 	struct loop *loop;
@@ -33,6 +33,7 @@ struct control {
 	char *path;
 	int fd;
 	struct event *ready;
+	struct event *resume;   /* pending while nobody is let in */
 	struct list peers;
 	unsigned npeers;
 };
@@ -201,6 +202,24 @@ static void on_event(struct bufferevent *io, short what, void *arg)
 	finish(p);
 }
 
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(c->ready, NULL);
+}
+
+/* Who comes is still there in a moment, and may be let in then. */
+static void pause_accepting(struct control *c)
+{
+	const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
+
+	if (!event_add(c->resume, &pause))
+		event_del(c->ready);
+}
+
 static void on_connection(evutil_socket_t listener, short what, void *arg)
 {
 	struct control *c = arg;
@@ -208,8 +227,11 @@ static void on_connection(evutil_socket_t listener, short what, void *arg)
 	struct peer *p;
 
 	(void)what;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			pause_accepting(c);
 		return;
+	}
 	p = c->npeers < CONTROL_PEERS ? calloc(1, sizeof *p) : NULL;
 	if (!p) {
 		close(fd);
@@ -367,7 +389,8 @@ int control_new(struct control **ret, struct loop *loop, const char *path,
 	if (!r) {
 		c->ready = event_new(loop_base(loop), c->fd,
 				     EV_READ | EV_PERSIST, on_connection, c);
-		if (!c->ready || event_add(c->ready, NULL))
+		c->resume = evtimer_new(loop_base(loop), on_resume, c);
+		if (!c->ready || !c->resume || event_add(c->ready, NULL))
 			r = -ENOMEM;
 	}
 	if (r) {
@@ -398,6 +421,8 @@ void control_free(struct control *c)
 	control_stop(c);
 	if (c->ready)
 		event_free(c->ready);
+	if (c->resume)
+		event_free(c->resume);
 	if (c->fd >= 0) {
 		close(c->fd);
 		if (!handover_is_ready())       /* it is another's */

@@ -16,7 +16,6 @@
 
 enum { NS = 1000000000 };
 
-
 static void head(struct evbuffer *to, const char *name, const char *type,
 		 const char *help)
 {
@@ -221,11 +220,14 @@ static void put_hosts(struct evbuffer *to, const struct standing *s)
 		const struct fs_host *h = &s->host[i];
 
 		for (int k = 0; k < FS_STATUSES && h->status[k].n; k++) {
+			char room[STANDING_CODE];
+
 			evbuffer_add_printf(to,
 					    "gitnfs_source_requests_total{");
 			label(to, "host", h->name);
-			evbuffer_add_printf(to, ",code=\"%ld\"} %" PRIu64 "\n",
-					    h->status[k].status,
+			evbuffer_add_printf(to, ",code=\"%s\"} %" PRIu64 "\n",
+					    standing_code(h->status[k].status,
+							  room),
 					    h->status[k].n);
 		}
 	}
@@ -247,13 +249,38 @@ static void put_hosts(struct evbuffer *to, const struct standing *s)
 		   offsetof(struct fs_host, reset));
 }
 
-/* By repository where somebody asked for it: these are few. */
+/* What they did that they should not. */
+static void put_trouble(struct evbuffer *to, const struct fs_trouble *t)
+{
+	const struct {
+		const char *kind;
+		uint64_t n;
+	} trouble[] = {
+		{ "unsound", t->unsound }, { "gone", t->gone },
+		{ "refused", t->refused }, { "limited", t->limited },
+		{ "other", t->other },
+	};
+
+	head(to, "source_trouble_total", "counter", "Answers that made no "
+	     "sense, did not come, were refused, or not now.");
+	for (size_t i = 0; i < sizeof trouble / sizeof *trouble; i++)
+		evbuffer_add_printf(to, "gitnfs_source_trouble_total{kind="
+				    "\"%s\"} %" PRIu64 "\n", trouble[i].kind,
+				    trouble[i].n);
+}
+
+/* By repository where somebody asked for it, as many as there is room for;
+ * but each counts. */
 static void put_repositories(struct evbuffer *to, const struct standing *s)
 {
 	int64_t now = clock_wall().tv_sec;
 
 	one(to, "repositories", "gauge", "Repositories and refs of them that "
 	    "are shown.", s->all);
+	one(to, "sources_asked", "gauge", "Repositories whose source was "
+	    "asked.", s->sources.asked);
+	one(to, "sources_failing", "gauge", "Of those, which failed when they "
+	    "were asked last.", s->sources.failing);
 	head(to, "repository_staleness_seconds", "gauge",
 	     "Since the source last told a ref of it.");
 	for (size_t i = 0; i < s->nshown; i++) {
@@ -299,5 +326,6 @@ void metrics_write(struct evbuffer *to, const struct standing *s,
 	one(to, "clients", "gauge", "Connections.", s->census.nclient);
 	put_caches(to, &s->fs);
 	put_hosts(to, s);
+	put_trouble(to, &s->fs.trouble);
 	put_repositories(to, s);
 }

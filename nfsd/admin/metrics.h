@@ -5,7 +5,8 @@
 /* metrics.h - how things stand, as Prometheus reads it (text format 0.0.4).
  *
  * Names and units are as its conventions have them: seconds, bytes, _total
- * for what only grows.  A label has few values: no path and no client.
+ * for what only grows.  A label has few values: no path and no client, and
+ * METRICS_SHOWN repositories.
  *
  * Threads: as standing.h.
  */
@@ -16,6 +17,8 @@
 
 struct evbuffer;
 struct standing;
+
+enum { METRICS_SHOWN = 1000 };
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

@@ -48,18 +48,16 @@ static void report_parked(const struct census *c)
 
 static void report_shown(const struct standing *s)
 {
-	size_t bad = 0;
-
 	for (size_t i = 0; i < s->nshown; i++) {
 		const struct fs_shown *shown = &s->shown[i];
 
 		if (!shown->trouble)
 			continue;
-		bad++;
 		tell("in trouble", "source=%s url=%s error=%s", shown->name,
 		     shown->url, strerror(-shown->trouble));
 	}
-	tell("repositories", "shown=%zu in_trouble=%zu", s->all, bad);
+	tell("repositories", "shown=%zu in_trouble=%" PRIu64, s->all,
+	     s->sources.failing);
 }
 
 static void report_all(const struct standing *all)

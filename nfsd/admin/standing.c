@@ -28,6 +28,7 @@ int standing_take(struct fs *fs, struct server *server, size_t shown,
 		return r;
 	}
 	fs_stats(fs, &s->fs);
+	fs_sources(fs, &s->sources);
 	s->nhost = fs_hosts(s->host, STANDING_HOSTS);
 	s->nroot = fs_roots(fs, s->root, STANDING_ROOTS);
 	s->nfailure = fs_failures(fs, s->failure, STANDING_FAILURES);
@@ -42,6 +43,14 @@ void standing_free(struct standing *s)
 	fs_shown_free(s->shown, s->nshown);
 	census_free(&s->census);
 	free(s);
+}
+
+const char *standing_code(long status, char room[STANDING_CODE])
+{
+	if (!status)
+		return "other";
+	snprintf(room, STANDING_CODE, "%ld", status);
+	return room;
 }
 
 /* ---- as JSON ---- */
@@ -231,12 +240,11 @@ static struct json_object *hosts(const struct standing *s)
 
 		json_text(o, "name", h->name);
 		for (int k = 0; k < FS_STATUSES && h->status[k].n; k++) {
-			char status[24] = "other";
+			char room[STANDING_CODE];
 
-			if (h->status[k].status)
-				snprintf(status, sizeof status, "%ld",
-					 h->status[k].status);
-			json_u64(answers, status, h->status[k].n);
+			json_u64(answers, standing_code(h->status[k].status,
+							room),
+				 h->status[k].n);
 		}
 		json_put(o, "answers", answers);
 		json_u64(o, "failed", h->failed);

@@ -15,13 +15,17 @@
 #include "nfsd/admin/census.h"
 #include "nfsd/tally.h"
 
-enum { STANDING_HOSTS = 64, STANDING_ROOTS = 64, STANDING_FAILURES = 16 };
+enum {
+	STANDING_HOSTS = 64, STANDING_ROOTS = 64, STANDING_FAILURES = 16,
+	STANDING_CODE = 24,
+};
 
 struct json_object;
 
 /* Large: not for the stack. */
 struct standing {
 	struct fs_stats fs;
+	struct fs_sources sources;
 	struct fs_shown *shown; /* by name */
 	size_t nshown, all;     /* here; there are */
 	struct census census;
@@ -44,8 +48,10 @@ static inline void standing_freep(struct standing **s)
 }
 #define CLEANUP_STANDING __attribute__((cleanup(standing_freep)))
 
+/* What people call the status of an answer that struct fs_host counts. */
+const char *standing_code(long status, char room[STANDING_CODE]);
+
 /* The same as JSON, which the caller owns; NULL: out of memory. */
 struct json_object *standing_json(const struct standing *);
-
 
 #endif

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +29,13 @@
 #include "nfsd/admin/web.h"
 #include "nfsd/admin/webhook.h"
 
-enum { BACKLOG = 64, SHOWN_MAX = 1000, SECRET_MAX = 4096 };
+enum { BACKLOG = 64, SECRET_MAX = 4096, PAUSE_MS = 100 };
 
 struct web {
 	struct admin *admin;
 	struct evhttp *http;
 	int64_t start;          /* seconds since 1970 */
-	int fd;                 /* its listener's, owned by 'http' */
+	struct evconnlistener *listener;        /* owned by 'http' */
 	char address[ENDPOINT_SIZE];
 };
 
@@ -85,7 +86,7 @@ static void on_metrics(struct evhttp_request *rq, void *arg)
 		return;
 	body = evbuffer_new();
 	if (!body || standing_take(web->admin->fs, web->admin->server,
-				   SHOWN_MAX, &s)) {
+				   METRICS_SHOWN, &s)) {
 		say(rq, 500, "out of memory");
 	} else {
 		metrics_write(body, s, web->start);
@@ -107,20 +108,12 @@ static void on_ready(struct evhttp_request *rq, void *arg)
 {
 	CLEANUP_STANDING struct standing *s = NULL;
 	struct web *web = arg;
-	size_t asked = 0, bad = 0;
 
 	if (!is_get(rq))
 		return;
-	if (standing_take(web->admin->fs, web->admin->server, SHOWN_MAX,
-			  &s)) {
+	if (standing_take(web->admin->fs, web->admin->server, 0, &s))
 		say(rq, 503, "out of memory");
-		return;
-	}
-	for (size_t i = 0; i < s->nshown; i++) {
-		asked += s->shown[i].asked || s->shown[i].troubled;
-		bad += s->shown[i].trouble != 0;
-	}
-	if (asked && asked == bad)
+	else if (s->sources.asked && s->sources.failing == s->sources.asked)
 		say(rq, 503, "no source answers; \"gitnfs status\" tells why");
 	else
 		say(rq, 200, "ready");
@@ -228,6 +221,59 @@ static void on_other(struct evhttp_request *rq, void *arg)
 
 /* ---- the listener ---- */
 
+static void on_resume(evutil_socket_t fd, short what, void *listener)
+{
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(listener);
+}
+
+/* Who comes now waits for a moment. */
+static void pause_accepting(struct evconnlistener *listener)
+{
+	const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
+
+	if (!event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT,
+			     on_resume, listener, &pause))
+		evconnlistener_disable(listener);
+}
+
+static void on_no_accept(struct evconnlistener *listener, void *arg)
+{
+	int err = EVUTIL_SOCKET_ERROR();
+
+	(void)arg;
+	log_warning("cannot accept", "for=HTTP error=%s do=%s", strerror(err),
+		    err == EMFILE || err == ENFILE ?
+		    "raise the limit on open files" :
+		    "it is tried again in a moment");
+	pause_accepting(listener);
+}
+
+/* Called for every connection.  libevent does not tell how many there are, but
+ * each has an event of this loop or two. */
+static struct bufferevent *on_connection(struct event_base *base, void *arg)
+{
+	struct web *web = arg;
+
+	if (event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED) >
+	    WEB_EVENTS)
+		pause_accepting(web->listener);
+	return NULL;            /* the usual */
+}
+
+static int use(struct web *web, int fd)
+{
+	struct evhttp_bound_socket *bound =
+		evhttp_accept_socket_with_handle(web->http, fd);
+
+	if (!bound)
+		return -ENOMEM;
+	web->listener = evhttp_bound_socket_get_listener(bound);
+	evconnlistener_set_error_cb(web->listener, on_no_accept);
+	return 0;
+}
+
 static int listen_at(struct web *web, const char *text)
 {
 	struct sockaddr_storage addr;
@@ -255,12 +301,10 @@ static int listen_at(struct web *web, const char *text)
 		r = -errno;
 	if (!r)
 		r = endpoint_text(&addr, web->address);
-	if (!r && evhttp_accept_socket(web->http, fd))
-		r = -ENOMEM;
+	if (!r)
+		r = use(web, fd);
 	if (r)
 		close(fd);
-	else
-		web->fd = fd;
 	return r;
 }
 
@@ -279,6 +323,7 @@ static int set_up(struct web *web)
 	    evhttp_set_cb(web->http, "/readyz", on_ready, web))
 		return -ENOMEM;
 	evhttp_set_gencb(web->http, on_other, web);
+	evhttp_set_bevcb(web->http, on_connection, web);
 	return listen_at(web, web->admin->http_listen);
 }
 
@@ -315,7 +360,8 @@ void web_free(struct web *web)
 
 int web_hand_over(const struct web *web)
 {
-	return handover_keep(HANDOVER_HTTP, web->fd);
+	return handover_keep(HANDOVER_HTTP,
+			     evconnlistener_get_fd(web->listener));
 }
 
 const char *web_address(const struct web *web)

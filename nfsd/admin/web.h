@@ -9,7 +9,8 @@
  *	GET /readyz	200 when calls are answered, 503 when sources fail all
  *	POST /refresh/ROOT/OWNER/REPO	a push: look at it now
  *
- * Bounds: a request of WEB_BODY bytes, WEB_IDLE_S seconds of silence.
+ * Bounds: a request of WEB_BODY bytes, WEB_IDLE_S seconds of silence; who
+ * comes while the loop has WEB_EVENTS waits.
  *
  * Threads: admin's.
  * Errors: as server.h.
@@ -19,7 +20,10 @@
 
 #include "nfsd/admin/admin.h"
 
-enum { WEB_BODY = 4 << 20, WEB_HEAD = 64 << 10, WEB_IDLE_S = 30 };
+enum {
+	WEB_BODY = 4 << 20, WEB_HEAD = 64 << 10, WEB_IDLE_S = 30,
+	WEB_EVENTS = 256,
+};
 
 struct web;
 

@@ -8,6 +8,7 @@
 #include <openssl/hmac.h>
 #include <sodium.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAC = 32 };
 
@@ -45,6 +46,7 @@ bool webhook_is_genuine(const struct webhook *m, const char *secret)
 		return signs(m->gitea_signature, m, secret);
 	if (m->gitlab_token)
 		return same(m->gitlab_token, secret);
-	return m->authorization && !strncmp(m->authorization, "Bearer ", 7) &&
+	return m->authorization &&
+	       !strncasecmp(m->authorization, "Bearer ", 7) &&
 	       same(m->authorization + 7, secret);
 }
