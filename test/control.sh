@@ -49,6 +49,9 @@ expect '"ok":false.*"errno":"ENOSYS"' '{}'
 expect '"errno":"EBADMSG"' nonsense
 expect '"errno":"EBADMSG"' '[1]'
 expect '"errno":"EINVAL"' '{"command":"log-level","level":"loud"}'
+for to in -1 1.5 '"1"' null; do
+	expect '"errno":"EINVAL"' "{\"command\":\"gc\",\"to\":$to}"
+done
 long=$(printf '%070000d' 0)
 expect '"errno":"EBADMSG"' "{\"command\":\"$long\"}"
 # One connection, several requests.

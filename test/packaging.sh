@@ -64,6 +64,12 @@ same 'gitnfs.spec lists other files than are installed' \
 "$dir/root/usr/sbin/gitnfsd" --version >/dev/null || fail 'gitnfsd'
 [ "$(readlink "$dir/root/usr/sbin/mount.gitnfs")" = /usr/bin/gitnfs ] ||
 	fail 'mount.gitnfs'
+sed -n 's/^Exec[A-Za-z]*=\([^ ]*\).*/\1/p' "$src/contrib/gitnfsd.service" \
+	>"$dir/run"
+[ "$(wc -l <"$dir/run")" -eq 2 ] || fail 'gitnfsd.service runs something else'
+while IFS= read -r name; do
+	[ -x "$dir/root$name" ] || fail "gitnfsd.service runs $name"
+done <"$dir/run"
 make -s uninstall prefix=/usr mounthelperdir=/usr/sbin DESTDIR="$dir/root" \
 	>/dev/null
 find "$dir/root" ! -type d >"$dir/left"

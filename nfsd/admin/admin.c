@@ -37,8 +37,10 @@ static void reopen_log(void)
 
 int admin_reload(struct admin *a, struct reload *ret, char why[CONFIG_WHY])
 {
-	int r = reload(a->reloading, ret, why);
+	int r;
 
+	reopen_log();
+	r = reload(a->reloading, ret, why);
 	if (r) {
 		log_error("configuration not reloaded",
 			  "error=%s do=all goes on as it was", why);
@@ -60,7 +62,6 @@ static void on_hangup(struct admin *a)
 	char why[CONFIG_WHY];
 	struct reload ignored;
 
-	reopen_log();
 	admin_reload(a, &ignored, why);
 }
 

@@ -56,8 +56,8 @@ void admin_run(struct admin *);
  * takes our place.  As handover_keep(). */
 int admin_hand_over(struct admin *);
 
-/* Read the configuration again.  As reload(), and what became of it is in the
- * log. */
+/* Open the log again, and read the configuration again.  As reload(), and what
+ * became of it is in the log. */
 int admin_reload(struct admin *, struct reload *ret, char why[CONFIG_WHY]);
 
 /* -EBUSY: 'fs' still holds a waiter, and what it is to tell. */

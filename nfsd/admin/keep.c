@@ -170,10 +170,17 @@ static void collected(struct errand *e, int err)
 
 void keep_gc(struct control_call *call)
 {
-	struct json_object *to = json_at(call->request, "to", json_type_int);
-	struct errand *e = errand_new(call, collected);
+	struct json_object *to = NULL;
+	struct errand *e;
 	struct fs_stats s;
 
+	if (json_object_object_get_ex(call->request, "to", &to) &&
+	    (!json_object_is_type(to, json_type_int) ||
+	     json_object_get_int64(to) < 0)) {
+		control_fail(call, -EINVAL, "give a number of bytes as to");
+		return;
+	}
+	e = errand_new(call, collected);
 	if (!e)
 		return;
 	fs_stats(admin_of(e)->fs, &s);
