@@ -12,8 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -351,12 +353,35 @@ static void use(int fd, bool journal, char *file)
 	path = file;
 }
 
+/* Has systemd connected standard error with it? */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	       !fstat(STDERR_FILENO, &st) && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
+static void use_usual(void)
+{
+	int fd = stderr_is_journal() ? open_journal() : -1;
+
+	use(fd < 0 ? STDERR_FILENO : fd, fd >= 0, NULL);
+}
+
 int log_set_target(const char *name)
 {
-	bool journal = !strcmp(name, "journal");
+	bool journal = name && !strcmp(name, "journal");
 	char *file;
 	int fd;
 
+	if (!name) {
+		use_usual();
+		return 0;
+	}
 	if (!strcmp(name, "stderr")) {
 		use(STDERR_FILENO, false, NULL);
 		return 0;

@@ -33,7 +33,8 @@ int log_format_parse(const char *, enum log_format *ret);
 void log_set_format(enum log_format);
 
 /* Where lines go: "stderr" (as at the start), "journal" (that of systemd), or
- * the path of a file, which is appended to.  The negative errno of who
+ * the path of a file, which is appended to; NULL is the journal where that is
+ * what standard error leads to, else stderr.  The negative errno of who
  * cannot be reached; then nothing changes. */
 int log_set_target(const char *);
 /* Open the file again: it may have been moved away.  The same errors. */

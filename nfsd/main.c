@@ -347,7 +347,7 @@ static int set_log(const struct config *c, char why[CONFIG_WHY])
 	if (c->log_format && !log_format_parse(c->log_format, &f))
 		log_set_format(f);
 	/* A check is for who reads what it says. */
-	if (c->log_to && c->mode == CONFIG_SERVE)
+	if (c->mode == CONFIG_SERVE)
 		r = log_set_target(c->log_to);
 	if (r)
 		snprintf(why, CONFIG_WHY, "cannot log to %s: %s; choose "

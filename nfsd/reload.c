@@ -78,19 +78,15 @@ static void set_log(const struct config *old, const struct config *new)
 		log_set_format(f);
 }
 
-static const char *log_to(const struct config *c)
-{
-	return c->log_to ? c->log_to : "stderr";
-}
-
 static int move_log(const struct config *old, const struct config *new,
 		    char why[CONFIG_WHY])
 {
-	int r = strcmp(log_to(old), log_to(new)) ?
-		log_set_target(log_to(new)) : 0;
+	const struct config_setting *s =
+		config_setting_find(config_settings, "server.log-to");
+	int r = config_same(s, old, new) ? 0 : log_set_target(new->log_to);
 
 	return r ? config_fail(why, r, "cannot log to %s: %s; choose another "
-			       "place", log_to(new), strerror(-r)) : 0;
+			       "place", new->log_to, strerror(-r)) : 0;
 }
 
 /* ---- the change ---- */

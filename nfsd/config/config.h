@@ -84,7 +84,7 @@ struct config {
 	char *as_user;          /* to be, once the addresses are taken */
 	struct config_access access;    /* of what listens */
 	struct config_places listeners; /* what some have of their own */
-	char *log_format, *log_to;      /* NULL: text; stderr */
+	char *log_format, *log_to;      /* NULL: text; as log.h */
 	char *http_listen;      /* NULL: nowhere */
 	char *http_secret_file; /* of who may tell of a push; or NULL */
 	char *collector_url;    /* of spans; NULL: nobody is told */
