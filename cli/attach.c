@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/address.h"
 #include "cli/cli.h"
 #include "common/cleanup.h"
 
@@ -79,48 +80,27 @@ static int run_as_root(const struct cli *cli, const char *argv[])
 }
 #endif
 
-/* ---- addresses ---- */
-
-struct address {
-	char host[256];
-	char port[8];
-	bool v6;
-};
-
-/* A server that listens everywhere is asked here. */
-static int parse(const char *text, struct address *ret)
-{
-	const char *colon = strrchr(text, ':'), *host = text;
-	size_t len = colon ? (size_t)(colon - text) : 0;
-
-	if (!colon || strlen(colon + 1) >= sizeof ret->port)
-		return -EINVAL;
-	ret->v6 = *host == '[';
-	if (ret->v6) {
-		host++;
-		len -= 2;
-	}
-	if (len >= sizeof ret->host)
-		return -EINVAL;
-	snprintf(ret->host, sizeof ret->host, "%.*s", (int)len, host);
-	strcpy(ret->port, colon + 1);
-	if (!strcmp(ret->host, "0.0.0.0"))
-		strcpy(ret->host, "127.0.0.1");
-	if (ret->v6 && !strcmp(ret->host, "::"))
-		strcpy(ret->host, "::1");
-	return 0;
-}
-
 /* ---- Linux ---- */
 
 #ifdef __linux__
 /* A handle's content never changes, so neither do a file's attributes, nor
  * is there anything to look at when it is opened (nocto).  What a directory
  * lists moves with its branch, unless that is pinned. */
-#define ALWAYS "vers=3,nolock,noacl,nocto,noresvport,soft,timeo=600,retrans=5,"
+#define ALWAYS "vers=3,nolock,noacl,nocto,noresvport,soft,"
 static const char follow[] =
 	ALWAYS "acregmin=60,acregmax=3600,acdirmin=1,acdirmax=3";
 static const char pinned[] = ALWAYS "actimeo=3600";
+
+/* How long programs wait for a server that is gone, before they are told: timeo
+ * times one more than retrans.  Whatever is asked is answered within ten
+ * seconds, so nothing is sent twice to one that is there.  On this machine it
+ * is there again within seconds, or nobody has started it; another machine may
+ * have to be started first. */
+static const char *patience(const struct address *at)
+{
+	return strncmp(at->host, "127.", 4) && strcmp(at->host, "::1") ?
+	       "timeo=600,retrans=5" : "timeo=150,retrans=3";
+}
 
 /* mount(2) takes some options as flags, and NFS none of those.  What is
  * shown is read-only, and without devices or set-uid programs, in any case. */
@@ -194,7 +174,7 @@ static int mount_here(const struct cli *cli, const struct attach *a)
 	struct address at;
 	const char *tcp;
 
-	if (parse(a->address, &at)) {
+	if (address_parse(a->address, &at)) {
 		cli_say(cli, "\"%s\" is no ADDRESS:PORT", a->address);
 		return END_FAILED;
 	}
@@ -207,9 +187,9 @@ static int mount_here(const struct cli *cli, const struct attach *a)
 	}
 	flags = take_flags(list, rest);
 	if (asprintf(&data, "addr=%s,port=%s,proto=%s,mountaddr=%s,"
-		     "mountport=%s,mountproto=%s,%s%s", at.host, at.port,
-		     tcp, at.host, at.port, tcp, a->pinned ? pinned : follow,
-		     rest) < 0) {
+		     "mountport=%s,mountproto=%s,%s,%s%s", at.host, at.port,
+		     tcp, at.host, at.port, tcp, patience(&at),
+		     a->pinned ? pinned : follow, rest) < 0) {
 		data = NULL;
 		cli_say(cli, "out of memory");
 		return END_FAILED;
@@ -291,7 +271,7 @@ int attach_mount(const struct cli *cli, const struct attach *a)
 	CLEANUP_FREE char *source = NULL, *options = NULL;
 	struct address at;
 
-	if (parse(a->address, &at) ||
+	if (address_parse(a->address, &at) ||
 	    asprintf(&source, at.v6 ? "[%s]:%s" : "%s:%s", at.host,
 		     a->path) < 0 ||
 	    asprintf(&options, "%s,tcp,port=%s,mountport=%s%s%s",

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/address.h"
 #include "cli/cli.h"
 #include "cli/mounts.h"
 #include "cli/serve.h"
@@ -26,7 +26,6 @@
 
 enum {
 	USUAL_PORT = 2049,
-	ANSWER_S = 5,
 	FREE_MIN = 100 << 20,   /* bytes on a disk */
 	LEFT_MIN = 10,          /* requests */
 	BUILT = 1767225600,     /* 2026: no clock is right that is before */
@@ -170,32 +169,6 @@ static void check_server(struct doctor *d)
 	     (long long)json_i64_at(server, "pid"));
 }
 
-/* A NULL call to NFS: RFC 5531. */
-static bool answers(unsigned port)
-{
-	static const uint8_t call[] = {
-		0x80, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2,
-		0, 1, 0x86, 0xa3, 0, 0, 0, 3, 0, 0, 0, 0,
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	};
-	const struct timeval patience = { .tv_sec = ANSWER_S };
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM, 0);
-	uint8_t answer[28];
-
-	if (fd < 0)
-		return false;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	return !connect(fd, (struct sockaddr *)&addr, sizeof addr) &&
-	       send(fd, call, sizeof call, 0) == sizeof call &&
-	       recv(fd, answer, sizeof answer, MSG_WAITALL) == sizeof answer;
-}
-
 static void check_ports(struct doctor *d)
 {
 	struct json_object *server = d->status ?
@@ -207,12 +180,9 @@ static void check_ports(struct doctor *d)
 	for (size_t i = 0; i < n; i++) {
 		const char *address = json_object_get_string(
 			json_object_array_get_idx(list, i));
-		const char *colon = strrchr(address, ':');
+		struct address at;
 
-		if (*address == '[')
-			find(d, NOTE, "port", "%s is not tried: IPv6",
-			     address);
-		else if (answers((unsigned)strtoul(colon + 1, NULL, 10)))
+		if (!address_parse(address, &at) && address_answers(&at))
 			find(d, FINE, "port", "%s answers NFS calls", address);
 		else {
 			find(d, WRONG, "port", "%s does not answer", address);
@@ -290,18 +260,19 @@ static void check_rpcbind(struct doctor *d)
 
 static void check_mounts(struct doctor *d)
 {
+	struct address server;
 	struct mounts all;
-	unsigned port, n = 0, dead = 0;
+	unsigned n = 0, dead = 0;
 
 	if (mounts_read(&all)) {
 		find(d, NOTE, "mounts", "cannot tell what is mounted");
 		return;
 	}
 	for (size_t i = 0; i < all.n; i++) {
-		if (!mounts_is_ours(&all.mount[i], &port))
+		if (!mounts_is_ours(&all.mount[i], &server))
 			continue;
 		n++;
-		if (answers(port))
+		if (address_answers(&server))
 			continue;
 		dead++;
 		find(d, WRONG, "mounts", "%s waits for a server that is gone",

@@ -1,5 +1,6 @@
 bin_PROGRAMS += gitnfs
 gitnfs_SOURCES = \
+	cli/address.c cli/address.h \
 	cli/attach.c cli/attach.h \
 	cli/cli.h \
 	cli/doctor.c \

@@ -3,19 +3,15 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* mount and umount; and what mount(8) runs for the type "gitnfs". */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/address.h"
 #include "cli/attach.h"
 #include "cli/cli.h"
 #include "cli/mounts.h"
@@ -23,30 +19,6 @@
 #include "cli/source.h"
 #include "cli/talk.h"
 #include "common/cleanup.h"
-
-enum { KNOCK_MS = 2000 };
-
-/* ---- is anybody there? ---- */
-
-static bool knock(unsigned port)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	socklen_t len = sizeof errno;
-	int err = 0;
-
-	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK))
-		return false;
-	if (!connect(fd, (struct sockaddr *)&addr, sizeof addr))
-		return true;
-	return errno == EINPROGRESS && poll(&p, 1, KNOCK_MS) > 0 &&
-	       !getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) && !err;
-}
 
 /* Where the server listens, by what it says; the caller frees it. */
 static char *address_of_server(const struct cli *cli,
@@ -64,13 +36,6 @@ static char *address_of_server(const struct cli *cli,
 	return first ? strdup(json_object_get_string(first)) : NULL;
 }
 
-static unsigned port_of(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-
-	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 0;
-}
-
 /* ---- mount ---- */
 
 struct want {
@@ -83,35 +48,36 @@ struct want {
 static int look_at(const struct cli *cli, const char *dir, const char *path,
 		   const char *address, bool *done)
 {
+	struct address is, wanted;
 	struct mounts all;
 	const struct mounted *m;
 	int status = END_WELL, r = mounts_read(&all);
-	unsigned port;
 
 	if (r) {
 		cli_say(cli, "cannot tell what is mounted: %s", strerror(-r));
 		return END_FAILED;
 	}
 	m = mounts_at(&all, dir);
-	if (m && !mounts_is_ours(m, &port) && !strncmp(m->type, "nfs", 3)) {
+	if (!m || strncmp(m->type, "nfs", 3)) {
+		;       /* whatever it is, this goes on top */
+	} else if (!mounts_is_ours(m, &is)) {
 		cli_say(cli, "%s is mounted from %s; unmount it first, or "
 			"choose another directory", dir, m->source);
 		status = END_FAILED;
-	} else if (m && mounts_is_ours(m, &port)) {
-		if (port == port_of(address) &&
-		    !strcmp(mounts_export(m), path)) {
-			cli_say(cli, "%s is mounted already", dir);
-			*done = true;
-		} else if (!knock(port)) {
-			cli_say(cli, "%s was mounted from a server that is "
-				"gone: unmounting it", dir);
-			status = attach_unmount(cli, dir, true);
-		} else {
-			cli_say(cli, "%s shows %s of another server or path; "
-				"\"gitnfs umount %s\" first", dir,
-				mounts_export(m), dir);
-			status = END_FAILED;
-		}
+	} else if (!strcmp(mounts_export(m), path) &&
+		   !address_parse(address, &wanted) &&
+		   address_eq(&is, &wanted)) {
+		cli_say(cli, "%s is mounted already", dir);
+		*done = true;
+	} else if (!address_answers(&is)) {
+		cli_say(cli, "%s was mounted from a server that is gone: "
+			"unmounting it", dir);
+		status = attach_unmount(cli, dir, true);
+	} else {
+		cli_say(cli, "%s shows %s of another server or path; "
+			"\"gitnfs umount %s\" first", dir, mounts_export(m),
+			dir);
+		status = END_FAILED;
 	}
 	mounts_free(&all);
 	return status;
@@ -310,8 +276,8 @@ int cli_umount(struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = { { NULL, NULL, NULL } };
 	CLEANUP_FREE char *dir = NULL;
 	const struct mounted *m;
+	struct address server;
 	struct mounts all;
-	unsigned port;
 	int r, status = cli_options(cli, options, &argc, argv);
 
 	if (status)
@@ -328,12 +294,12 @@ int cli_umount(struct cli *cli, int argc, char **argv)
 	if (!m) {
 		cli_say(cli, "nothing is mounted at %s", dir);
 		status = END_WELL;
-	} else if (!mounts_is_ours(m, &port)) {
+	} else if (!mounts_is_ours(m, &server)) {
 		cli_say(cli, "%s is mounted from %s, not by gitnfs; see "
 			"umount(8)", dir, m->source);
 		status = END_FAILED;
 	} else {
-		bool dead = !knock(port);
+		bool dead = !address_answers(&server);
 
 		if (dead)
 			cli_say(cli, "the server of %s is gone", dir);

@@ -17,8 +17,6 @@
 
 #include "common/cleanup.h"
 
-enum { NFS_PORT = 2049 };
-
 static int add(struct mounts *all, const char *dir, const char *source,
 	       const char *type, const char *options)
 {
@@ -138,13 +136,24 @@ const struct mounted *mounts_at(const struct mounts *all, const char *dir)
 	return NULL;
 }
 
-bool mounts_is_ours(const struct mounted *m, unsigned *ret_port)
+/* What an option says, or what it says by default. */
+static void take_option(const char *options, const char *key,
+			const char *usual, char *ret, size_t size)
 {
-	const char *port = strstr(m->options, ",port=");
+	const char *at = strstr(options, key);
+	const char *value = at ? at + strlen(key) : usual;
 
+	snprintf(ret, size, "%.*s", (int)strcspn(value, ","), value);
+}
+
+bool mounts_is_ours(const struct mounted *m, struct address *ret)
+{
 	if (strncmp(m->type, "nfs", 3) || strncmp(m->source, "gitnfs:", 7))
 		return false;
-	*ret_port = port ? (unsigned)strtoul(port + 6, NULL, 10) : NFS_PORT;
+	take_option(m->options, ",addr=", "127.0.0.1", ret->host,
+		    sizeof ret->host);
+	take_option(m->options, ",port=", "2049", ret->port, sizeof ret->port);
+	ret->v6 = strchr(ret->host, ':');
 	return true;
 }
 

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/address.h"
+
 struct mounted {
 	char *dir;
 	char *source;           /* "gitnfs:/github" */
@@ -32,8 +34,8 @@ void mounts_free(struct mounts *);
 /* What is mounted exactly there, or NULL. */
 const struct mounted *mounts_at(const struct mounts *, const char *dir);
 
-/* Did gitnfs mount it, and from which port? */
-bool mounts_is_ours(const struct mounted *, unsigned *ret_port);
+/* Did gitnfs mount it, and from where? */
+bool mounts_is_ours(const struct mounted *, struct address *ret);
 /* The path in the file system that it shows. */
 const char *mounts_export(const struct mounted *);
 

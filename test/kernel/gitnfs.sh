@@ -43,7 +43,8 @@ grep -q 'mounted already' /run/said || fail 'not idempotent'
 oid=$(git -C "$repo" rev-parse HEAD)
 gitnfs mount --pinned "$repo@$oid" /run/m/pinned
 cmp /run/m/repo/README /run/m/pinned/README || fail 'not the same when pinned'
-grep -q 'repo@'"$oid"' .*acdirmin=3600' /proc/self/mountinfo ||
+grep -q 'repo@'"$oid"' .*acdirmin=3600.*timeo=150,retrans=3' \
+	/proc/self/mountinfo ||
 	fail 'not as --pinned should be'
 gitnfs mount /run/m/all
 [ "$(cd -P /run/m/all/repo@@ && pwd)" = "/run/m/all/repo@$oid" ] ||
@@ -140,13 +141,27 @@ gitnfs doctor >/run/said || status=$?
 [ $status -eq 4 ] || fail "the doctor ends with $status"
 grep -q 'WRONG .* /run/m/all waits for a server that is gone' /run/said ||
 	fail 'the doctor does not see what is stale'
+cat /run/m/all/repo/history/* >/dev/null 2>&1 &
+reader=$!
 start=$SECONDS
 gitnfs umount /run/m/all
 gitnfs umount /run/m/pinned
 [ $((SECONDS - start)) -lt 30 ] || fail 'umount waits for a dead server'
+! wait "$reader" || fail 'a dead server can be read'
 [ "$(mounts)" -eq 0 ] || fail "$(mounts) mounts are left"
 gitnfs umount /run/m/all 2>/run/said
 grep -q 'nothing is mounted' /run/said || fail 'umount twice'
+
+# One that stands still is as good as dead.
+gitnfs mount --options timeo=200,retrans=1 "$repo" /run/m/still 2>/dev/null
+grep -q ' /run/m/still .*soft.*timeo=200,retrans=1' /proc/self/mountinfo ||
+	fail 'options are not the last word'
+kill -STOP "$(pidof gitnfsd)"
+start=$SECONDS
+gitnfs umount /run/m/still 2>/run/said
+[ $((SECONDS - start)) -lt 40 ] || fail 'a server that stands still is waited for'
+grep -q 'is gone' /run/said || fail 'not told that it stands still'
+kill -KILL "$(pidof gitnfsd)"
 
 # A server that gitnfs has not started: what it shows anyway is found by its
 # URL or directory, and what it does not cannot be added.
