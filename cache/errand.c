@@ -68,7 +68,7 @@ static void keep(const struct errand *e, const void *data)
 	int r = s && !e->stored ? store_put(s, &e->in.oid, e->in.type, data,
 					    e->in.size) : 0;
 
-	if (r)
+	if (r && r != -EBUSY)
 		log_warning("cannot be kept on disk", "source=%s error=%s "
 			    "do=make room in the cache directory; till then "
 			    "it is fetched again", e->source->name, strerror(-r));

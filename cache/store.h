@@ -61,7 +61,8 @@ uint64_t store_weight(struct store *, const struct oid *, enum obj);
 bool store_size(struct store *, const struct oid *, uint64_t *ret);
 
 /* Keep an object, whose name the caller has checked, unless it is there.
- * One larger than a quarter of the store is not kept. */
+ * One larger than a quarter of the store is not kept.  -EBUSY: nor is this,
+ * as too many large ones are being written. */
 int store_put(struct store *, const struct oid *, enum obj, const void *data,
 	      uint64_t size);
 /* Keep the size of a blob that the source has told. */

@@ -211,8 +211,7 @@ static int begin_segment(struct store *s, struct pin *p, uint64_t len)
 
 	if (p->current && p->current->size + len <= s->segment_max)
 		return 0;
-	/* The list is to name no pin that the power can take away. */
-	if (p->fd >= 0 && fsync(p->fd))
+	if (p->fd >= 0 && fsync(p->fd))         /* see sync_pins() */
 		return -errno;
 	leave_segment(p);
 	if (p->next >= COUNT_MAX)
@@ -257,6 +256,16 @@ static int append(struct store *s, struct pin *p, const struct record *r,
 	return r->elsewhere ? 0 :
 	       store_write_slot(s, &oid, r->type, p->current->number,
 				(uint32_t)at);
+}
+
+/* All that has been added: the list is to name no pin that the power can take
+ * away, nor one that rests on another's objects. */
+static int sync_pins(struct store *s)
+{
+	for (struct list *l = s->pins.next; l != &s->pins; l = l->next)
+		if (pin_at(l)->fd >= 0 && fsync(pin_at(l)->fd))
+			return -errno;
+	return 0;
 }
 
 uint64_t store_pin_limit(const struct store *s)
@@ -406,10 +415,11 @@ static int take_notes(struct store *s, struct notes *ret)
 		ret->pin = p->number;
 		if (!all)
 			return -ENOMEM;
-		for (size_t i = 0; all[i] && !r; i++)
+		for (size_t i = 0; all[i] && !r; i++) {
 			r = store_each(s, all[i], take_note, ret);
-		if (r == -ENOENT)       /* somebody has removed that file */
-			r = 0;
+			if (r == -ENOENT)       /* somebody has removed it */
+				r = 0;
+		}
 	}
 	if (ret->n)
 		qsort(ret->note, ret->n, sizeof *ret->note, by_object);
@@ -467,7 +477,7 @@ static void *read_data(int fd, const struct record *r, uint32_t at)
 }
 
 /* To the pin that has a note of it. */
-static int copy_wanted(void *arg, int fd, const struct record *r, uint32_t at)
+static int copy_one(void *arg, int fd, const struct record *r, uint32_t at)
 {
 	struct move *m = arg;
 	unsigned by = wanted_by(m->notes, r);
@@ -480,6 +490,15 @@ static int copy_wanted(void *arg, int fd, const struct record *r, uint32_t at)
 	LOCK_SCOPE(&m->store->lock);
 	p = pin_of(m->store, by);
 	return p && data ? append(m->store, p, r, data) : 0;
+}
+
+/* What is wanted of a segment is on the disk again before that may go. */
+static int copy_wanted(struct move *m)
+{
+	int r = store_each(m->store, m->from, copy_one, m);
+	LOCK_SCOPE(&m->store->lock);
+
+	return r ? r : sync_pins(m->store);
 }
 
 static int follow(void *arg, int fd, const struct record *r, uint32_t at)
@@ -539,7 +558,7 @@ static int settle_segment(struct store *s, struct pin *p, uint32_t number,
 	store_each(s, number, weigh, &m);
 	mostly = m.wanted && m.wanted >= m.found / 2;
 	if (m.wanted && !mostly)
-		r = store_each(s, number, copy_wanted, &m);
+		r = copy_wanted(&m);
 	if (!r)
 		r = rename_segment(s, p, mostly ? m.by : 0, &m);
 	return r ? r : store_each(s, m.to, follow, &m);
@@ -588,11 +607,12 @@ static struct pin *find_path(struct store *s, const char *path,
 /* Puts it on the list, instead of *old. */
 static int list_pin(struct store *s, struct pin *p, struct pin **old)
 {
-	int r = 0;
+	int r;
 	LOCK_SCOPE(&s->lock);
 
-	if (p->fd >= 0 && fsync(p->fd))
-		return -errno;
+	r = sync_pins(s);
+	if (r)
+		return r;
 	leave_segment(p);
 	*old = find_path(s, p->path, p);
 	p->whole = true;
@@ -779,5 +799,8 @@ int store_collect(struct store *s, uint64_t to)
 	while (s->bytes > to && !list_empty(&s->segments))
 		store_remove(s, store_segment(s->segments.next));
 	store_note_ages(s);
+	/* The next number has a file, or a restart would give out again those
+	 * that the index still leads to. */
+	store_begin_segment(s, 0);
 	return r;
 }

@@ -845,6 +845,27 @@ START_TEST(pins_share)
 }
 END_TEST
 
+/* Where somebody has removed a file of a pin, the rest of it stays its. */
+START_TEST(pins_share_what_is_left)
+{
+	struct store *s = open_sized(MIB);
+	unsigned number;
+
+	pin(s, "one", 0, 99, 1000);
+	ck_assert_int_eq(store_pin_begin(s, "two", "c0ffee", &number), 0);
+	for (unsigned i = 300; i < 350; i++)
+		ck_assert_int_eq(add(s, number, i, 1000), 0);
+	for (unsigned i = 0; i < 100; i++)
+		ck_assert_int_eq(add(s, number, i, 1000), 0);
+	ck_assert_int_eq(store_pin_end(s, number, true), 0);
+	shell("rm '%s/%08x'", dir, 1u << 31 | number << 20);
+	ck_assert_int_eq(store_unpin(s, "one"), 0);
+	flood(s);
+	ck_assert_uint_eq(here(s, 0, 99, 1000), 100);
+	store_close(s);
+}
+END_TEST
+
 /* Again: what is there then is what counts. */
 START_TEST(pinned_again)
 {
@@ -936,6 +957,15 @@ START_TEST(collected)
 	ck_assert_uint_eq(here(s, 300, 399, 1000), 0);
 	ck_assert_int_eq(put(s, 300, 1000), 0);
 	ck_assert(get(s, 300, 1000));
+	/* Where something was there is something else now, which is no
+	 * damage, also after a restart. */
+	ck_assert_int_eq(store_unpin(s, "some"), 0);
+	ck_assert_int_eq(store_collect(s, 0), 0);
+	store_close(s);
+	s = open_sized(MIB);
+	for (unsigned i = 1000; i < 1400; i++)
+		ck_assert_int_eq(put(s, i, 1000), 0);
+	ck_assert_uint_eq(here(s, 0, 399, 1000), 0);
 	ck_assert_uint_eq(count(s).bad, 0);
 	store_close(s);
 }
@@ -969,6 +999,7 @@ int main(void)
 	tcase_add_test(tc, full);
 	tcase_add_test(tc, pinned);
 	tcase_add_test(tc, pins_share);
+	tcase_add_test(tc, pins_share_what_is_left);
 	tcase_add_test(tc, pinned_again);
 	tcase_add_test(tc, pin_limit);
 	tcase_add_test(tc, pin_unfinished);
