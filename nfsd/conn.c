@@ -77,7 +77,8 @@ struct conn {
 	bool reading, writing;  /* which of the two are added */
 	bool pumping;           /* pump() runs, and will send what is queued */
 	bool ending;            /* read no more; close when all is answered */
-	bool aborted;
+	bool broken;            /* a reply has been lost: what comes behind it
+				 * must not be sent */
 	unsigned calls;         /* parked and not answered */
 	unsigned waiters;       /* out, for calls answered or not */
 	struct input in;
@@ -364,6 +365,10 @@ static void pump(struct conn *c)
 	int r, sent;
 	bool more;
 
+	if (c->broken) {
+		conn_close(c);
+		return;
+	}
 	c->pumping = true;
 	rpc_batch(cs->rpc);
 	do {
@@ -383,7 +388,7 @@ static void pump(struct conn *c)
 	take_stock(c);
 	if (c->records != records || c->queued < queued)
 		touch(c);
-	if ((r && r != -EAGAIN) || sent || c->aborted ||
+	if ((r && r != -EAGAIN) || sent ||
 	    (c->ending && !r && !c->calls && !c->queued) ||
 	    set_events(c, !c->ending && !r, c->queued))
 		conn_close(c);
@@ -481,7 +486,7 @@ void conn_reply(struct conn *c, size_t len, struct slice tail)
 		return;
 	/* The next reply may be another connection's. */
 	if (batch_send(b, -1, c->out))
-		c->aborted = true;
+		c->broken = true;
 	mark_dirty(c);
 }
 
@@ -602,7 +607,8 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 		list_add_tail(&cs->all, n);
 		if (conn_is_closed(c))
 			continue;
-		send_queued(c);
+		if (!c->broken)
+			send_queued(c);
 		conn_close(c);
 	}
 	loop_end(cs->loop);

@@ -5,9 +5,12 @@
 /* Calls that wait for a source: who asks it, who is told, who is not kept
  * waiting, and what happens when it is slow, wrong or gone. */
 #include <errno.h>
+#include <event2/event.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -329,6 +332,80 @@ START_TEST(rules_hold_for_who_waits)
 	ck_assert_uint_eq(head.stat, RAW_DENIED);
 	ck_assert_uint_eq(head.why, RAW_AUTH_ERROR);
 	rule_free(rule);
+}
+END_TEST
+
+static atomic_int refused;      /* which allocation of libevent's, from 1 */
+
+static void *refuse_one(size_t n)
+{
+	return refused > 0 && !--refused ? NULL : malloc(n);
+}
+
+/* All whole replies until the server closes the connection. */
+static void replies_are(struct raw *r, const char *text, size_t len)
+{
+	CLEANUP_WIRE struct wire all = { 0 }, reply = { 0 };
+	uint8_t part[4096];
+	ssize_t n;
+
+	while ((n = recv(r->fd, part, sizeof part, 0)) > 0)
+		wire_put_bytes(&all, part, (size_t)n);
+	ck_assert_int_eq(n, 0);
+	while (all.len - all.at > 4) {
+		size_t left = wire_get32(&all) & ~RAW_LAST;
+
+		if (left > all.len - all.at)
+			break;
+		reply.len = reply.at = 0;
+		wire_put_bytes(&reply, wire_get_bytes(&all, left), left);
+		ck_assert_uint_lt(raw_reply(&reply).xid, EACH);
+		ck_assert_uint_eq(wire_get32(&reply), N3_OK);
+		call_get_post_op(&reply, NULL);
+		ck_assert_uint_eq(wire_get32(&reply), len);
+		ck_assert(wire_get_bool(&reply));
+		ck_assert_uint_eq(wire_get32(&reply), len);
+		ck_assert_mem_eq(wire_get_bytes(&reply, len), text, len);
+		wire_end(&reply);
+	}
+}
+
+/* When a reply cannot be kept until it is sent, what comes behind it is not
+ * sent in its place. */
+START_TEST(no_reply_ends_as_another)
+{
+	enum { LONG = 3000, ALLOCATIONS = 2 * EACH };
+	static char text[LONG + 1];
+	struct oid blob, tree;
+	struct fh fh;
+
+	for (int i = 0; i < LONG; i++)
+		text[i] = (char)('a' + i % 26);
+	blob = fake_blob(f, text);
+	const struct fake_entry e = { "100644", "long", blob };
+
+	tree = fake_tree(f, 1, &e);
+	fake_ref(f, NULL, &tree);
+	event_set_mem_functions(refuse_one, realloc, free);
+	for (int n = 1; n <= ALLOCATIONS; n++) {
+		struct raw r;
+
+		restart();
+		root = find(&top, "src");
+		fh = find(&root, "long");
+		fake_hold(f, &blob);
+		raw_open(&r, h.port);
+		for (uint32_t i = 0; i < EACH; i++)
+			ask(&r, &fh, i);
+		/* All of them have been run. */
+		ck_assert_uint_eq(call_getattr(&r, &fh, NULL), N3_OK);
+		shutdown(r.fd, SHUT_WR);
+		refused = n;
+		fake_release(f, &blob);
+		replies_are(&r, text, LONG);
+		ck_assert_int_eq(refused, 0);
+		raw_close(&r);
+	}
 }
 END_TEST
 
@@ -713,6 +790,7 @@ static void add(TCase *c)
 	tcase_add_test(c, a_crowded_directory_in_a_cold_server);
 	tcase_add_test(c, who_waits_takes_little);
 	tcase_add_test(c, rules_hold_for_who_waits);
+	tcase_add_test(c, no_reply_ends_as_another);
 }
 
 static void add_impatient(TCase *c)
