@@ -109,8 +109,9 @@ int source_open(struct source *, char why[BACKEND_WHY]);
 /* From now on ask that one, which is taken over.  With the composite's lock
  * held. */
 void source_replace(struct source *, struct backend *);
-/* It has answered something, with 'err' or well: its health. */
-void source_answered(struct source *, int err);
+/* It has answered something, with 'err' or well: its health.  True: that is
+ * another one. */
+bool source_answered(struct source *, int err);
 /* It has told what a ref is. */
 void source_asked(struct source *);
 /* Why one of its jobs ended with 'err', or "". */

@@ -87,13 +87,13 @@ void source_replace(struct source *s, struct backend *b)
 		       close_backend);
 }
 
-void source_answered(struct source *s, int err)
+bool source_answered(struct source *s, int err)
 {
 	if (err)
 		atomic_store(&s->troubled, clock_wall().tv_sec);
 	/* Written seldom: those who read it share the line. */
-	if (atomic_load(&s->trouble) != err)
-		atomic_store(&s->trouble, err);
+	return atomic_load(&s->trouble) != err &&
+	       atomic_exchange(&s->trouble, err) != err;
 }
 
 void source_asked(struct source *s)

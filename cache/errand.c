@@ -344,6 +344,7 @@ void errand_complain(const struct errand *e, int err)
 	};
 	const char *name = e->source ? e->source->name : e->base;
 	char hex[OID_HEX + 1] = "", why[BACKEND_WHY] = "";
+	bool news = true;
 
 	/* A name somebody tried, not a source that has gone. */
 	if (e->key.kind == KIND_ROOT && err == -ENOENT &&
@@ -356,7 +357,7 @@ void errand_complain(const struct errand *e, int err)
 		return;
 	}
 	if (e->source)
-		source_answered(e->source, err);
+		news = source_answered(e->source, err);
 	if (e->key.kind != KIND_ROOT)
 		oid_hex(&e->key.oid, hex);
 	if (e->why)
@@ -364,6 +365,9 @@ void errand_complain(const struct errand *e, int err)
 	else if (e->source)
 		source_why(e->source, err, why);
 	note_failure(e, name, err, why);
+	/* A limit is not about what was asked for. */
+	if (err == -EAGAIN && !news)
+		return;
 	log_warning("fetch failed", "source=%s %s=%s error=%s why=%s", name,
 		    what[e->key.kind],
 		    e->key.kind != KIND_ROOT ? hex : e->ref ? e->ref : "HEAD",

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -278,12 +279,21 @@ static void put_ahead(const struct screen *s, struct json_object *status)
 static void put_budget(const struct screen *s, struct json_object *o)
 {
 	int64_t left = json_i64_at(o, "left"), reset = json_i64_at(o, "reset");
-	char n[TEXT_SIZE], age[TEXT_SIZE];
+	char n[TEXT_SIZE], age[TEXT_SIZE], clock[TEXT_SIZE];
+	time_t until = (time_t)reset;
+	struct tm tm;
 
-	fprintf(s->to, "%*s%s%s requests left for %s%s\n", INDENT, "",
-		text_look(left ? LOOK_PLAIN : LOOK_BAD),
-		text_count((uint64_t)left, n), text_age(reset - s->now, age),
-		text_look(LOOK_PLAIN));
+	text_age(reset - s->now, age);
+	if (left) {
+		fprintf(s->to, "%*s%s requests left for %s\n", INDENT, "",
+			text_count((uint64_t)left, n), age);
+	} else if (reset > s->now && localtime_r(&until, &tm)) {
+		strftime(clock, sizeof clock, "%H:%M:%S", &tm);
+		fprintf(s->to, "%*s%srate limited until %s%s, in %s: see "
+			"gitnfs-backends(7)\n", INDENT, "",
+			text_look(LOOK_BAD), clock, text_look(LOOK_PLAIN),
+			age);
+	}
 }
 
 static void put_host(const struct screen *s, struct json_object *o)

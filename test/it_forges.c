@@ -719,9 +719,19 @@ START_TEST(limited_for_long)
 	static const struct root hopeless = {
 		.config = GIT("g", "status=429,after=3600", "")
 			MESA("m", "status=429,after=3600/mesa", NO_GIT
-			     "\torg = octo\n"),
+			     "\torg = octo\n")
+			"[root \"a\"]\n\ttype = github\n"
+			"\tallow-address = 127.0.0.1\n"
+			"\tapi-url = http://127.0.0.1:%1$d/limit=3/github\n"
+			"\turl = http://127.0.0.1:%2$d/status=403/{owner}/"
+			"{repo}.git\n" TOKEN,
+	};
+	static const char *const files[] = {
+		"a/octo/plain/README", "a/octo/plain/src/f1",
+		"a/octo/plain/src/f2", "a/octo/plain/bin/run",
 	};
 	char *config = config_of(&hopeless);
+	CLEANUP_WIRE struct wire data = { .p = NULL };
 	struct fh fh;
 
 	forget_all();
@@ -731,10 +741,20 @@ START_TEST(limited_for_long)
 		ck_assert_uint_eq(find("g/octo/hello", &fh, NULL), N3_IO);
 		ck_assert_uint_eq(find("m/octo/hello", &fh, NULL), N3_IO);
 	}
+	/* The last request brought the listing. */
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		ck_assert_uint_eq(find(files[i], &fh, NULL), N3_OK);
+		ck_assert_uint_eq(read_file(&fh, &data), N3_IO);
+	}
+	shell("\"${GITNFSD%%d}\" -s long.state status >status;"
+	      "grep 'rate limited until [0-9:]*, in [0-9]* min' status ||"
+	      " { cat status; exit 1; }");
 	server_stop();
+	shell("test $(grep -c 'fetch failed.*source=a/' long.log) = 1 ||"
+	      " { cat long.log; exit 1; }");
 	shell("grep 'msg=\"rate limited\"' long.log >said;"
 	      "test $(grep -c 'until=[0-9].*add a token-file' said) = 1 &&"
-	      "test $(grep -c 'until=[0-9].*wait' said) = 1 ||"
+	      "test $(grep -c 'until=[0-9].*wait' said) = 2 ||"
 	      " { cat long.log; exit 1; }");
 }
 END_TEST

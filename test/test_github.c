@@ -547,6 +547,23 @@ START_TEST(passing_trouble)
 }
 END_TEST
 
+/* What is told is what happened, not what did before. */
+START_TEST(says_why)
+{
+	struct backend *b = open_known("status=403", "status=500",
+				       "octo/hello");
+	char why[BACKEND_WHY] = "";
+	struct oid got;
+
+	ck_assert_int_eq(resolve(b, NULL, &got), -EIO);
+	b->ops->why(b, -EIO, why);
+	ck_assert_ptr_nonnull(strstr(why, "HTTP 500"));
+	b->ops->why(b, -EFBIG, why);
+	ck_assert_str_eq(why, "");
+	close_strict(b);
+}
+END_TEST
+
 START_TEST(down)
 {
 	struct backend *b;
@@ -684,6 +701,7 @@ int main(void)
 	tcase_add_test(bad, without_api);
 	tcase_add_test(bad, lies);
 	tcase_add_test(bad, passing_trouble);
+	tcase_add_test(bad, says_why);
 	tcase_add_test(bad, down);
 	tcase_add_test(bad, urls);
 	suite_add_tcase(s, bad);

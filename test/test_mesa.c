@@ -179,6 +179,7 @@ END_TEST
 START_TEST(still_filling)
 {
 	struct backend *b = open_plain("sync@1", "hooli/one");
+	char why[BACKEND_WHY] = "";
 	struct run *r;
 
 	head_of(b, "hooli/one.git");
@@ -189,6 +190,8 @@ START_TEST(still_filling)
 	r = run_new(b, 0);
 	run_resolve(r, NULL, 1000);
 	ck_assert_int_eq(run_wait(r), -EAGAIN);
+	b->ops->why(b, -EAGAIN, why);
+	ck_assert_ptr_nonnull(strstr(why, "filling"));
 	run_free(r);
 	close_strict(b);
 }

@@ -39,15 +39,6 @@ static void github_list(struct backend *b, struct job *job)
 		job->ops->done(job, -ENOTSUP);
 }
 
-static void github_why(struct backend *b, int err, char why[BACKEND_WHY])
-{
-	struct backend *git = b->below;
-
-	rest_why(both_of(b)->rest, err, why);
-	if (!*why && git && git->ops->why)
-		git->ops->why(git, err, why);
-}
-
 /* ---- opening ---- */
 
 static void github_close(struct backend *b)
@@ -139,5 +130,5 @@ const struct backend_ops backend_github = {
 	.fetch = both_fetch,
 	.stat = both_stat,
 	.list = github_list,
-	.why = github_why,
+	.why = both_why,
 };

@@ -42,10 +42,17 @@ static void mesa_list(struct backend *b, struct job *job)
 static void mesa_why(struct backend *b, int err, char why[BACKEND_WHY])
 {
 	rest_why(both_of(b)->rest, err, why);
-	if (!*why && err == -EBADMSG)
+	if (*why)
+		return;
+	if (err == -EBADMSG)
 		snprintf(why, BACKEND_WHY, "what is listed is not all there "
 			 "is, as with submodules: set url to where git's "
 			 "protocol is spoken");
+	else
+		both_why(b, err, why);
+	if (!*why && err == -EAGAIN)
+		snprintf(why, BACKEND_WHY, "the depot is still filling it: "
+			 "ask again later");
 }
 
 /* ---- opening ---- */

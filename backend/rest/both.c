@@ -364,6 +364,13 @@ void both_list(struct backend *b, struct job *job)
 	begin(b, job, LIST);
 }
 
+void both_why(struct backend *b, int err, char why[BACKEND_WHY])
+{
+	rest_why(both_of(b)->rest, err, why);
+	if (!*why && b->below && b->below->ops->why)
+		b->below->ops->why(b->below, err, why);
+}
+
 /* ---- opening ---- */
 
 void both_init(struct both *b, const struct backend_ops *ops,

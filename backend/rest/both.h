@@ -84,6 +84,7 @@ void both_resolve(struct backend *, struct job *);
 void both_fetch(struct backend *, struct job *);
 void both_stat(struct backend *, struct job *);
 void both_list(struct backend *, struct job *);
+void both_why(struct backend *, int err, char why[BACKEND_WHY]);
 
 /* ---- for an API ---- */
 

@@ -51,7 +51,8 @@ struct rest {
 
 	struct limit *limit;    /* the circuit's */
 	pthread_mutex_t lock;   /* covers the rest */
-	char trouble[BACKEND_WHY];      /* the last there was */
+	int err;                /* what went wrong last, or 0; and why */
+	char trouble[BACKEND_WHY];
 };
 
 static struct {
@@ -83,19 +84,26 @@ static void tell(struct rest *s, uint64_t until)
 		    rest_has_token(s) ? "wait:" : "add a token-file:");
 }
 
-static void note_trouble(struct rest *s, struct http *x)
+/* 'status' 0: there was no answer. */
+static void note_trouble(struct rest *s, int err, struct http *x, long status)
 {
 	char why[BACKEND_WHY] = "";
 
-	http_why(x, why);
+	if (status)
+		snprintf(why, sizeof why, "%.150s answers HTTP %ld", s->url,
+			 status);
+	else
+		http_why(x, why);
 	LOCK_SCOPE(&s->lock);
+	s->err = err;
 	memcpy(s->trouble, why, sizeof why);
 }
 
-static void copy_trouble(struct rest *s, char why[BACKEND_WHY])
+static void copy_trouble(struct rest *s, int err, char why[BACKEND_WHY])
 {
 	LOCK_SCOPE(&s->lock);
-	memcpy(why, s->trouble, BACKEND_WHY);
+	if (s->err == err)
+		memcpy(why, s->trouble, BACKEND_WHY);
 }
 
 void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
@@ -116,7 +124,7 @@ void rest_why(struct rest *s, int err, char why[BACKEND_WHY])
 		snprintf(why, BACKEND_WHY, "%.150s wants to know who asks: "
 			 "add a token-file", s->origin);
 	} else if (err != -ENOENT) {
-		copy_trouble(s, why);
+		copy_trouble(s, err, why);
 	}
 }
 
@@ -379,11 +387,13 @@ static int ask_as(struct rest *s, const struct cred_pair *cred,
 	}
 	r = http_head(x, silence(ask->deadline), &head);
 	circuit_leave(s->circuit, !r);
-	if (r)
-		note_trouble(s, x);
-	if (!r) {
+	if (r) {
+		note_trouble(s, r, x, 0);
+	} else {
 		*refused = head.status == 401 && at_home(s, head.url);
 		r = judge(s, x, &head, silence(ask->deadline));
+		if (r)
+			note_trouble(s, r, x, head.status);
 	}
 	if (!r)
 		r = fill_reply(ret, x, &head);
