@@ -86,10 +86,10 @@ uint64_t clock_ticks_ns(uint64_t from, uint64_t to)
 	uint64_t ticks = to > from ? to - from : 0;
 
 	pthread_once(&once, measure);
-	/* For minutes and more, without the last digits and an overflow. */
-	if (ticks >> (63 - SHIFT))
-		return (ticks >> 12) * ns_per_tick >> (SHIFT - 12);
-	return ticks * ns_per_tick >> SHIFT;
+	/* In two parts, or it would overflow within the hour where ticks are
+	 * slow. */
+	return (ticks >> SHIFT) * ns_per_tick +
+	       ((ticks & ((1u << SHIFT) - 1)) * ns_per_tick >> SHIFT);
 }
 
 void clock_freeze(void)

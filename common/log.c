@@ -180,16 +180,20 @@ static unsigned mark_fields(const char *fmt, char *ret, size_t room)
 typedef char *write_key(char *out, const char *key, size_t len);
 typedef char *write_value(char *out, const char *value, size_t len);
 
-/* The fields in a text that was made by a format with 'n'. */
-static char *write_fields(char *out, const char *text, unsigned n,
+static unsigned count_fields(const char *text)
+{
+	unsigned n = 1;
+
+	for (; *text; text++)
+		n += *text == FIELD;
+	return n;
+}
+
+/* The fields in a text, if they are told apart in it. */
+static char *write_fields(char *out, const char *text, bool marked,
 			  write_key *key, write_value *value)
 {
-	unsigned fields = 1;
-
-	for (const char *c = text; *c; c++)
-		fields += *c == FIELD;
-	/* A value that has such a byte would be taken for more. */
-	if (!n || fields != n) {
+	if (!marked) {
 		out = key(out, "text", 4);
 		return value(out, text, strlen(text));
 	}
@@ -234,13 +238,13 @@ static char *text_value(char *out, const char *value, size_t len)
 }
 
 static char *write_text(char *out, enum log_level level, const char *what,
-			const char *text, unsigned n, unsigned swallowed)
+			const char *text, bool marked, unsigned swallowed)
 {
 	char date[DATE_SIZE];
 
 	out += snprintf(out, HEAD_SIZE, "time=%s level=%s msg=\"%.64s\"",
 			now(date), level_name[level], what);
-	out = write_fields(out, text, n, text_key, text_value);
+	out = write_fields(out, text, marked, text_key, text_value);
 	if (swallowed)
 		out += sprintf(out, " swallowed=%u", swallowed);
 	return out;
@@ -287,14 +291,14 @@ static char *json_value(char *out, const char *value, size_t len)
 }
 
 static char *write_json(char *out, enum log_level level, const char *what,
-			const char *text, unsigned n, unsigned swallowed)
+			const char *text, bool marked, unsigned swallowed)
 {
 	char date[DATE_SIZE];
 
 	out += sprintf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":",
 		       now(date), level_name[level]);
 	out = json_string(out, what, strnlen(what, 64));
-	out = write_fields(out, text, n, json_key, json_value);
+	out = write_fields(out, text, marked, json_key, json_value);
 	if (swallowed)
 		out += sprintf(out, ",\"swallowed\":%u", swallowed);
 	*out++ = '}';
@@ -437,18 +441,27 @@ void log_line(struct log_site *site, enum log_level level, const char *what,
 {
 	bool json = atomic_load_explicit(&format,
 					 memory_order_relaxed) == LOG_JSON;
-	char marked[256], text[TEXT_SIZE], line[LINE_SIZE], *end;
-	unsigned swallowed, n = mark_fields(fmt, marked, sizeof marked);
-	bool whole = strlen(fmt) < sizeof marked;
+	char with_marks[256], text[TEXT_SIZE], line[LINE_SIZE], *end;
+	unsigned swallowed, n = mark_fields(fmt, with_marks,
+					    sizeof with_marks);
+	bool marked = n && strlen(fmt) < sizeof with_marks;
 	va_list ap;
 
 	if (!admit(site, &swallowed))
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, whole ? marked : fmt, ap);
+	vsnprintf(text, sizeof text, marked ? with_marks : fmt, ap);
 	va_end(ap);
+	/* There are more when a value has such a byte, and fewer when some
+	 * were cut off. */
+	if (marked && count_fields(text) != n) {
+		marked = false;
+		va_start(ap, fmt);
+		vsnprintf(text, sizeof text, fmt, ap);
+		va_end(ap);
+	}
 	end = (json ? write_json : write_text)(line, level, what, text,
-					       whole ? n : 0, swallowed);
+					       marked, swallowed);
 	*end++ = '\n';
 	put(level, line, (size_t)(end - line));
 }

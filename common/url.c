@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hex.h"
+
 static const char digits[] = "0123456789ABCDEF";
 
 static bool is_plain(char c)
@@ -36,15 +38,6 @@ char *url_encode(const char *text, size_t len)
 	return ret;
 }
 
-static int value(char digit)
-{
-	const char *at = digit ? strchr(digits, digit) : NULL;
-
-	if (at)
-		return (int)(at - digits);
-	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 bool url_decode(char *text)
 {
 	char *to = text;
@@ -56,8 +49,8 @@ bool url_decode(char *text)
 			*to++ = *text;
 			continue;
 		}
-		high = value(text[1]);
-		low = high < 0 ? -1 : value(text[2]);
+		high = hex_value(text[1]);
+		low = high < 0 ? -1 : hex_value(text[2]);
 		if (low < 0 || !(high | low))
 			return false;
 		*to++ = (char)(high << 4 | low);

@@ -281,6 +281,21 @@ START_TEST(clock_stands_still_when_frozen)
 }
 END_TEST
 
+/* Whatever the unit, for a moment and for weeks. */
+START_TEST(clock_ticks_are_of_one_size)
+{
+	uint64_t few = clock_ticks_ns(0, UINT64_C(1) << 20);
+
+	for (unsigned i = 20; i < 55; i++) {
+		uint64_t ns = clock_ticks_ns(0, UINT64_C(1) << i);
+
+		ck_assert_uint_ge(ns >> (i - 20), few);
+		ck_assert_uint_le(ns >> (i - 20), few + 1);
+	}
+	ck_assert_uint_eq(clock_ticks_ns(2, 1), 0);
+}
+END_TEST
+
 /* ---- log ---- */
 
 static FILE *captured;
@@ -352,7 +367,7 @@ START_TEST(log_values_are_quoted)
 	text = release();
 	ck_assert_ptr_nonnull(strstr(text, "msg=\"a\" one= two=x=y t-h=3 "
 		"key=\"b c=d\" last=\"what to do\"\n"));
-	ck_assert_ptr_nonnull(strstr(text, "msg=\"b\" text=\"one\\x1e"));
+	ck_assert_ptr_nonnull(strstr(text, "msg=\"b\" text=\"one=\\x1e"));
 	ck_assert_ptr_nonnull(strstr(text, "\"msg\":\"c\",\"one\":\"x\\\" y=z\","
 		"\"key\":\"\",\"n\":3,\"last\":\"what to do\"}\n"));
 	ck_assert_uint_eq(lines(text), 3);
@@ -404,6 +419,13 @@ START_TEST(log_line_is_bounded)
 	text = release();
 	ck_assert_uint_eq(lines(text), 1);
 	ck_assert_uint_lt(strlen(text), 4096);
+	/* What is cut off takes fields along. */
+	memset(name, 'x', sizeof name - 1);
+	capture();
+	log_error("long", "a=1 name=%s do=less", name);
+	text = release();
+	ck_assert_ptr_nonnull(strstr(text, " text=\"a=1 name=xxx"));
+	ck_assert_uint_eq(lines(text), 1);
 }
 END_TEST
 
@@ -631,6 +653,7 @@ int main(void)
 	tcase_add_test(c, keyed_is_siphash);
 	tcase_add_test(c, keyed_derive_separates);
 	tcase_add_test(c, clock_stands_still_when_frozen);
+	tcase_add_test(c, clock_ticks_are_of_one_size);
 	tcase_add_test(c, log_line_is_one_line);
 	tcase_add_test(c, log_values_are_quoted);
 	tcase_add_test(c, log_moves);
