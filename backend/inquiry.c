@@ -15,6 +15,7 @@
 struct inquiry {
 	struct span_id id;
 	uint8_t parent[8];
+	struct span_links links;
 	uint64_t began;         /* clock_ticks() */
 	const char *method;
 	char *host;             /* in 'what', behind it */
@@ -32,6 +33,7 @@ struct inquiry *inquiry_new(const char *method, const char *host,
 		return NULL;
 	q->id = span_id_new(&span_now);
 	memcpy(q->parent, span_now.span, sizeof q->parent);
+	q->links = span_also;
 	q->began = clock_ticks();
 	q->method = method;
 	q->host = q->what + len;
@@ -60,6 +62,7 @@ void inquiry_end(struct inquiry *q, uint64_t bytes, long status, int err)
 	struct span s = {
 		.kind = SPAN_REQUEST,
 		.id = q->id,
+		.links = &q->links,
 		.ns = clock_ticks_ns(q->began, clock_ticks()),
 		.name = q->method,
 		.peer = q->host,

@@ -16,6 +16,7 @@
 #include "cache/flight.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/span.h"
 
 enum {
 	TRIM_SHARE = 32,        /* of the budget evicted: give it back */
@@ -292,6 +293,16 @@ static void wake_all(struct list *waiters, struct value *v, int err)
 	}
 }
 
+/* The shard's lock is held. */
+static void add_waiter(struct flight *f, struct waiter *w)
+{
+	if (span_exported())
+		w->begun_for = list_empty(&f->waiters) ? span_now :
+			container_of(f->waiters.next, struct waiter,
+				     link)->begun_for;
+	list_add_tail(&f->waiters, &w->link);
+}
+
 /* At 'at', the empty end of a bucket's chain. */
 static struct flight *flight_new(const struct key *k, enum state state,
 				 enum want want, struct flight **at)
@@ -449,7 +460,7 @@ int flight_get(struct flights *t, const struct key *k, void *hint,
 			f->want = MET;
 			c->used++;
 		}
-		list_add_tail(&f->waiters, &w->link);
+		add_waiter(f, w);
 	}
 out:
 	lock_drop(&s->lock);
@@ -487,7 +498,7 @@ int flight_renew(struct flights *t, const struct key *k, void *hint,
 		r = -ENOMEM;
 	if (r == -EINPROGRESS) {
 		f->fetching |= f->state == READY;
-		list_add_tail(&f->waiters, &w->link);
+		add_waiter(f, w);
 	}
 	lock_drop(&s->lock);
 	bury(&dead);
@@ -530,7 +541,7 @@ int flight_join(struct flights *t, const struct key *k, struct waiter *w,
 	}
 	if (w) {
 		s->count[k->kind].joined++;
-		list_add_tail(&f->waiters, &w->link);
+		add_waiter(f, w);
 	}
 	return -EINPROGRESS;
 }

@@ -11,6 +11,7 @@
 
 _Atomic(span_hear *) span_listeners[SPAN_LISTENERS];
 _Thread_local struct span_id span_now;
+_Thread_local struct span_links span_also;
 
 void span_listen(enum span_listener l, span_hear *hear)
 {
@@ -26,6 +27,16 @@ void span_tell(const struct span *s)
 		if (hear)
 			hear(s);
 	}
+}
+
+void span_link(struct span_links *l, const struct span_id *id)
+{
+	if (span_is_none(id->span) || l->n == SPAN_LINKS)
+		return;
+	for (unsigned i = 0; i < l->n; i++)
+		if (!memcmp(&l->id[i], id, sizeof *id))
+			return;
+	l->id[l->n++] = *id;
 }
 
 struct span_id span_id_new(const struct span_id *in)

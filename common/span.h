@@ -22,12 +22,20 @@ struct span_id {
 	uint8_t span[8];        /* all zero: none */
 };
 
+/* Those that profit, too. */
+enum { SPAN_LINKS = 8 };
+struct span_links {
+	unsigned n;
+	struct span_id id[SPAN_LINKS];
+};
+
 enum span_kind { SPAN_CALL, SPAN_REQUEST };
 
 struct span {
 	enum span_kind kind;
 	struct span_id id;
 	uint8_t parent[8];      /* all zero: none */
+	const struct span_links *links;         /* NULL: none */
 	uint64_t ns;            /* it took, until now */
 	const char *name;       /* "READ", "GET" */
 	const char *peer;       /* who asked, or who was asked */
@@ -50,6 +58,8 @@ enum span_listener { SPAN_WATCH, SPAN_EXPORT, SPAN_LISTENERS };
 
 extern _Atomic(span_hear *) span_listeners[SPAN_LISTENERS];
 extern _Thread_local struct span_id span_now;
+/* On whose behalf a thread works besides, when that is done for many. */
+extern _Thread_local struct span_links span_also;
 
 static inline bool span_exported(void)
 {
@@ -74,6 +84,9 @@ static inline bool span_is_none(const uint8_t span[8])
 /* NULL: no more. */
 void span_listen(enum span_listener, span_hear *);
 void span_tell(const struct span *);
+
+/* One more of them, unless there is none or it is among them, or no room. */
+void span_link(struct span_links *, const struct span_id *);
 
 /* A new one, of the same trace as 'in' unless there is none. */
 struct span_id span_id_new(const struct span_id *in);

@@ -7,6 +7,7 @@
 #define COMMON_WAITER_H
 
 #include "common/list.h"
+#include "common/span.h"
 #include "common/value.h"
 
 /* Embed it; it must stay put until woken.
@@ -22,6 +23,8 @@ struct waiter {
 	void (*wake)(struct waiter *);
 	struct value *value;
 	int err;
+	/* While spans are exported: for whom what it waits for was begun. */
+	struct span_id begun_for;
 };
 
 #endif

@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/span.h"
 #include "nfsd/conn.h"
 #include "nfsd/memo.h"
 #include "nfsd/portmap/registry.h"
@@ -202,6 +204,16 @@ static void set_timer(struct rpc *rpc)
 	evtimer_add(rpc->timer, &tv);
 }
 
+/* Another call's span tells of the requests that were made for that. */
+static void note_joined(struct request *rq)
+{
+	const struct span_id *of = &rq->waiter.begun_for;
+
+	if (span_is_none(rq->joined.span) &&
+	    memcmp(of, &span_now, sizeof *of) != 0)
+		rq->joined = *of;
+}
+
 /* Its waiter is out. */
 static void park(struct request *rq)
 {
@@ -209,6 +221,7 @@ static void park(struct request *rq)
 	size_t len = (size_t)(rq->in.p - rq->args.p);
 
 	rq->parked = true;
+	note_joined(rq);
 	if (rq->held)
 		return;
 	rq->held = true;
@@ -279,9 +292,11 @@ static void tell(const struct request *rq, enum tally_result result)
 static void tell_span(const struct request *rq, enum tally_result result)
 {
 	char about[RPC_ABOUT] = "", peer[CLIENT_TEXT] = "";
+	struct span_links links = { 0 };
 	struct span s = {
 		.kind = SPAN_CALL,
 		.id = rq->span,
+		.links = &links,
 		.ns = clock_ticks_ns(rq->since, clock_ticks()),
 		.name = rq->proc->name,
 		.peer = peer,
@@ -292,6 +307,7 @@ static void tell_span(const struct request *rq, enum tally_result result)
 
 	if (span_is_none(rq->span.span))
 		return;
+	span_link(&links, &rq->joined);
 	if (rq->caller.client)
 		client_text(rq->caller.client, peer);
 	if (rq->program->about)

@@ -76,6 +76,8 @@ struct request {
 				 * itself when somebody watches */
 	uint8_t slot;           /* of its procedure in the tally */
 	struct span_id span;    /* once parked, when spans are exported */
+	struct span_id joined;  /* for whom what it waited for was begun, if
+				 * that was another */
 	struct reader args;     /* the arguments, from their start */
 	uint8_t *copy;          /* which is this one, once parked */
 	struct value **pin;     /* what each wait brought */

@@ -69,12 +69,17 @@ sub attributes {
 	return %value;
 }
 
+sub ids {
+	my ($o) = @_;
+	is_text($o->{traceId}, 'traceId', '(?!0{32})[0-9a-f]{32}');
+	is_text($o->{spanId}, 'spanId', '(?!0{16})[0-9a-f]{16}');
+}
+
 sub span {
 	my ($s) = @_;
 	members($s, 'span', qw(traceId spanId parentSpanId? name kind
-		startTimeUnixNano endTimeUnixNano attributes status));
-	is_text($s->{traceId}, 'traceId', '(?!0{32})[0-9a-f]{32}');
-	is_text($s->{spanId}, 'spanId', '(?!0{16})[0-9a-f]{16}');
+		startTimeUnixNano endTimeUnixNano attributes links? status));
+	ids($s);
 	is_text($s->{parentSpanId}, 'parentSpanId', '(?!0{16})[0-9a-f]{16}')
 		if exists $s->{parentSpanId};
 	is_text($s->{name}, 'name', '.+');
@@ -85,6 +90,11 @@ sub span {
 		'it took less than nothing, or was at another time');
 	members($s->{status}, 'status', qw(code? message?));
 	my %a = attributes($s->{attributes}, 'span');
+	for my $l (list($s->{links} // [], 'links')) {
+		members($l, 'link', qw(traceId spanId));
+		ids($l);
+		$a{"link.$l->{spanId}"} = $l->{traceId};
+	}
 	print join(' ', $s->{kind}, @$s{qw(name traceId spanId)},
 		$s->{parentSpanId} // '-', map { "$_=$a{$_}" } sort keys %a),
 		"\n";

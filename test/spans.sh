@@ -149,6 +149,56 @@ grep -o 'traceparent 00-.*' "$dir/host/log" | while read -r _ parent; do
 done
 grep -q 'traceparent 00' "$dir/host/log" || fail 'no traceparent'
 
+# ---- who waits for what was begun for another ----
+
+forget
+serve --config "$dir/conf" r="$host/hold=1/r"
+read_file &
+first=$!
+read_file &
+second=$!
+two_wait() { [ "$(gitnfs status --json | grep -c '"procedure": *"MNT"')" -eq 2 ]; }
+wait_for two_wait
+: >"$dir/host/released"
+wait "$first" "$second" || fail 'cannot read what was held'
+end_server TERM || fail "SIGTERM: exit status $?"
+check
+awk '$1 == 2 && $2 == "MNT" && !/link/ { print $4, $3 }' "$dir/spans" |
+	tail -n 1 >"$dir/mnt"
+read -r span trace <"$dir/mnt" || fail 'nobody was first'
+grep -q "^2 MNT .* link.$span=$trace " "$dir/spans" ||
+	fail "no link to $span: $(grep MNT "$dir/spans")"
+
+# ---- a request that is made for many ----
+
+forget
+for i in {1..8}; do
+	mkdir "$repo/$i"
+	echo "$i" >"$repo/$i/f"
+	git -C "$repo" add "$i"
+done
+commit directories
+serve --config "$dir/conf" --prefetch 0 r="$host/hold=1/r"
+read_file
+rm "$dir/host/released"
+# There are four requests at a time: who comes then shares the next.
+readers=()
+for i in {1..8}; do
+	perl "$here/cat.pl" "$address" "$port" "/r/$i" f >/dev/null &
+	readers+=($!)
+done
+eight_wait() { [ "$(gitnfs status --json | grep -c '"procedure": *"LOOKUP"')" -eq 8 ]; }
+wait_for eight_wait
+: >"$dir/host/released"
+wait "${readers[@]}" || fail 'cannot read what was held'
+end_server TERM || fail "SIGTERM: exit status $?"
+check
+sed -n 's/^3 POST .* link\.\([0-9a-f]*\)=\([0-9a-f]*\) .*/\2 \1/p' "$dir/spans" |
+	head -n 1 >"$dir/shared"
+[ -s "$dir/shared" ] || fail "no request has a link: $(cat "$dir/spans")"
+grep -qE "^2 [A-Z]+ $(cat "$dir/shared") " "$dir/spans" ||
+	fail "a link to nobody: $(cat "$dir/shared")"
+
 # ---- trouble is told once, and harms nobody ----
 
 forget

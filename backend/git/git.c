@@ -174,11 +174,15 @@ static void carry_out(struct git *g, struct list *l)
 	struct list *n;
 
 	b.job = job;
-	/* What is done for many is told of the first. */
+	/* What is done for many is told of the first, with links to the
+	 * others. */
 	span_now = container_of(l->next, struct asked, link)->span;
+	span_also.n = 0;
 	while ((n = list_pop(l))) {
 		struct asked *a = container_of(n, struct asked, link);
 
+		if (memcmp(&a->span, &span_now, sizeof span_now) != 0)
+			span_link(&span_also, &a->span);
 		if (clock_ms() < a->job->deadline)
 			job[b.jobs++] = a->job;
 		else

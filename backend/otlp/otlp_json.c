@@ -31,6 +31,8 @@ void otlp_span_keep(const struct span *s, uint64_t end, struct otlp_span *ret)
 		.err = s->err,
 	};
 	memcpy(ret->parent, s->parent, sizeof ret->parent);
+	if (s->links)
+		ret->links = *s->links;
 	snprintf(ret->name, sizeof ret->name, "%s", s->name);
 	snprintf(ret->peer, sizeof ret->peer, "%s", s->peer);
 	snprintf(ret->what, sizeof ret->what, "%s", s->what);
@@ -123,6 +125,20 @@ static struct json_object *request_attributes(const struct otlp_span *s)
 	return list;
 }
 
+static struct json_object *links_json(const struct span_links *l)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned i = 0; i < l->n; i++) {
+		struct json_object *o = json_object_new_object();
+
+		put_hex(o, "traceId", l->id[i].trace, sizeof l->id[i].trace);
+		put_hex(o, "spanId", l->id[i].span, sizeof l->id[i].span);
+		json_append(list, o);
+	}
+	return list;
+}
+
 static struct json_object *span_json(const struct otlp_span *s)
 {
 	struct json_object *o = json_object_new_object();
@@ -139,6 +155,8 @@ static struct json_object *span_json(const struct otlp_span *s)
 	put_number(o, "endTimeUnixNano", s->end);
 	json_put(o, "attributes", request ? request_attributes(s) :
 					    call_attributes(s));
+	if (s->links.n)
+		json_put(o, "links", links_json(&s->links));
 	if (s->err || s->status >= 400) {
 		json_i64(status, "code", STATUS_ERROR);
 		if (s->err)

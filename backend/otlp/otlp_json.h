@@ -19,6 +19,7 @@ struct otlp_span {
 	enum span_kind kind;
 	struct span_id id;
 	uint8_t parent[8];
+	struct span_links links;
 	uint64_t start, end;    /* ns since 1970 */
 	char name[24], peer[64], what[256];
 	unsigned waits;
