@@ -8,6 +8,7 @@ libbackend_a_SOURCES = \
 libbackend_a_SOURCES += \
 	backend/local/cat.c backend/local/cat.h \
 	backend/local/format.c backend/local/format.h \
+	backend/local/glance.c backend/local/glance.h \
 	backend/local/local.c \
 	backend/local/locate.c backend/local/locate.h \
 	backend/local/loose.c backend/local/loose.h \

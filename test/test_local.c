@@ -489,6 +489,68 @@ START_TEST(moves_are_seen_at_once)
 }
 END_TEST
 
+/* Without the means to ask it again.  What the files said long ago they will
+ * go on to say. */
+static void is_at_without_objects(struct backend *b, struct oid oid)
+{
+	clock_advance(60000);
+	shell("mv r/.git/objects objects");
+	resolves_to(b, NULL, oid);
+	shell("mv objects r/.git/objects");
+}
+
+static void is_asked_again(struct backend *b, struct oid oid)
+{
+	struct oid got;
+
+	clock_advance(60000);
+	shell("mv r/.git/objects objects");
+	ck_assert_int_lt(resolve(b, NULL, &got), 0);
+	shell("mv objects r/.git/objects");
+	resolves_to(b, NULL, oid);
+}
+
+START_TEST(default_branch_that_has_not_moved_costs_a_glance)
+{
+	struct backend *b;
+	struct oid old;
+
+	make_repository();
+	clock_freeze();
+	old = git_id("r", "main");
+	b = open_backend("r");
+	/* A moment after it was made the next move might look the same. */
+	resolves_to(b, NULL, old);
+	is_asked_again(b, old);
+	is_at_without_objects(b, old);
+
+	shell("git -C r pack-refs --all");
+	is_asked_again(b, old);
+	is_at_without_objects(b, old);
+
+	commit("r", "two");
+	is_asked_again(b, git_id("r", "main"));
+	is_at_without_objects(b, git_id("r", "main"));
+
+	shell("git -C r reset -q --hard main~1");
+	resolves_to(b, NULL, old);
+	shell("cd r && git checkout -q -b side && git commit -q --allow-empty "
+	      "-m side");
+	is_asked_again(b, git_id("r", "side"));
+	is_at_without_objects(b, git_id("r", "side"));
+
+	/* One that leads elsewhere has more files than are looked at. */
+	shell("git -C r symbolic-ref refs/heads/alias refs/heads/main && "
+	      "git -C r symbolic-ref HEAD refs/heads/alias");
+	is_asked_again(b, old);
+	is_asked_again(b, old);
+	shell("git -C r update-ref refs/heads/main side");
+	resolves_to(b, NULL, git_id("r", "side"));
+	backend_close(b);
+	clock_thaw();
+}
+END_TEST
+
 START_TEST(new_objects_and_gc_are_seen_at_once)
 {
 	struct backend *b;
@@ -1277,6 +1339,7 @@ int main(void)
 	tcase_add_test(c, names_of_nothing);
 	tcase_add_test(c, unborn_head);
 	tcase_add_test(c, moves_are_seen_at_once);
+	tcase_add_test(c, default_branch_that_has_not_moved_costs_a_glance);
 	tcase_add_test(c, new_objects_and_gc_are_seen_at_once);
 	tcase_add_test(c, packs_with_indexes_vanish);
 	tcase_add_test(c, packs_with_one_index_vanish);

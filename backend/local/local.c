@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "backend/local/cat.h"
+#include "backend/local/glance.h"
 #include "backend/local/locate.h"
 #include "backend/local/loose.h"
 #include "backend/local/resolve.h"
@@ -38,8 +39,11 @@ enum {
 struct local {
 	struct backend base;
 	char *git_dir;          /* absolute */
+	/* idle.lock covers what follows. */
 	uint64_t distrusted;    /* clock_ms(): views of before are not used
-				 * again; idle.lock covers it */
+				 * again */
+	struct glance was;      /* when the default branch was at ... */
+	struct oid at;          /* length 0: not known */
 };
 
 static struct local *to_local(struct backend *b)
@@ -363,20 +367,66 @@ static void local_stat(struct backend *b, struct job *job)
 
 /* ---- resolve ---- */
 
+static bool is_where_it_was(struct local *l, const struct glance *now,
+			    struct oid *ret)
+{
+	LOCK_SCOPE(&idle.lock);
+	if (!l->at.len || !glance_same(&l->was, now))
+		return false;
+	*ret = l->at;
+	return true;
+}
+
+static void remember(struct local *l, const struct glance *seen,
+		     const struct oid *commit)
+{
+	LOCK_SCOPE(&idle.lock);
+	l->was = *seen;
+	l->at = *commit;
+}
+
+static int resolve_default(struct local *l, struct oid *ret)
+{
+	char branch[GLANCE_BRANCH];
+	struct glance now;
+	bool seen = glance_take(l->git_dir, branch, &now);
+	struct view *v;
+	int r;
+
+	if (seen && is_where_it_was(l, &now, ret))
+		return 0;
+	r = take_view(l, &v);
+	if (r)
+		return r;
+	r = resolve_head(v, ret);
+	if (!r && seen && glance_is_settled(&now) &&
+	    resolve_is_plain(v, branch))
+		remember(l, &now, ret);
+	give_view(l, v, r);
+	return r;
+}
+
+static int resolve_ref(struct local *l, const char *ref, struct oid *ret)
+{
+	struct view *v;
+	int r = take_view(l, &v);
+
+	if (r)
+		return r;
+	r = resolve_name(v, ref, ret);
+	give_view(l, v, r);
+	return r;
+}
+
 static void local_resolve(struct backend *b, struct job *job)
 {
 	struct local *l = to_local(b);
-	struct view *v;
 	struct oid commit;
-	int err = late(job) ? -ETIMEDOUT : take_view(l, &v);
+	int err = -ETIMEDOUT;
 
-	if (err) {
-		job->ops->done(job, err);
-		return;
-	}
-	err = job->ref ? resolve_name(v, job->ref, &commit) :
-		resolve_head(v, &commit);
-	give_view(l, v, err);
+	if (!late(job))
+		err = job->ref ? resolve_ref(l, job->ref, &commit) :
+				 resolve_default(l, &commit);
 	if (!err)
 		job->ops->ref_is(job, &commit);
 	job->ops->done(job, err);

@@ -116,6 +116,16 @@ int resolve_head(struct view *v, struct oid *ret)
 	return r ? view_errno(r) : peel_ref(v, ref, ret);
 }
 
+bool resolve_is_plain(struct view *v, const char *branch)
+{
+	CLEANUP_REF git_reference *ref = NULL;
+
+	return !git_reference_lookup(&ref, v->repo, branch) &&
+	       git_reference_type(ref) == GIT_REFERENCE_DIRECT &&
+	       !strcmp(git_repository_path(v->repo),
+		       git_repository_commondir(v->repo));
+}
+
 static int resolve_abbreviated(struct view *v, const char *name,
 			       size_t len, struct oid *ret)
 {

@@ -17,6 +17,9 @@
 
 /* The default branch.  An oid of length 0: it has no commit yet. */
 int resolve_head(struct view *, struct oid *ret);
+/* Is 'branch' that, and does nothing say where it is but its own file, or
+ * packed-refs, beside HEAD? */
+bool resolve_is_plain(struct view *, const char *branch);
 
 /* A branch, a tag, any other ref, or a full or abbreviated id. */
 int resolve_name(struct view *, const char *name, struct oid *ret);
