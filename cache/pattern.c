@@ -25,22 +25,25 @@ static const char *placeholder_end(const char *s)
 	return end && end > s + 1 ? end + 1 : NULL;
 }
 
+/* Where in 'url' the placeholder is that is at the start of 'text'. */
+static const char *find_placeholder(const char *url, const char *text)
+{
+	size_t len = (size_t)(placeholder_end(text) - text);
+
+	for (const char *p = url; *p; p++)
+		if (placeholder_end(p) == p + len && !memcmp(p, text, len))
+			return p;
+	return NULL;
+}
+
 /* Which of the url's different placeholders this one is, from 0. */
 static unsigned placeholder_number(const char *url, const char *at)
 {
-	size_t len = (size_t)(placeholder_end(at) - at);
+	const char *first = find_placeholder(url, at);
 	unsigned n = 0;
 
-	for (const char *p = url; p < at; p++) {
-		const char *end = placeholder_end(p);
-
-		if (!end)
-			continue;
-		if ((size_t)(end - p) == len && !memcmp(p, at, len))
-			break;
-		n += placeholder_number(url, p) == n;
-		p = end - 1;
-	}
+	for (const char *p = url; p < first; p++)
+		n += placeholder_end(p) && find_placeholder(url, p) == p;
 	return n;
 }
 
@@ -49,8 +52,7 @@ unsigned pattern_parts(const char *url)
 	unsigned n = 0;
 
 	for (const char *p = url; *p; p++)
-		if (placeholder_end(p) && placeholder_number(url, p) == n)
-			n++;
+		n += placeholder_end(p) && find_placeholder(url, p) == p;
 	return n <= PATTERN_PARTS_MAX ? n : 0;
 }
 
@@ -63,17 +65,6 @@ static bool put_part(const char *name, bool is_url, FILE *out)
 	if (text)
 		fputs(text, out);
 	return text;
-}
-
-/* Where in 'url' the placeholder is that is at the start of 'text'. */
-static const char *find_placeholder(const char *url, const char *text)
-{
-	size_t len = (size_t)(placeholder_end(text) - text);
-
-	for (const char *p = url; *p; p++)
-		if (placeholder_end(p) == p + len && !memcmp(p, text, len))
-			return p;
-	return NULL;
 }
 
 int pattern_fill(const char *url, const char *text,

@@ -398,6 +398,9 @@ START_TEST(patterns_are_checked)
 		{ "/{1}{2}{3}{4}{5}{6}{7}{8}{9}{a}{b}{c}{d}{e}{f}{g}", 0 },
 		{ "/{1}{2}{3}{4}{5}{6}{7}{8}{9}{a}{b}{c}{d}{e}{f}{g}{h}",
 		  -EINVAL },
+		{ "/{1}{2}{3}{4}{5}{6}{7}{8}{9}{a}{b}{c}{d}{e}{f}{g}{h}{i}{j}"
+		  "{k}{l}{m}{n}{o}{p}{q}{r}{s}{t}{u}{v}{w}{x}{y}{z}",
+		  -EINVAL },
 		{ "nonsense://h/{r}", -EPROTONOSUPPORT },
 		{ "host:{r}", 0 },
 	};
