@@ -210,6 +210,16 @@ static int take_end(struct job *job)
 	return r;
 }
 
+/* Of a blob that nobody asked for by name: a listing had it. */
+static void take_size_of(struct job *job, const struct oid *oid, uint64_t size)
+{
+	struct errand *e = container_of(job, struct errand, job);
+	struct store *s = errand_store(e);
+
+	if (s && size_is_known(size))
+		store_put_size(s, oid, size);
+}
+
 static void take_size(struct job *job, size_t i, uint64_t size)
 {
 	struct errand *e = container_of(job, struct errand, job);
@@ -217,7 +227,7 @@ static void take_size(struct job *job, size_t i, uint64_t size)
 	if (i >= job->nwant || !size_is_known(size))
 		return;
 	if (!e->sizes) {                /* ahead, for nobody in particular */
-		store_put_size(errand_store(e), &e->want[i], size);
+		take_size_of(job, &e->want[i], size);
 		return;
 	}
 	e->sizes->size[e->entry[i]] = size;
@@ -230,16 +240,6 @@ static void take_ref(struct job *job, const struct oid *commit)
 
 	e->commit = *commit;
 	e->landed = true;
-}
-
-/* Of a blob that nobody asked for by name: a listing had it. */
-static void take_size_of(struct job *job, const struct oid *oid, uint64_t size)
-{
-	struct errand *e = container_of(job, struct errand, job);
-	struct store *s = errand_store(e);
-
-	if (s && size_is_known(size))
-		store_put_size(s, oid, size);
 }
 
 static void take_commit(struct job *job, const struct oid *oid,

@@ -102,6 +102,12 @@ void fetcher_free(struct fetcher *f)
 	free(f);
 }
 
+void fetcher_set_memory(struct fetcher *f, size_t bytes)
+{
+	f->spool.memory = bytes;
+	flights_set_budget(f->flights, bytes);
+}
+
 void fetcher_trouble(struct fetcher *f, struct fs_trouble *ret)
 {
 	LOCK_SCOPE(&f->lock);

@@ -46,6 +46,9 @@ int fetcher_new(struct fetcher **ret, const struct fetch_options *);
 /* Waits for what is under way.  NULL is allowed. */
 void fetcher_free(struct fetcher *);
 
+/* Another limit from now on. */
+void fetcher_set_memory(struct fetcher *, size_t bytes);
+
 /* What the sources did wrong since the start. */
 void fetcher_trouble(struct fetcher *, struct fs_trouble *ret);
 size_t fetcher_failures(struct fetcher *, struct fs_failure *ret, size_t room);

@@ -269,8 +269,7 @@ int fs_change(struct fs *fs, struct fs_place *p, size_t n, size_t *wrong,
 void fs_set_memory(struct fs *fs, size_t bytes)
 {
 	fs->opt.memory = bytes;
-	flights_set_budget(fetcher_flights(fs->fetcher),
-			   bytes - bytes / HOLES_SHARE);
+	fetcher_set_memory(fs->fetcher, bytes - bytes / HOLES_SHARE);
 }
 
 int fs_set_disk(struct fs *fs, uint64_t bytes)

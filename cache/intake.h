@@ -39,7 +39,7 @@ static inline void blob_unrefp(struct blob **b)
 /* Where large blobs go. */
 struct spool {
 	char *path;             /* a template for mkstemp(3) */
-	size_t memory;          /* bytes there are for all values */
+	_Atomic size_t memory;  /* bytes there are for all values */
 };
 
 struct intake {

@@ -57,7 +57,7 @@ int fs_pin_begin(struct node *n, const char *path, unsigned *ret,
 		return -EISDIR;
 	if (!n->fs->store)
 		return -ENOTSUP;
-	if (!n->dir->root->source)
+	if (!root_is_served(n->dir->root))
 		return -ESTALE;
 	if (!source_is_far(n->dir->root->source))
 		return -EEXIST;

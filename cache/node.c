@@ -310,7 +310,7 @@ static int node_of_root(struct fs *fs, const struct root_name *name, bool pin,
 {
 	CLEANUP_HISTORY struct history *h = NULL;
 	struct dir *d;
-	int r = fetch_history(fs->fetcher, name, w, &h);
+	int r = name->id ? fetch_history(fs->fetcher, name, w, &h) : -ENOMEM;
 
 	if (r)
 		return r;

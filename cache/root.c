@@ -147,7 +147,7 @@ uint64_t root_id(const struct roots *rs, const char *name,
 	if (n + m + k > sizeof few)
 		text = made = malloc(n + m + k);
 	if (!text)
-		return 2;
+		return 0;
 	memcpy(text, name, n);
 	memcpy(text + n, location, m);
 	if (k)
@@ -409,7 +409,10 @@ static int show_move(struct roots *rs, struct source **source, const char *ref,
 	struct history *h;
 	int r;
 
-	if (s->gone || (slot && slot->root.source && !root_is_served(&slot->root)))
+	if (!id)
+		return -ENOMEM;
+	if (s->gone || (slot && slot->root.source &&
+			!root_is_served(&slot->root)))
 		return -ESTALE;
 	/* A root is told from another of the same id by nothing but luck of
 	 * 2^-64: say so rather than mix them up. */
@@ -533,13 +536,15 @@ static int load_root(void *arg, const struct state_root *r)
 {
 	struct roots *rs = arg;
 	struct source *source;
+	uint64_t id;
 
 	/* Far away in memory, and here when it is needed. */
 	if (rs->places)
 		__builtin_prefetch(&rs->place[r->id & (rs->places - 1)]);
 	/* The key may have been replaced: then no handle has this id. */
-	if (r->id != root_id(rs, r->name, r->location, r->ref))
-		return 0;
+	id = root_id(rs, r->name, r->location, r->ref);
+	if (r->id != id)
+		return id ? 0 : -ENOMEM;
 	if (composite_recall(rs->composite, r->name, r->location, &source))
 		return -ENOMEM;
 	if (find(rs, r->id))

@@ -114,7 +114,7 @@ void roots_stop(struct roots *);
 int roots_change(struct roots *, struct fs_place *, size_t n, uint64_t hash);
 
 /* The id of a root, whether it exists or not; 'name' and 'location' as of
- * its source. */
+ * its source.  0: out of memory. */
 uint64_t root_id(const struct roots *, const char *name,
 		 const char *location, const char *ref);
 /* NULL: never given out. */

@@ -244,7 +244,7 @@ static int survey_root(struct survey *v, const struct root *root,
 
 	if (!name)
 		return -ENOMEM;
-	if (!h || !root->source)
+	if (!h || !root_is_served(root))
 		return 0;
 	v->source = root->source;
 	rest = rest_of(path, name);

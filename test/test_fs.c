@@ -415,6 +415,67 @@ START_TEST(sizes_cost_some_blobs)
 }
 END_TEST
 
+/* ---- in use ---- */
+
+/* A file too large for the memory there is now goes to disk, whatever there
+ * was at the start. */
+START_TEST(less_memory)
+{
+	enum { LEN = 4 << 20 };
+	CLEANUP_FREE char *text = calloc(1, LEN);
+	static const char *const path[] = { "a/f0", "a/f1" };
+	struct fake_entry e[] = { { .name = "f0" }, { .name = "f1" } };
+	struct fs_stats before, after;
+	struct oid tree;
+
+	must(text);
+	for (int i = 0; i < 2; i++) {
+		*text = (char)('0' + i);
+		e[i].mode = "100644";
+		e[i].oid = fake_object(fake, OBJ_BLOB, text, LEN);
+	}
+	tree = fake_tree(fake, 2, e);
+	fake_ref(fake, NULL, &tree);
+	for (int i = 0; i < 2; i++) {
+		CLEANUP_NODE struct node n = node_at(path[i]);
+		struct slice s;
+		bool eof;
+
+		fs_stats(fs, &before);
+		must(!ASK(fs_read(&n, 0, 1, W, &s, &eof)));
+		fs_stats(fs, &after);
+		value_unref(s.owner);
+		ck_assert_uint_eq(after.bytes - before.bytes > LEN, !i);
+		fs_set_memory(fs, 16 << 20);
+	}
+}
+END_TEST
+
+static size_t uses(void)
+{
+	struct fs_usage u;
+	size_t n;
+
+	asker_waited(&asker, fs_usage(fs, "", &u, W));
+	ck_assert_int_eq(asker.w.err, 0);
+	n = u.n;
+	fs_usage_clear(&u);
+	return n;
+}
+
+/* What is shown no more is no more told of. */
+START_TEST(usage_of_what_is_shown)
+{
+	char why[FS_WHY];
+	size_t wrong;
+
+	move_to(TREE("f=1"));
+	ck_assert_uint_eq(uses(), 1);
+	ck_assert_int_eq(fs_change(fs, NULL, 0, &wrong, why), 0);
+	ck_assert_uint_eq(uses(), 0);
+}
+END_TEST
+
 /* ---- setting up ---- */
 
 START_TEST(setting_up_may_fail)
@@ -481,7 +542,7 @@ int main(void)
 		listings_tell_the_truth,
 		far_refs_are_believed_longer,
 		sizes_cost_some_blobs,
-		setting_up_may_fail,
+		less_memory, usage_of_what_is_shown, setting_up_may_fail,
 		secret_and_id_stay,
 	};
 
