@@ -20,7 +20,8 @@
 
 #include "test/port.h"
 
-static char dir[64];
+static char dir[96];            /* a socket's path has 108 */
+static pid_t owner;             /* of it: tests are processes of their own */
 static char source[4096];       /* where the sources are, absolute */
 static int keep_alive[2] = { -1, -1 };  /* scripts end when these are closed */
 static pid_t child[2];          /* fcgiwrap, nginx */
@@ -33,6 +34,10 @@ static void must_work(bool ok, const char *what)
 	if (ok)
 		return;
 	fprintf(stderr, "failed: %s\n", what);
+	if (getpid() == owner) {
+		owner = 0;
+		githost_exit(1);
+	}
 	exit(99);
 }
 #define must(ok) must_work(ok, #ok)
@@ -70,9 +75,10 @@ void githost_init(const char *name)
 
 	must(realpath(src ? src : ".", source));
 	setenv("srcdir", source, 1);    /* for scripts, from anywhere */
-	snprintf(dir, sizeof dir, "%.30s/gitnfs-%.10s-XXXXXX",
-		 tmp && *tmp ? tmp : "/tmp", name);
+	must(snprintf(dir, sizeof dir, "%s/gitnfs-%s-XXXXXX",
+		      tmp && *tmp ? tmp : "/tmp", name) < (int)sizeof dir);
 	must(mkdtemp(dir));
+	owner = getpid();
 	must(!chdir(dir));
 	must(!mkdir("repos", 0700));
 	must(!mkdir("home", 0700));
