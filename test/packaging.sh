@@ -106,3 +106,9 @@ if command -v ruby >/dev/null; then
 	ruby -wc "$src/contrib/homebrew/gitnfs.rb.in" >/dev/null ||
 		fail 'the formula is no ruby'
 fi
+if command -v python3 >/dev/null; then
+	python3 -c 'import plistlib, sys
+plistlib.load(sys.stdin.buffer)["Sockets"]["nfs"]' \
+		<"$src/contrib/launchd/org.gitnfs.gitnfsd.plist" ||
+		fail 'launchd cannot read its file'
+fi
