@@ -315,23 +315,39 @@ static void make_room(struct conns *cs)
 	}
 }
 
-/* Close one that waits for nothing, or else the first. */
-static void make_place(struct conns *cs, const struct conn *new)
+/* One that waits for nothing, and has for longest; NULL: there is none. */
+static struct conn *find_idle(struct conns *cs, const struct conn *but)
 {
-	struct conn *first = NULL;
-
 	for (struct list *l = cs->all.next; l != &cs->all; l = l->next) {
 		struct conn *c = container_of(l, struct conn, link);
 
-		if (c == new || conn_is_closed(c))
-			continue;
-		if (!first || !c->calls)
-			first = c;
-		if (!c->calls)
-			break;
+		if (c != but && !conn_is_closed(c) && !c->calls)
+			return c;
 	}
-	if (first)
-		close_for_others(first, "too many");
+	return NULL;
+}
+
+/* Close an idle one, or else the first. */
+static void make_place(struct conns *cs, const struct conn *new)
+{
+	struct conn *c = find_idle(cs, new);
+
+	for (struct list *l = cs->all.next; !c && l != &cs->all; l = l->next) {
+		c = container_of(l, struct conn, link);
+		if (c == new || conn_is_closed(c))
+			c = NULL;
+	}
+	if (c)
+		close_for_others(c, "too many");
+}
+
+bool conns_make_place(struct conns *cs)
+{
+	struct conn *idle = find_idle(cs, NULL);
+
+	if (idle)
+		close_for_others(idle, "too many open files");
+	return idle;
 }
 
 /* It has got somewhere. */

@@ -55,6 +55,10 @@ int conns_new(struct conns **ret, struct loop *, struct rpc *, size_t max);
 /* Take over a connected socket. */
 void conns_adopt(struct conns *, int fd, const struct client *);
 
+/* Close one that does nothing, as no descriptor is left for another.  False:
+ * there is none. */
+bool conns_make_place(struct conns *);
+
 /* Who is at the other end, and what came from there. */
 struct conn_peer {
 	int fd;

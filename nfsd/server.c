@@ -71,14 +71,10 @@ struct server {
 
 /* ---- accepting, on the first loop ---- */
 
-static void pause_accepting(struct listener *l, int err)
+static void pause_accepting(struct listener *l)
 {
 	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
 
-	log_warning("cannot accept", "address=%s error=%s do=%s", l->address,
-		    strerror(-err), err == -EMFILE || err == -ENFILE ?
-		    "raise the limit on open files" :
-		    "it is tried again in a moment");
 	event_del(l->ready);
 	evtimer_add(l->resume, &pause);
 }
@@ -114,6 +110,22 @@ static int accept_one(const struct listener *l, struct client *ret)
 	return fd;
 }
 
+/* Whether who waits can be let in now, on the first loop, for one there that
+ * does nothing. */
+static bool make_place(struct listener *l, int err)
+{
+	bool full = err == -EMFILE || err == -ENFILE;
+	struct server *s = l->server;
+
+	log_warning("cannot accept", "address=%s error=%s do=%s", l->address,
+		    strerror(-err), full ? "raise the limit on open files" :
+		    "it is tried again in a moment");
+	if (!full || !conns_make_place(s->worker[0].conns))
+		return false;
+	s->next = 0;
+	return true;
+}
+
 /* Deal out who has come. */
 static void accept_batch(struct listener *l)
 {
@@ -135,8 +147,10 @@ static void accept_batch(struct listener *l)
 		case -EPROTO:
 			continue;
 		}
+		if (fd < 0 && make_place(l, fd))
+			continue;
 		if (fd < 0) {
-			pause_accepting(l, fd);
+			pause_accepting(l);
 			return;
 		}
 		conns_adopt(s->worker[s->next].conns, fd, &client);

@@ -330,6 +330,42 @@ START_TEST(one_too_many)
 }
 END_TEST
 
+/* Who comes takes the place of one that does nothing, on whatever loop. */
+START_TEST(no_descriptor_left)
+{
+	static struct raw idle[FEW], r[FEW];
+	static int taken_up[FILES];
+	struct rlimit limit, less;
+	unsigned n = 0;
+
+	h.loops = 2;
+	start();
+	for (unsigned i = 0; i < FEW; i++) {
+		raw_open(&idle[i], h.port);
+		ck_assert_uint_eq(call_getattr(&idle[i], &file, NULL), N3_OK);
+	}
+	ck_assert(!getrlimit(RLIMIT_NOFILE, &limit));
+	less = (struct rlimit){ .rlim_cur = descriptors() + FEW,
+				.rlim_max = limit.rlim_max };
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &less));
+	while (n < FILES && (taken_up[n] = dup(conn.fd)) >= 0)
+		n++;
+	ck_assert_uint_gt(n, FEW / 10);
+	for (unsigned i = 0; i < FEW / 10; i++) {
+		close(taken_up[--n]);           /* this end's */
+		raw_open(&r[i], h.port);
+		ck_assert_uint_eq(call_getattr(&r[i], &file, NULL), N3_OK);
+	}
+	while (n)
+		close(taken_up[--n]);
+	ck_assert(!setrlimit(RLIMIT_NOFILE, &limit));
+	for (unsigned i = 0; i < FEW / 10; i++)
+		raw_close(&r[i]);
+	for (unsigned i = 0; i < FEW; i++)
+		raw_close(&idle[i]);
+}
+END_TEST
+
 START_TEST(churn)
 {
 	CLEANUP_WIRE struct wire call = { 0 };
@@ -455,6 +491,7 @@ static void add(TCase *c)
 	tcase_add_test(c, who_takes_no_replies);
 	tcase_add_test(c, ten_thousand);
 	tcase_add_test(c, one_too_many);
+	tcase_add_test(c, no_descriptor_left);
 	tcase_add_test(c, churn);
 	tcase_add_test(c, replays);
 	tcase_add_test(c, a_glutton);
