@@ -183,6 +183,8 @@ static int fetch_whole(struct fetch *f, const struct oid *tip)
 	struct oid missing;
 	int r = fetch_some(f, tip, 1, true, NULL, &missing);
 
+	if (r == ANSWER_EMPTY || r == ANSWER_REFUSED)
+		return -EBADMSG;
 	if (r < 0)
 		return r;
 	if (f->wants.left < left)
@@ -245,12 +247,13 @@ static int fetch_step(struct fetch *f, struct oid *want)
 	struct oid missing, tip;
 	int r;
 
-	if (below_commit(f) && by_id(o, &tip) == BY_ID_NO)
+	if (below_commit(f) && by_id(o, &tip) == BY_ID_NO) {
 		r = fetch_whole(f, &tip);
-	else
-		r = fetch_some(f, want, n, f->type == OBJ_COMMIT,
-			       filter_of(f->type, f->reach, f->filter),
-			       &missing);
+		return r ? origin_pause(o, &f->batch->patience, r,
+					&f->tries) : 0;
+	}
+	r = fetch_some(f, want, n, f->type == OBJ_COMMIT,
+		       filter_of(f->type, f->reach, f->filter), &missing);
 	switch (r) {
 	case ANSWER_GOOD:
 		note_success(f, want, left);
