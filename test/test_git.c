@@ -783,13 +783,13 @@ START_TEST(circuits)
 	ck_assert_ptr_eq(c, same);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(circuit_enter(c), 0);
-		circuit_leave(c, false);
+		circuit_leave(c, -ETIMEDOUT);
 	}
 	ck_assert_int_eq(circuit_enter(c), 0);
-	circuit_leave(same, true);
+	circuit_leave(same, 0);
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(circuit_enter(c), 0);
-		circuit_leave(c, false);
+		circuit_leave(c, -ETIMEDOUT);
 	}
 	/* Longer each time; one may try. */
 	for (int i = 0; i < 10; i++) {
@@ -804,12 +804,12 @@ START_TEST(circuits)
 		open = ms;
 		ck_assert_int_eq(circuit_enter(same), -EHOSTDOWN);
 		ck_assert_int_eq(circuit_enter(other), 0);
-		circuit_leave(other, true);
-		circuit_leave(c, i == 9);
+		circuit_leave(other, 0);
+		circuit_leave(c, i == 9 ? 0 : -EIO);
 	}
 	ck_assert_uint_eq(open, 60000);
 	ck_assert_int_eq(circuit_enter(c), 0);
-	circuit_leave(c, false);
+	circuit_leave(c, -ETIMEDOUT);
 	circuit_put(c);
 	circuit_put(same);
 	circuit_put(other);
@@ -830,7 +830,7 @@ START_TEST(circuits_without_users)
 	limit_left(circuit_limit(c), 0, 1, 3600);
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(circuit_enter(c), 0);
-		circuit_leave(c, false);
+		circuit_leave(c, -ETIMEDOUT);
 	}
 	circuit_put(c);
 	ck_assert_int_eq(circuit_get("https://a", "you", 60, &c), 0);
@@ -1035,6 +1035,36 @@ START_TEST(redirects)
 	b = open_faulty("circle", "r");
 	ck_assert_int_eq(resolve(b, NULL, &commit), -EBADMSG);
 	backend_close(b);
+}
+END_TEST
+
+/* Where a repository leads astray, the host is there for the others. */
+START_TEST(redirects_and_circuits)
+{
+	static const struct {
+		const char *fault;
+		int err;
+	} all[] = {
+		{ "circle", -EBADMSG },
+		{ "redirect=r,host=127.0.0.2", -ECONNREFUSED },
+		{ "redirect=r,host=[::1]", -EPERM },
+	};
+	static const struct backend_options opt = {
+		.allow_address = "127.0.0.2",
+	};
+	struct oid oid;
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct backend *b = open_with("127.0.0.1", all[i].fault, "r",
+					      &opt);
+
+		ck_assert_int_eq(resolve(b, NULL, &oid), all[i].err);
+		ck_assert_int_eq(resolve(b, NULL, &oid), all[i].err);
+		backend_close(b);
+		b = open_faulty("none", "r");
+		ck_assert_int_eq(resolve(b, NULL, &oid), 0);
+		backend_close(b);
+	}
 }
 END_TEST
 
@@ -1252,6 +1282,7 @@ int main(void)
 	tcase_add_test(tc, one_ends_before_the_others);
 	tcase_add_test(tc, on_this_disk);
 	tcase_add_test(tc, redirects);
+	tcase_add_test(tc, redirects_and_circuits);
 	tcase_add_test(tc, token_file);
 	tcase_add_test(tc, never_to_another_host);
 	tcase_add_test(tc, netrc);

@@ -358,11 +358,11 @@ static int ask_as(struct smart *s, const struct cred_pair *cred,
 	r = body ? start_post(s, cred, body, len, &x) :
 		   start_get(s, cred, &x);
 	if (r) {
-		circuit_leave(s->circuit, true);
+		circuit_leave(s->circuit, r);
 		return r;
 	}
 	r = http_head(x, deadline, &head);
-	circuit_leave(s->circuit, !r || r == -EPERM);
+	circuit_leave(s->circuit, http_moved(x) ? 0 : r);
 	if (r) {
 		explain_silence(s, x, r, why);
 	} else {

@@ -161,14 +161,26 @@ int circuit_enter(struct circuit *c)
 	return 0;
 }
 
-void circuit_leave(struct circuit *c, bool reached)
+/* Was there nobody to answer? */
+static bool is_silence(int err)
+{
+	switch (err) {
+	case -ECONNREFUSED: case -ECONNRESET: case -EHOSTUNREACH:
+	case -ETIMEDOUT: case -EIO:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void circuit_leave(struct circuit *c, int err)
 {
 	uint64_t now = clock_ms();
 	struct host *h = c->host;
 
 	LOCK_SCOPE(&lock);
 	h->probing = false;
-	if (reached) {
+	if (!is_silence(err)) {
 		h->failures = 0;
 		h->open_ms = 0;
 		return;

@@ -16,8 +16,6 @@
 #ifndef BACKEND_HTTP_CIRCUIT_H
 #define BACKEND_HTTP_CIRCUIT_H
 
-#include <stdbool.h>
-
 #include "backend/http/limit.h"
 
 struct circuit;
@@ -32,8 +30,9 @@ void circuit_put(struct circuit *);             /* NULL is allowed */
 /* May it be asked now?  With 0 comes the duty to tell how it went. */
 int circuit_enter(struct circuit *);
 
-/* 'reached': it answered, with whatever. */
-void circuit_leave(struct circuit *, bool reached);
+/* 0: it answered, with whatever; else why it did not.  Only what says that
+ * nobody is there counts, not what is wrong with one request. */
+void circuit_leave(struct circuit *, int err);
 
 /* Goes with the circuit. */
 struct limit *circuit_limit(struct circuit *);

@@ -61,6 +61,7 @@ struct http {
 
 	pthread_mutex_t lock;   /* covers the rest */
 	pthread_cond_t news;
+	bool moved;             /* it is not the first hop */
 	bool answered, ended, paused;
 	int err;
 	struct http_head head;
@@ -372,7 +373,11 @@ static int follow(struct http *x)
 	if (r == -EBADMSG)
 		snprintf(x->why, sizeof x->why, "redirected too often, or to "
 			 "where nobody should go without TLS");
-	return r ? r : 1;
+	if (r)
+		return r;
+	LOCK_SCOPE(&x->lock);
+	x->moved = true;
+	return 1;
 }
 
 static void finish(struct http *x, CURLcode code)
@@ -780,6 +785,12 @@ ssize_t http_read(struct http *x, void *buf, size_t len, uint64_t deadline)
 	if (resume)
 		post(x, RESUME);
 	return n;
+}
+
+bool http_moved(struct http *x)
+{
+	LOCK_SCOPE(&x->lock);
+	return x->moved;
 }
 
 void http_why(struct http *x, char why[BACKEND_WHY])

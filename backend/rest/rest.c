@@ -382,11 +382,11 @@ static int ask_as(struct rest *s, const struct cred_pair *cred,
 		return r;
 	r = send_ask(s, ask, cred, &x);
 	if (r) {
-		circuit_leave(s->circuit, true);
+		circuit_leave(s->circuit, r);
 		return r;
 	}
 	r = http_head(x, silence(ask->deadline), &head);
-	circuit_leave(s->circuit, !r);
+	circuit_leave(s->circuit, http_moved(x) ? 0 : r);
 	if (r) {
 		note_trouble(s, r, x, 0);
 	} else {
