@@ -442,6 +442,25 @@ static struct oid name(const char *data, size_t len)
 	return oid;
 }
 
+/* Blocks that hold nothing, one after the other, come to no end. */
+START_TEST(nothing_for_ever)
+{
+	struct pack_options opt = generous;
+	struct reading r = { .piece = 0 };
+	struct bytes b = { 0 };
+
+	opt.inflated = 1 << 20;
+	add_head(&b, 2, 1);
+	add_type(&b, OBJ_BLOB, 1);
+	add(&b, "\x78\x01", 2);
+	while (b.len < 4 * opt.inflated)
+		add(&b, "\0\0\0\xff\xff", 5);
+	ck_assert_int_eq(read_pack(&r, &b, &opt), -EFBIG);
+	ck_assert_uint_lt(r.at, 2 * opt.inflated);
+	free(b.data);
+}
+END_TEST
+
 START_TEST(empty_and_odd_ones)
 {
 	struct bytes b = { 0 };
@@ -708,6 +727,7 @@ int main(void)
 	tcase_add_test(tc, leaves_nothing_behind);
 	tcase_add_test(tc, limits);
 	tcase_add_test(tc, cut_anywhere_or_one_bit_wrong);
+	tcase_add_test(tc, nothing_for_ever);
 	tcase_add_test(tc, empty_and_odd_ones);
 	tcase_add_test(tc, wrong_types_and_sizes);
 	tcase_add_test(tc, wrong_deltas);

@@ -29,7 +29,7 @@
 struct pack_options {
 	uint8_t oid_len;
 	const char *dir;        /* where the file is made */
-	uint64_t inflated;      /* bytes: all objects together */
+	uint64_t inflated;      /* bytes: all objects together; and the pack */
 	uint32_t objects;
 	size_t delta;           /* bytes: an object that comes as a delta */
 	size_t memory;          /* bytes: what deltas are made against */

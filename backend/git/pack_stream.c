@@ -41,6 +41,8 @@ int pack_need(struct pack *p, size_t want)
 
 		if (r)
 			return r;
+		if (p->before + p->len > p->opt->inflated)
+			return -EFBIG;
 		memmove(p->in, p->in + p->pos, p->len - p->pos);
 		p->before += p->pos;
 		p->len -= p->pos;
