@@ -102,6 +102,31 @@ START_TEST(reads_the_largest)
 }
 END_TEST
 
+/* However the pieces lie to what is left of the buffer. */
+START_TEST(reads_many_lines)
+{
+	enum { LINES = 300, LONG = 1000 };
+	char *in, line[LONG];
+	size_t size;
+	FILE *f = open_memstream(&in, &size);
+	struct text t;
+
+	ck_assert_ptr_nonnull(f);
+	for (int i = 0; i < LINES; i++)
+		fprintf(f, "%04x%0*d\n", LONG, LONG - 5, i);
+	ck_assert_int_eq(fclose(f), 0);
+	for (size_t piece = 1; piece < 2 * LONG; piece += 97) {
+		start(&t, in, size, piece);
+		for (int i = 0; i < LINES; i++) {
+			snprintf(line, sizeof line, "%0*d", LONG - 5, i);
+			expect_line(line);
+		}
+		ck_assert_int_eq(next(), PKT_EOF);
+	}
+	free(in);
+}
+END_TEST
+
 START_TEST(refuses_what_is_none)
 {
 	static const char *const bad[] = {
@@ -158,6 +183,7 @@ int main(void)
 
 	tcase_add_test(tc, reads_in_pieces_of_any_size);
 	tcase_add_test(tc, reads_the_largest);
+	tcase_add_test(tc, reads_many_lines);
 	tcase_add_test(tc, refuses_what_is_none);
 	tcase_add_test(tc, knows_when_it_was_cut);
 	tcase_add_test(tc, writes);

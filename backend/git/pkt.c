@@ -26,20 +26,25 @@ void pkt_reader_init(struct pkt_reader *r, struct stream *from)
 static int fill(struct pkt_reader *r, size_t want)
 {
 	while (r->len - r->pos < want) {
-		ssize_t n;
+		ssize_t n = r->from->read(r->from, r->buf + r->len,
+					  sizeof r->buf - r->len);
 
-		if (r->pos > PKT_MAX) {
-			memmove(r->buf, r->buf + r->pos, r->len - r->pos);
-			r->len -= r->pos;
-			r->pos = 0;
-		}
-		n = r->from->read(r->from, r->buf + r->len,
-				  sizeof r->buf - r->len);
 		if (n <= 0)
 			return (int)n;
 		r->len += (size_t)n;
 	}
 	return 1;
+}
+
+/* Have room for a whole packet behind 'pos'.  Only between two: the length
+ * stays before what it is the length of. */
+static void make_room(struct pkt_reader *r)
+{
+	if (r->pos <= PKT_MAX)
+		return;
+	memmove(r->buf, r->buf + r->pos, r->len - r->pos);
+	r->len -= r->pos;
+	r->pos = 0;
 }
 
 /* The length that a packet starts with, or -EBADMSG. */
@@ -61,8 +66,10 @@ int pkt_read(struct pkt_reader *r, const char **data, size_t *len)
 {
 	static const enum pkt special[] = { PKT_FLUSH, PKT_DELIM,
 					    PKT_RESPONSE_END };
-	int n, got = fill(r, HEAD);
+	int n, got;
 
+	make_room(r);
+	got = fill(r, HEAD);
 	if (got < 0)
 		return got;
 	if (!got)
