@@ -16,8 +16,8 @@ enum {
 	CRAWLS = 16,            /* at a time */
 	TRAILS = 64,            /* sets of ... */
 	WAYS = 4,               /* ... directories remembered */
-	READS = 2,              /* files of a directory, before it is crawled */
-	BELOW = 2,              /* children with files read, before it is */
+	READS = 2,              /* files of a directory, or children with any,
+				 * before it is crawled */
 	LISTED = 4,             /* children listed, before all trees are */
 	FIRST = 16,             /* objects in the first chunk, ... */
 	GROWTH = 4,             /* ... and so many times more in the next */
@@ -129,18 +129,22 @@ static bool is_read(struct crawls *cs, const struct dir *d, enum crawl_of of)
 {
 	const struct trail *t = trail_of(cs, d->id);
 
-	return t->asked[of].files >= READS || t->asked[of].below >= BELOW;
+	return t->asked[of].files + t->asked[of].below >= READS;
 }
 
-/* The highest directory of those that are read, 'd' itself or above; NULL:
- * not even that. */
+/* The highest directory of those that are read, 'd' itself or above, as far
+ * as they are or have been listed; NULL: not even that. */
 static const struct dir *top_of(struct crawls *cs, const struct dir *d,
 				enum crawl_of of)
 {
-	const struct dir *top = is_read(cs, d, of) ? d : NULL;
+	const struct dir *top = NULL;
 
-	for (d = d->parent; d && is_read(cs, d, of); d = d->parent)
-		top = d;
+	for (; d; d = d->parent) {
+		if (is_read(cs, d, of))
+			top = d;
+		else if (!trail_of(cs, d->id)->tree.len)
+			break;
+	}
 	return top;
 }
 
@@ -283,7 +287,7 @@ static void lift(struct crawls *cs, struct crawl *c, const struct dir *d,
 		 const struct dir *top)
 {
 	bool shallow = top == d &&
-		       trail_of(cs, d->id)->asked[c->of].below < BELOW;
+		       !trail_of(cs, d->id)->asked[c->of].below;
 
 	if (top->depth > c->floor || (top->depth == c->floor &&
 				      (shallow || !c->shallow)))
@@ -504,11 +508,12 @@ static bool is_over(const struct crawl *c, unsigned floor, bool shallow)
 }
 
 /* What is to be asked for before it can go on: how many.  0: they have come
- * meanwhile. */
+ * meanwhile.  All trees there are below are worth it when the first chunk was
+ * of use. */
 static int ask_trees(struct crawls *cs, struct crawl *c, unsigned floor,
-		     struct crawl_chunk *ret)
+		     size_t max, struct crawl_chunk *ret)
 {
-	const struct tree *top = c->step[floor].tree;
+	const struct tree *top = max > FIRST ? c->step[floor].tree : NULL;
 	struct crawl_chunk chunk = {
 		.source = c->root->source,
 		.kind = KIND_TREE,
@@ -565,7 +570,7 @@ bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
 	if (c->start)
 		begin(cs, c);
 	while (!gather(cs, c, floor, shallow, max)) {
-		int n = ask_trees(cs, c, floor, ret);
+		int n = ask_trees(cs, c, floor, max, ret);
 
 		if (n)
 			return n > 0;

@@ -328,6 +328,29 @@ START_TEST(single_files)
 }
 END_TEST
 
+/* A file here and one below, in directories that are listed: so begins who
+ * reads all.  What is bet on that is one request. */
+START_TEST(a_file_here_and_one_below)
+{
+	struct fs_stats s;
+
+	start("git", 1 << 30, PREFETCH);
+	crawler_list(port, "r/area-1", true);
+	crawler_file(port, "r/area-1/Makefile");
+	crawler_list(port, "r/area-1/part-0", true);
+	crawler_list(port, "r/area-1/part-0/dir-1", true);
+	quiet();
+	fs_stats(fs, &s);
+	ck_assert_uint_eq(s.kind[BLOBS].kept, 1);
+	crawler_file(port, "r/area-1/part-0/dir-1/file-0.c");
+	quiet();
+	fs_stats(fs, &s);
+	ck_assert_uint_gt(s.kind[BLOBS].kept, 2);
+	ck_assert_uint_le(s.kind[BLOBS].kept, 2 + 16);
+	stop();
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -340,6 +363,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, the_first_listing);
 	tcase_add_test(tc, one_file);
 	tcase_add_test(tc, single_files);
+	tcase_add_test(tc, a_file_here_and_one_below);
 }
 
 int main(void)
