@@ -231,6 +231,16 @@ sub serve {
 		}
 		return;
 	}
+	if ($fault{flood}) {		# ever more, and nothing of use
+		my ($first, $more) = $get ? ("version 2\n", 'x=') :
+			$plain =~ /command=ls-refs/ ? ('', '0' x 40 . ' refs/') :
+			("packfile\n", "\x02");
+		print $client "HTTP/1.1 200 X\r\nContent-Type: $type\r\n\r\n",
+			$first ? pkt($first) : '';
+		$more = pkt($more . 'x' x 60000);
+		1 while print $client $more;
+		return;
+	}
 	answer($client, $status, $type, $out, @limits);
 }
 

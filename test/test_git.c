@@ -753,6 +753,36 @@ START_TEST(hangs)
 }
 END_TEST
 
+/* Much that comes is not yet progress. */
+START_TEST(floods)
+{
+	static const struct {
+		const char *fault;
+		bool of_refs;
+		int err;
+	} all[] = {
+		{ "get-flood", true, -ETIMEDOUT },
+		{ "post-flood", true, -ETIMEDOUT },
+		{ "post-flood", false, -EBADMSG },
+	};
+	struct oid commit = id_of("r", "main");
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct backend *b = open_faulty(all[i].fault, "r");
+		struct run *r = run_new(b, 1);
+
+		r->want[0] = commit;
+		if (all[i].of_refs)
+			run_resolve(r, "main", 1000);
+		else
+			run_fetch(r, OBJ_COMMIT, REACH_NEAR, 60000);
+		ck_assert_int_eq(run_wait(r), all[i].err);
+		run_free(r);
+		backend_close(b);
+	}
+}
+END_TEST
+
 START_TEST(nobody_there)
 {
 	char why[BACKEND_WHY];
@@ -1275,6 +1305,7 @@ int main(void)
 	tcase_add_test(tc, cut_anywhere);
 	tcase_add_test(tc, too_many_requests);
 	tcase_add_test(tc, hangs);
+	tcase_add_test(tc, floods);
 	tcase_add_test(tc, nobody_there);
 	tcase_add_test(tc, circuits);
 	tcase_add_test(tc, circuits_without_users);

@@ -106,6 +106,7 @@ static int fetch_once(struct batch *b, const struct caps *caps,
 	if (r == ANSWER_GOOD) {
 		opt.oid_len = caps->oid_len;
 		opt.dir = b->origin->spool_dir;
+		f->request->pack = true;
 		r = pack_read(&pack.stream, &opt, &f->sink);
 	}
 	request_end(f->request, r == ANSWER_GOOD);

@@ -144,7 +144,9 @@ static uint64_t min(uint64_t a, uint64_t b)
 
 static uint64_t limit(const struct request *q)
 {
-	return max(q->patience->until(q->patience), q->mark + SILENCE_MS);
+	uint64_t until = q->patience->until(q->patience);
+
+	return q->pack ? max(until, q->mark + SILENCE_MS) : until;
 }
 
 int request_check(const struct request *q)
@@ -182,6 +184,7 @@ int request_start(struct origin *o, const struct pkt_buf *message,
 	q->stream.read = request_read;
 	q->patience = p;
 	q->bytes = q->mark = 0;
+	q->pack = false;
 	pkt_reader_init(&q->pkts, &q->stream);
 	r = t->ops->ask(t, message ? message->data : NULL,
 			message ? message->len : 0,

@@ -6,7 +6,7 @@
  * to it, with patience.
  *
  * Patience: a request may take as long as one of those who wait for it has
- * time, or as enough keeps coming; silence ends it.
+ * time, or, of a pack, as enough keeps coming; silence ends it.
  *
  * Threads: any; a request belongs to one.
  * Errors: those of the transport.
@@ -66,6 +66,7 @@ struct request {
 	struct patience *patience;
 	struct reply *reply;
 	uint64_t bytes;
+	bool pack;              /* it has come to that */
 	uint64_t mark;          /* clock_ms() when enough had come */
 	struct pkt_reader pkts;
 };

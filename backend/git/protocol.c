@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { IDLE_MAX = 1 << 20 };    /* bytes of progress, which is not asked for */
+
 /* ---- capabilities ---- */
 
 /* Is 'word' among those that 'list' separates by blanks? */
@@ -268,7 +270,10 @@ static ssize_t sideband_read(struct stream *s, void *buf, size_t len)
 			b->data++;
 			b->len--;
 		} else {
-			b->len = 0;             /* progress */
+			b->idle += b->len;      /* progress */
+			b->len = 0;
+			if (b->idle > IDLE_MAX)
+				return -EBADMSG;
 		}
 	}
 	if (len > b->len)

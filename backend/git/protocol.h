@@ -73,6 +73,7 @@ struct sideband {
 	struct pkt_reader *from;
 	const char *data;       /* not passed on yet */
 	size_t len;
+	size_t idle;            /* bytes that were none of the pack */
 	bool ended;
 };
 
