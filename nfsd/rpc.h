@@ -166,7 +166,8 @@ const struct proc *rpc_slot(unsigned slot, const struct program **program);
 struct trace;
 void rpc_trace(struct rpc *, struct trace *);
 
-/* Answer the call in a datagram, which may be the port mapper's only.
+/* Answer the call in a datagram, which may be the port mapper's only and came
+ * to 'local'.
  * Returns the length of the reply; 0: there is none. */
 size_t rpc_datagram(struct rpc *, const struct client *,
 		    const struct sockaddr_storage *local,

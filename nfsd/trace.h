@@ -29,14 +29,14 @@ struct trace_record {
 	const char *proc;
 	struct caller caller;
 	struct client client;   /* what caller points to may be gone */
-	uint32_t xid, status;
+	uint32_t xid;
 	uint64_t ns;
 	unsigned runs;
 	enum tally_result result;
-	char about[RPC_ABOUT];
+	char about[RPC_ABOUT];  /* a path, or "" */
 };
 
-/* Takes a copy.  'about' may be empty: filled in by who is told. */
+/* Takes a copy. */
 void trace_call(struct trace *, const struct trace_record *);
 
 /* How many there are.  NULL: none. */

@@ -566,6 +566,39 @@ START_TEST(nothing_is_amplified)
 }
 END_TEST
 
+/* Who asks at one of several addresses is answered from there, and told it. */
+START_TEST(answers_come_from_where_the_question_went)
+{
+	CLEANUP_WIRE struct wire call = { 0 }, reply = { 0 };
+	const struct in_addr from = { htonl(INADDR_LOOPBACK) };
+	const struct in_addr to = { htonl(INADDR_LOOPBACK + 1) };
+	char told[64];
+	const uint8_t *text;
+	struct udp u;
+	size_t len;
+
+	harness_halt(&h);
+	raw_close(&nfs);
+	raw_close(&pmap);
+	h.listen = "0.0.0.0:0";
+	harness_resume(&h);
+	raw_open(&nfs, h.port);
+	raw_open(&pmap, h.portmap_port);
+	udp_open(&u, from, to);
+	/* Of others nothing is received. */
+	ck_assert(!connect(u.fd, (const struct sockaddr *)&u.to, sizeof u.to));
+	raw_head_auth(&call, 1, PMAP, 3, GETADDR, 0, NULL, 0);
+	put_binding(&call, RAW_NFS, 3, "tcp", "");
+	ck_assert_int_eq(send(u.fd, call.p, call.len, 0), (ssize_t)call.len);
+	ck_assert(udp_receive(&u, 20000, &reply));
+	ck_assert_uint_eq(raw_reply(&reply).why, RAW_SUCCESS);
+	text = wire_get_opaque(&reply, sizeof told - 1, &len);
+	snprintf(told, sizeof told, "%.*s", (int)len, (const char *)text);
+	ck_assert_int_eq(strncmp(told, "127.0.0.2.", 10), 0);
+	close(u.fd);
+}
+END_TEST
+
 /* ---- locks ---- */
 
 static void put_lock(struct wire *w, const struct fh *fh)
@@ -662,6 +695,9 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, roots_programs_may);
 	tcase_add_test(tc, others_are_still_there);
 	tcase_add_test(tc, datagrams);
+#ifdef __linux__                /* has all of 127.0.0.0/8 */
+	tcase_add_test(tc, answers_come_from_where_the_question_went);
+#endif
 	tcase_add_test(tc, nothing_is_amplified);
 	tcase_add_test(tc, locks);
 	tcase_add_test(tc, lock_calls_that_are_not);
