@@ -286,27 +286,35 @@ sub gh_commit {
 		verification => \%v };
 }
 
-# Two to a page, whatever was asked for.
+# Two to a page, whatever was asked for.  Of a user only what is public; what
+# is private too is for that user, who is in "tokens" as the organisation.
 sub gh_repos {
-	my ($kind, $owner, $query) = @_;
-	my $p = params($query, qw(per_page page type));
+	my ($path, $kind, $owner, $query, @token) = @_;
+	my $own = $kind eq 'user';
+	my $p = params($query, qw(per_page page type),
+		$own ? qw(visibility affiliation) : ());
 	strict('per_page') unless ($p->{per_page} // 30) =~ /^\d+$/ &&
 		($p->{per_page} // 30) <= 100;
+	strict('which') if $own && ($p->{visibility} ne 'private' ||
+		$p->{affiliation} ne 'owner');
+	gh_error(401, 'Requires authentication') if $own && !@token;
+	$owner = $token[2] // 'nobody' if $own;
 	my $is_org = -e "$dir/repos/$owner/.org";
-	gh_error(404, 'Not Found') if !-d "$dir/repos/$owner" ||
-		($kind eq 'orgs' && !$is_org);
+	gh_error(404, 'Not Found') if $kind eq 'orgs' ? !$is_org :
+		!$own && !-d "$dir/repos/$owner";
 	my @names = sort map { m{([^/]+)\.git$} ? $1 : () }
 		glob "$dir/repos/$owner/*.git";
-	@names = grep { $who ne '-' || !is_private("$owner/$_") } @names;
+	@names = grep { my $private = is_private("$owner/$_");
+		$own ? $private : !$private || ($is_org && @token) } @names;
 	my $page = $p->{page} // 1;
 	my @more;
-	push @more, "Link: <http://127.0.0.1:$port$prefix/$kind/$owner/repos" .
-		"?per_page=$p->{per_page}&page=" . ($page + 1) .
-		'>; rel="next", <http://example.org/>; rel="last"'
+	$query =~ s/&page=\d+//;
+	push @more, "Link: <http://127.0.0.1:$port$prefix$path?$query&page=" .
+		($page + 1) . '>; rel="next", <http://example.org/>; rel="last"'
 		if @names > 2 * $page;
 	@names = grep { defined } @names[2 * $page - 2, 2 * $page - 1];
-	say_json(200, [map { { id => 1, name => $_,
-		full_name => "$owner/$_" } } @names], @more);
+	say_json(200, [map { { id => 1, name => $_, full_name => "$owner/$_",
+		owner => { login => ucfirst $owner } } } @names], @more);
 }
 
 sub github {
@@ -325,9 +333,10 @@ sub github {
 	}
 
 	my ($kind, $owner) = $path =~ m{^/(orgs|users)/([^/]+)/repos$};
+	$kind = 'user' if $path eq '/user/repos';
 	if ($kind) {
 		gh_accept($headers, 'json');
-		gh_repos($kind, decoded($owner), $query);
+		gh_repos($path, $kind, decoded($owner // ''), $query, @token);
 	}
 	my ($repo, $rest);
 	if ($path =~ m{^/repositories/(\d+)(/.*)?$}) {

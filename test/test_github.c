@@ -331,6 +331,9 @@ START_TEST(lists_owners)
 	lists(b, 1, "tool");
 	ck_assert_uint_eq(githost_count("/users/"), 0);
 	close_strict(b);
+	b = open_known("-", "-", "zoe/");
+	lists(b, 1, "toy");             /* and nothing of ours */
+	close_strict(b);
 	b = open_known("-", "-", "nobody/");
 	r = run_new(b, 0);
 	run_list(r, PATIENCE);
@@ -610,9 +613,10 @@ END_TEST
 
 static void make_repositories(void)
 {
-	shell("set -e; mkdir -p repos/octo repos/acme; touch repos/acme/.org;"
+	shell("set -e; mkdir -p repos/octo repos/acme repos/zoe;"
+	      "touch repos/acme/.org;"
 	      "sh \"$srcdir\"/test/oddrepo.sh repos/octo/odd.git bare >/dev/null;"
-	      "echo s3cret-t0ken >token; echo 's3cret-t0ken me' >tokens;"
+	      "echo s3cret-t0ken >token; echo 's3cret-t0ken me octo' >tokens;"
 	      "echo octo/secret >private; echo octo/old octo/hello >moved;"
 	      "cd repos/octo; git init -q --bare -b main empty.git;"
 	      "git init -q -b main w; cd w;"
@@ -631,6 +635,7 @@ static void make_repositories(void)
 	      "git clone -q --bare . ../secret.git;"
 	      "git clone -q --bare . ../moving.git;"
 	      "git clone -q --bare . ../../acme/tool.git;"
+	      "git clone -q --bare . ../../zoe/toy.git;"
 	      "git -C ../moving.git branch one main~1;"
 	      "git -C ../moving.git branch other main");
 	shell("set -e; cd repos/octo/w; git clone -q --bare . ../commits.git;"

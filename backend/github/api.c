@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "backend/github/commit.h"
 #include "backend/rest/listing.h"
@@ -356,8 +357,16 @@ static int api_fetch(struct asked *a)
 
 /* ---- list ---- */
 
-/* A page of an array; *next gets the URL of the one behind it. */
-static int list_page(struct asked *a, const char *url, char **next)
+static bool is_owner(struct asked *a, struct json_object *repo)
+{
+	const char *login = json_text(json_member(repo, "owner"), "login");
+
+	return login && !strcasecmp(login, to_github(a->both)->owner);
+}
+
+/* A page of an array, 'own': of those that are the owner's; *next gets the
+ * URL of the one behind it. */
+static int list_page(struct asked *a, const char *url, bool own, char **next)
 {
 	struct rest_ask q = {
 		.path = url,
@@ -375,33 +384,61 @@ static int list_page(struct asked *a, const char *url, char **next)
 		r = -EBADMSG;
 	*next = !r && *reply.next ? strdup(reply.next) : NULL;
 	rest_end(&reply);
-	for (size_t i = 0; !r && i < json_object_array_length(j); i++)
-		r = both_name(a, json_object_array_get_idx(j, i));
+	for (size_t i = 0; !r && i < json_object_array_length(j); i++) {
+		struct json_object *repo = json_object_array_get_idx(j, i);
+
+		if (!own || is_owner(a, repo))
+			r = both_name(a, repo);
+	}
+	return r;
+}
+
+/* 'url' is taken over. */
+static int list_pages(struct asked *a, char *url, bool own)
+{
+	int r = 0;
+
+	if (!url)
+		return -ENOMEM;
+	for (int i = 0; !r && url && i < PAGES_MAX; i++) {
+		CLEANUP_FREE char *page = TAKE(url);
+
+		r = list_page(a, page, own, &url);
+	}
+	free(url);
 	return r;
 }
 
 static int list_of(struct asked *a, const char *kind)
 {
 	char *url;
-	int r = 0;
 
 	if (asprintf(&url, "/%s/%s/repos?per_page=100", kind,
 		     to_github(a->both)->owner) < 0)
 		return -ENOMEM;
-	for (int i = 0; !r && url && i < PAGES_MAX; i++) {
-		CLEANUP_FREE char *page = TAKE(url);
+	return list_pages(a, url, false);
+}
 
-		r = list_page(a, page, &url);
-	}
-	free(url);
-	return r;
+/* Of a user only what is public is told, but for whoever asks. */
+static int list_own(struct asked *a)
+{
+	static const char private[] =
+		"/user/repos?visibility=private&affiliation=owner&per_page=100";
+	int r = list_pages(a, strdup(private), true);
+
+	return r == -EACCES || r == -ENOENT ? 0 : r;
 }
 
 static int api_list(struct asked *a)
 {
 	int r = list_of(a, "orgs");
 
-	return r == -ENOENT ? list_of(a, "users") : r;
+	if (r == -ENOENT) {
+		r = list_of(a, "users");
+		if (!r)
+			r = list_own(a);
+	}
+	return r;
 }
 
 /* ---- which of the two ---- */
