@@ -208,11 +208,18 @@ static bool file_has(const char *path, const char *text)
 	return found;
 }
 
+/* Where that is told need not be in the PATH of who is not root. */
+static bool has_module(void)
+{
+	return !system("PATH=$PATH:/usr/sbin:/sbin "
+		       "modinfo nfs >/dev/null 2>&1");
+}
+
 static void check_client(struct doctor *d)
 {
 	if (file_has("/proc/filesystems", "\tnfs\n")) {
 		find(d, FINE, "NFS client", "this kernel has it");
-	} else if (!system("modinfo nfs >/dev/null 2>&1")) {
+	} else if (has_module()) {
 		find(d, FINE, "NFS client", "a module, to be loaded when it "
 		     "is needed");
 	} else {
