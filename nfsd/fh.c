@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "nfsd/access.h"
 #include "nfsd/fh.h"
 #include "nfsd/xdr.h"
 
@@ -103,6 +104,17 @@ int fh_decode(const struct keyed *key, const void *data, size_t len,
 		return -EBADF;
 	*ret = at;
 	return 0;
+}
+
+bool fh_admits(const struct service *service, const struct caller *caller,
+	       const void *data, size_t len)
+{
+	struct where at;
+
+	return !service->nrule ||
+	       fh_decode(&service->fh_key, data, len, &at) ||
+	       rule_admits(service_rule(service, fs_rule(service->fs, &at)),
+			   caller);
 }
 
 void fh_of(const struct service *service, const struct node *node,

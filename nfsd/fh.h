@@ -22,6 +22,8 @@
 
 #include "nfsd/service.h"
 
+struct caller;
+
 enum { FH_MIN = 28, FH_MAX = 64 };
 
 struct fh {
@@ -44,6 +46,11 @@ void fh_encode(const struct keyed *, const struct where *, struct fh *ret);
 /* -EBADF when it is none of ours. */
 int fh_decode(const struct keyed *, const void *data, size_t len,
 	      struct where *ret);
+
+/* May 'caller' see what it leads to?  Wherever somebody has a handle from, it
+ * tells the root that it is of.  What is wrong with it is not said here. */
+bool fh_admits(const struct service *, const struct caller *,
+	       const void *data, size_t len);
 
 /* Both at once: to and from what is there.  -EBADF; else as
  * fs_resolve(). */

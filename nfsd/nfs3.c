@@ -542,15 +542,12 @@ static void commit(struct request *rq, const void *arg, void *res)
 /* What is wrong with a handle is for the procedure to say. */
 static bool admits_fh(const struct request *rq, struct reader *args)
 {
-	const struct service *s = rq->service;
 	struct fh_arg fh = get_fh(args);
-	struct where at;
 
-	return args->bad || fh_decode(&s->fh_key, fh.data, fh.len, &at) ||
-	       rule_admits(service_rule(s, fs_rule(s->fs, &at)), &rq->caller);
+	return args->bad ||
+	       fh_admits(rq->service, &rq->caller, fh.data, fh.len);
 }
 
-/* Wherever somebody has a handle from, it tells the root that it is of. */
 static bool admits(const struct request *rq)
 {
 	struct reader args = rq->args;

@@ -34,6 +34,9 @@ static nlm4_stats check(const struct request *rq, const nlm4_lock *lock)
 {
 	CLEANUP_NODE struct node node = { 0 };
 
+	if (!fh_admits(rq->service, &rq->caller, lock->fh.nlm_opaque_val,
+		       lock->fh.nlm_opaque_len))
+		return NLM4_DENIED_NOLOCKS;
 	switch (fh_node(rq->service, lock->fh.nlm_opaque_val,
 			lock->fh.nlm_opaque_len, NULL, &node)) {
 	case -EBADF:

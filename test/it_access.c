@@ -155,6 +155,29 @@ static bool too_weak(struct raw *r, uint32_t prog, uint32_t proc,
 	return true;
 }
 
+/* Nor is a lock to be had there. */
+static bool grants_lock(struct raw *r, const struct fh *fh)
+{
+	enum { NLM = 100021, NLM_LOCK = 2, GRANTED = 0 };
+	CLEANUP_WIRE struct wire call = { 0 }, reply = { 0 };
+
+	raw_head(&call, ++r->xid, NLM, 4, NLM_LOCK);
+	wire_put_opaque(&call, "cookie!", 7);
+	wire_put64(&call, 0);           /* neither waiting nor exclusive */
+	wire_put_opaque(&call, "client", 6);
+	call_put_fh(&call, fh);
+	wire_put_opaque(&call, "owner", 5);
+	for (int i = 0; i < 7; i++)
+		wire_put32(&call, 0);
+	raw_record(r, &call);
+	ck_assert(raw_receive(r, &reply));
+	if (raw_reply(&reply).stat != RAW_ACCEPTED)
+		return false;
+	wire_get64(&reply);             /* the cookie, with its length */
+	wire_get32(&reply);
+	return wire_get32(&reply) == GRANTED;
+}
+
 /* Every procedure refuses this handle, also as the second of two. */
 static void all_refuse(struct raw *r, const struct fh *fh,
 		       const struct fh *good)
@@ -162,6 +185,7 @@ static void all_refuse(struct raw *r, const struct fh *fh,
 	for (uint32_t proc = 1; proc < PROCS; proc++)
 		ck_assert_msg(too_weak(r, RAW_NFS, proc, fh, NULL), "%u",
 			      proc);
+	ck_assert(!grants_lock(r, fh));
 	if (!good)
 		return;
 	ck_assert(!too_weak(r, RAW_NFS, CALL_RENAME, good, good));
@@ -174,6 +198,7 @@ static void none_refuses(struct raw *r, const struct fh *fh)
 	for (uint32_t proc = 1; proc < PROCS; proc++)
 		ck_assert_msg(!too_weak(r, RAW_NFS, proc, fh, NULL), "%u",
 			      proc);
+	ck_assert(grants_lock(r, fh));
 }
 
 static bool page_has(const struct page *page, const char *name)
