@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 
@@ -203,6 +204,26 @@ ssize_t program_read(struct program *p, void *buf, size_t len,
 	}
 }
 
+static pid_t reap(pid_t pid, int *status, uint64_t deadline)
+{
+	enum { PAUSE_MAX = 64 };        /* ms */
+	pid_t r;
+
+	for (unsigned ms = 1; !(r = waitpid(pid, status, WNOHANG)) &&
+			      clock_ms() < deadline; ms *= 2) {
+		if (ms > PAUSE_MAX)
+			ms = PAUSE_MAX;
+		wait_ms(ms);
+	}
+	if (r)
+		return r;
+	kill(pid, SIGKILL);
+	do
+		r = waitpid(pid, status, 0);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
+
 int program_end(struct program *p, uint64_t deadline)
 {
 	char buf[4096];
@@ -211,14 +232,10 @@ int program_end(struct program *p, uint64_t deadline)
 	pid_t r;
 
 	program_close_input(p);
-	do      /* it has ended when nobody can write any more */
+	do      /* mostly it ends when nobody can write any more */
 		n = program_read(p, buf, sizeof buf, deadline);
 	while (n > 0);
-	if (n < 0)
-		kill(p->pid, SIGKILL);
 	close(p->out);
-	do
-		r = waitpid(p->pid, &status, 0);
-	while (r < 0 && errno == EINTR);
+	r = reap(p->pid, &status, n < 0 ? 0 : deadline);
 	return r == p->pid && WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }

@@ -938,7 +938,11 @@ static void make_ssh(void)
 	      "#!/bin/sh\n"
 	      "printf '%%s|' \"$@\" >>ssh.log; echo >>ssh.log\n"
 	      "for command; do :; done\n"
-	      "case $* in *down*) exit 255 ;; esac\n"
+	      "case $* in\n"
+	      "*down*) exit 255 ;;\n"
+	      "*mute*) exec sleep 600 >&- ;;\n"
+	      "*junk*) echo junk; exit ;;\n"
+	      "esac\n"
 	      "exec sh -c \"$command\"\n"
 	      "END\nchmod +x bin/ssh");
 	ck_assert_ptr_nonnull(getcwd(path, 1024));
@@ -1010,6 +1014,28 @@ START_TEST(ssh)
 	b = open_url("down:repos/r");
 	ck_assert_int_eq(resolve(b, NULL, &oid), -EHOSTUNREACH);
 	because(b, -EHOSTUNREACH, "ssh -o BatchMode=yes down");
+	/* By now we know. */
+	shell(">ssh.log");
+	ck_assert_int_eq(resolve(b, NULL, &oid), -EHOSTDOWN);
+	backend_close(b);
+	b = open_url("down:repos/other");
+	ck_assert_int_eq(resolve(b, NULL, &oid), -EHOSTDOWN);
+	backend_close(b);
+	shell("! test -s ssh.log");
+}
+END_TEST
+
+/* It says nothing more, and stays. */
+START_TEST(ssh_that_does_not_end)
+{
+	struct backend *b = open_url("mute:repos/r");
+	struct run *r = run_new(b, 0);
+
+	make_ssh();
+	r->job.once = true;
+	run_resolve(r, "main", PATIENCE);
+	ck_assert_int_eq(run_wait(r), -ECONNRESET);
+	run_free(r);
 	backend_close(b);
 }
 END_TEST
@@ -1018,15 +1044,15 @@ END_TEST
  * him, are tried again. */
 START_TEST(one_ends_before_the_others)
 {
-	struct backend *b = open_url("down:repos/r");
+	struct backend *b = open_url("junk:repos/r");
 	struct run *name = run_new(b, 0), *id = run_new(b, 0);
 
 	make_ssh();
 	run_resolve(name, "main", 60000);
 	run_resolve(id, "1111111111111111111111111111111111111111", 60000);
-	ck_assert_int_eq(run_wait(id), -EHOSTUNREACH);
+	ck_assert_int_eq(run_wait(id), -EBADMSG);
 	run_free(id);
-	ck_assert_int_eq(run_wait(name), -EHOSTUNREACH);
+	ck_assert_int_eq(run_wait(name), -EBADMSG);
 	run_free(name);
 	backend_close(b);
 }
@@ -1310,6 +1336,7 @@ int main(void)
 	tcase_add_test(tc, circuits);
 	tcase_add_test(tc, circuits_without_users);
 	tcase_add_test(tc, ssh);
+	tcase_add_test(tc, ssh_that_does_not_end);
 	tcase_add_test(tc, one_ends_before_the_others);
 	tcase_add_test(tc, on_this_disk);
 	tcase_add_test(tc, redirects);

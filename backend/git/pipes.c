@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "backend/git/pkt.h"
+#include "backend/http/circuit.h"
 #include "backend/inquiry.h"
 #include "backend/program.h"
 #include "common/cleanup.h"
@@ -46,7 +47,8 @@ struct channel {
 struct pipes {
 	struct transport base;
 	char *arg[ARGS_MAX];    /* then NULL */
-	char *host;             /* or NULL: this machine */
+	char *host;             /* or NULL: this machine; ... */
+	struct circuit *circuit;        /* ... and this one, too */
 	pthread_mutex_t lock;   /* covers the rest */
 	struct channel *idle;   /* or NULL */
 };
@@ -172,6 +174,25 @@ static int channel_start(struct pipes *p, uint64_t deadline,
 	return 0;
 }
 
+/* The same, unless the host was down a moment ago. */
+static int channel_connect(struct pipes *p, uint64_t deadline,
+			   struct channel **ret, char *why)
+{
+	int r;
+
+	if (!p->circuit)
+		return channel_start(p, deadline, ret, why);
+	r = circuit_enter(p->circuit);
+	if (r) {
+		snprintf(why, BACKEND_WHY, "%.100s was down a moment ago; it "
+			 "is tried again before long", p->host);
+		return r;
+	}
+	r = channel_start(p, deadline, ret, why);
+	circuit_leave(p->circuit, r == -EIO ? 0 : r);   /* that is ours */
+	return r;
+}
+
 /* Read the advertisement, which is known already. */
 static int channel_greet(struct channel *c, uint64_t deadline)
 {
@@ -208,7 +229,7 @@ static int pipes_ask(struct transport *t, const void *request, size_t len,
 		c = NULL;
 	}
 	if (!c) {
-		r = channel_start(p, deadline, &c, why);
+		r = channel_connect(p, deadline, &c, why);
 		if (r) {
 			inquiry_end(q, 0, 0, r);
 			return r;
@@ -250,6 +271,7 @@ static void pipes_close(struct transport *t)
 	channel_end(p->idle);
 	for (int i = 0; i < ARGS_MAX; i++)
 		free(p->arg[i]);
+	circuit_put(p->circuit);
 	pthread_mutex_destroy(&p->lock);
 	free(p->host);
 	free(p);
@@ -453,9 +475,11 @@ static int open_ssh(struct transport **ret, const struct address *a,
 		    char *host, char *command, char why[BACKEND_WHY])
 {
 	char *line = getenv("GIT_SSH_COMMAND"), *program = getenv("GIT_SSH");
-	CLEANUP_FREE char *script = NULL;
+	CLEANUP_FREE char *script = NULL, *origin = NULL;
+	struct transport *t;
 	char *arg[ARGS_MAX];
 	enum variant variant;
+	struct pipes *p;
 	int n = 0, r;
 
 	if (!program || !*program)
@@ -497,15 +521,20 @@ static int open_ssh(struct transport **ret, const struct address *a,
 	arg[n++] = host;
 	arg[n++] = command;
 	arg[n] = NULL;
-	r = pipes_new(ret, arg, why);
+	r = pipes_new(&t, arg, why);
 	if (r)
 		return r;
-	((struct pipes *)*ret)->host = strdup(host);
-	if (((struct pipes *)*ret)->host)
-		return 0;
-	pipes_close(*ret);
-	snprintf(why, BACKEND_WHY, "out of memory");
-	return -ENOMEM;
+	p = (struct pipes *)t;
+	p->host = strdup(host);
+	if (asprintf(&origin, "ssh://%s:%s", host, a->port ? a->port : "") < 0)
+		origin = NULL;
+	if (!p->host || !origin || circuit_get(origin, "", 0, &p->circuit)) {
+		pipes_close(t);
+		snprintf(why, BACKEND_WHY, "out of memory");
+		return -ENOMEM;
+	}
+	*ret = t;
+	return 0;
 }
 
 int pipes_open_ssh(struct transport **ret, const char *url,
