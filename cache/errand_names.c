@@ -24,13 +24,13 @@ static void value_free(struct value *v)
 
 /* What lands only says that the composite has the names.  A level can be
  * listed without: so no failure is one for who waits. */
-static void land(struct errand *e, int err)
+static void land(struct errand *e, int err, const char *why)
 {
 	struct value *v = calloc(1, sizeof *v);
 
 	if (err && err != -ENOTSUP)
-		log_warning("cannot be listed", "level=%s error=%s",
-			    level_path(e->level), strerror(-err));
+		log_warning("cannot be listed", "level=%s error=%s why=%s",
+			    level_path(e->level), strerror(-err), why);
 	if (v) {
 		v->refs = 1;
 		v->free = value_free;
@@ -42,18 +42,20 @@ static void land(struct errand *e, int err)
 
 void errand_names_run(struct errand *e)
 {
-	char why[BACKEND_WHY];
+	char why[BACKEND_WHY] = "";
 	int r;
 
 	if (e->place) {                 /* it has answered */
-		land(e, e->err == -ENOENT ? 0 : e->err);
+		if (e->err && e->place->ops->why)
+			e->place->ops->why(e->place, e->err, why);
+		land(e, e->err == -ENOENT ? 0 : e->err, why);
 		return;
 	}
 	r = level_open(e->level, &e->place, why);
 	if (!r && !e->place->ops->list)
 		r = -ENOTSUP;
 	if (r) {
-		land(e, r);
+		land(e, r, why);
 		return;
 	}
 	errand_job(e, NULL, 0, 0);

@@ -759,6 +759,34 @@ START_TEST(limited_for_long)
 }
 END_TEST
 
+/* Whose token is no good is told so, wherever it shows. */
+START_TEST(refused_token)
+{
+	static const struct root refused = {
+		.config = "[root \"w\"]\n\ttype = github\n"
+			"\tallow-address = 127.0.0.1\n"
+			"\tapi-url = http://127.0.0.1:%1$d/-/github\n"
+			"\turl = http://127.0.0.1:%2$d/"
+			"auth=eC1hY2Nlc3MtdG9rZW46czNjcmV0LXQwa2Vu/"
+			"{owner}/{repo}.git\n\ttoken-file = wrong\n",
+	};
+	char *config = config_of(&refused);
+	struct fh fh;
+
+	forget_all();
+	shell("echo none >wrong");
+	server_start("refused", config);
+	free(config);
+	ck_assert_uint_eq(find("w/octo/hello", &fh, NULL), N3_ACCES);
+	ck_assert_uint_eq(find("w/octo", &fh, NULL), N3_OK);
+	ck_assert_int_eq(count_names(&fh, NULL, NULL), 0);
+	server_stop();
+	shell("for what in 'fetch failed' 'cannot be listed'; do"
+	      " grep -q \"$what.*why=.*refuses what is in\" refused.log ||"
+	      " { cat refused.log; exit 1; }; done");
+}
+END_TEST
+
 /* The examples of gitnfs-backends(7), at hosts of ours.  In a pattern each
  * placeholder is "g", and the last "r". */
 static const char examples[] =
@@ -960,6 +988,7 @@ int main(int argc, char **argv)
 		tcase_add_test(t, what_works_where);
 		tcase_add_test(t, after_a_restart);
 		tcase_add_test(t, limited_for_long);
+		tcase_add_test(t, refused_token);
 		tcase_add_test(t, as_the_manual_says);
 	}
 	suite_add_tcase(s, t);
