@@ -60,9 +60,10 @@ static void resolve(struct errand *e, bool shown)
 	b->ops->resolve(b, &e->job);
 }
 
+/* After trouble it is what was known before. */
 static void land_history(struct errand *e, struct history *h)
 {
-	flight_done(e->f->flights, &e->key, &h->v, 0,
+	flight_done(e->f->flights, &e->key, &h->v, e->err,
 		    e->pinned ? 0 : time_to_live(e));
 	errand_free(e);
 }
@@ -92,6 +93,7 @@ static void publish(struct errand *e, struct history *known)
 			    "source=%s error=%s do=make room there; till then "
 			    "moves are not shown", e->source->name,
 			    strerror(-r));
+	e->err = r;
 	if (!r)
 		land_history(e, h);
 	else if (known)

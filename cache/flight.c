@@ -287,15 +287,16 @@ static void wake_all(struct list *waiters, struct value *v, int err)
 		struct waiter *w = container_of(l, struct waiter, link);
 
 		w->value = v ? value_ref(v) : NULL;
-		w->err = err;
+		w->err = w->err ? w->err : err;
 		lock_none();
 		w->wake(w);
 	}
 }
 
-/* The shard's lock is held. */
-static void add_waiter(struct flight *f, struct waiter *w)
+/* The shard's lock is held.  It will be told 'err', if that is not 0. */
+static void add_waiter(struct flight *f, struct waiter *w, int err)
 {
+	w->err = err;
 	if (span_exported())
 		w->begun_for = list_empty(&f->waiters) ? span_now :
 			container_of(f->waiters.next, struct waiter,
@@ -460,7 +461,7 @@ int flight_get(struct flights *t, const struct key *k, void *hint,
 			f->want = MET;
 			c->used++;
 		}
-		add_waiter(f, w);
+		add_waiter(f, w, 0);
 	}
 out:
 	lock_drop(&s->lock);
@@ -498,7 +499,7 @@ int flight_renew(struct flights *t, const struct key *k, void *hint,
 		r = -ENOMEM;
 	if (r == -EINPROGRESS) {
 		f->fetching |= f->state == READY;
-		add_waiter(f, w);
+		add_waiter(f, w, miss ? 0 : -EALREADY);
 	}
 	lock_drop(&s->lock);
 	bury(&dead);
@@ -541,7 +542,7 @@ int flight_join(struct flights *t, const struct key *k, struct waiter *w,
 	}
 	if (w) {
 		s->count[k->kind].joined++;
-		add_waiter(f, w);
+		add_waiter(f, w, 0);
 	}
 	return -EINPROGRESS;
 }
@@ -594,7 +595,7 @@ void flight_done(struct flights *t, const struct key *k, struct value *v,
 	struct list dead, waiters;
 	struct value *spare = NULL, *hold = v ? value_ref(v) : NULL;
 
-	assert(!v == (err < 0));
+	assert(v || err < 0);
 	list_init(&dead);
 	list_init(&waiters);
 	lock_take(&s->lock);

@@ -94,7 +94,9 @@ int flight_get(struct flights *, const struct key *, void *hint,
 
 /* Fetch again what may have changed, however fresh it is: returns
  * -EINPROGRESS, having parked 'w' until that fetch has landed, 'w->err'
- * telling how; or 0, it is believed for ever; or -ENOMEM. */
+ * telling how, or, with -EALREADY, that one was under way before, which may
+ * not have seen the change: ask again; or 0, it is believed for ever; or
+ * -ENOMEM. */
 int flight_renew(struct flights *, const struct key *, void *hint,
 		 struct waiter *w);
 
@@ -116,7 +118,8 @@ bool flight_claim(struct flights *, const struct key *);
 
 /* End the flight of 'key', or add a value that had none.
  *
- * Takes over the caller's reference to 'v' (NULL with err < 0).
+ * Takes over the caller's reference to 'v'; NULL only with err < 0, and with
+ * both 'v' is what was known before.
  * 'ttl' is how long to believe the outcome, in ms; 0 means for ever, and
  * on failure that it is not remembered at all.  Those it wakes will ask
  * again, so remember a failure (a second will do) unless they should start

@@ -255,7 +255,8 @@ size_t fs_failures(struct fs *, struct fs_failure *ret, size_t room);
 
 /* Have the source of one asked now what it is, however fresh that is.
  * -EINPROGRESS: the waiter is parked, once, and wakes when the source has
- * answered, its 'err' telling how; 0: it never moves.  -ENOENT: there is
+ * answered, its 'err' telling how, or with -EALREADY when it had been asked
+ * before, and this has to be asked again; 0: it never moves.  -ENOENT: there is
  * none of that id. */
 int fs_renew(struct fs *, uint64_t id, struct waiter *);
 

@@ -15,8 +15,8 @@
  * wake() is called exactly once per -EINPROGRESS, on the thread that ended
  * the wait, with no lock held.  It must only hand the asker to its own
  * thread and return.  The asker then owns 'value', a reference or NULL.
- * 'err' tells why there is none; it is for the log.  The asker asks again
- * whatever it says, and is told the outcome then.
+ * 'err' tells why there is none, or no newer one; it is for the log.  The
+ * asker asks again whatever it says, and is told the outcome then.
  */
 struct waiter {
 	struct list link;

@@ -476,6 +476,83 @@ START_TEST(usage_of_what_is_shown)
 }
 END_TEST
 
+/* The one that there is. */
+static struct fs_shown shown(void)
+{
+	struct fs_shown *all, one;
+	size_t n, of;
+
+	ck_assert_int_eq(fs_shown(fs, 1, &all, &n, &of), 0);
+	ck_assert_uint_eq(n, 1);
+	one = *all;
+	one.name = one.url = NULL;
+	fs_shown_free(all, n);
+	return one;
+}
+
+/* As who is told of a push does. */
+static int renew(struct asker *by)
+{
+	int r;
+
+	do {
+		asker_waited(by, fs_renew(fs, shown().id, &by->w));
+		r = by->w.err;
+	} while (r == -EALREADY);
+	return r;
+}
+
+static void *renew_too(void *by)
+{
+	ck_assert_int_eq(renew(by), 0);
+	return NULL;
+}
+
+/* What is under way may have been answered before it moved. */
+START_TEST(two_pushes)
+{
+	static struct asker other = ASKER_INIT;
+	struct oid tree = TREE("f=1"), first, second;
+	char hex[OID_HEX + 1];
+	pthread_t thread;
+
+	move_to(tree);
+	tree = TREE("f=2");
+	first = fake_ref(fake, NULL, &tree);
+	fake_hold(fake, &first);
+	ck_assert(!pthread_create(&thread, NULL, renew_too, &other));
+	fake_wait_held(fake, 1);
+	tree = TREE("f=3");
+	second = fake_ref(fake, NULL, &tree);
+	ck_assert_int_eq(fs_renew(fs, shown().id, W), -EINPROGRESS);
+	fake_release(fake, &first);
+	asker_waited(&asker, -EINPROGRESS);
+	ck_assert_int_eq(asker.w.err, -EALREADY);
+	ck_assert_int_eq(renew(&asker), 0);
+	pthread_join(thread, NULL);
+	oid_hex(&second, hex);
+	ck_assert_str_eq(shown().commit, hex);
+}
+END_TEST
+
+/* What is known is shown on, but who wanted it anew is told. */
+START_TEST(refreshed_in_vain)
+{
+	for (int round = 0; round < 2; round++) {
+		move_to(TREE("f=1"));
+		check_text("a/f", "1");
+		fake_down(fake, -EHOSTUNREACH);
+		if (round)
+			restart(ROOM);
+		ck_assert_int_eq(renew(&asker), -EHOSTUNREACH);
+		if (!round)
+			check_text("a/f", "1");
+		fake_down(fake, 0);
+		ck_assert_int_eq(renew(&asker), 0);
+	}
+}
+END_TEST
+
 /* ---- setting up ---- */
 
 START_TEST(setting_up_may_fail)
@@ -542,7 +619,11 @@ int main(void)
 		listings_tell_the_truth,
 		far_refs_are_believed_longer,
 		sizes_cost_some_blobs,
-		less_memory, usage_of_what_is_shown, setting_up_may_fail,
+		less_memory,
+		usage_of_what_is_shown,
+		two_pushes,
+		refreshed_in_vain,
+		setting_up_may_fail,
 		secret_and_id_stay,
 	};
 

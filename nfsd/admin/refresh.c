@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "cache/fs.h"
+#include "common/cleanup.h"
 #include "common/json.h"
 #include "common/waiter.h"
 #include "nfsd/admin/control.h"
@@ -18,6 +19,7 @@
 enum {
 	SHOWN_MAX = 100000,
 	AT_A_TIME = 16,         /* so that a host is not swamped */
+	AGAIN_MAX = 3,          /* times, where others ask the same */
 };
 
 struct refresh;
@@ -28,6 +30,7 @@ struct question {
 	struct waiter waiter;
 	struct task task;
 	const struct fs_shown *of;
+	unsigned again;         /* it was under way before */
 };
 
 struct refresh {
@@ -105,17 +108,23 @@ static void finish(struct refresh *rf)
 /* ---- asking ---- */
 
 static void ask(struct refresh *, struct question *);
+static bool put(struct question *, unsigned again);
 
 static void answered(struct task *t)
 {
 	struct question *q = container_of(t, struct question, task);
 	struct refresh *rf = q->refresh;
+	int err = q->waiter.err;
 
 	rf->admin->waiters--;
-	rf->err[q->of - rf->shown] = q->waiter.value ? 0 : q->waiter.err;
-	value_unref(q->waiter.value);
-	q->waiter.value = NULL;
 	rf->out--;
+	value_unref(TAKE(q->waiter.value));
+	if (err == -EALREADY && q->again < AGAIN_MAX) {
+		if (put(q, q->again + 1))
+			return;
+	} else {
+		rf->err[q->of - rf->shown] = err == -EALREADY ? 0 : err;
+	}
 	ask(rf, q);
 	if (!rf->out)
 		finish(rf);
@@ -129,30 +138,39 @@ static void wake(struct waiter *w)
 	loop_post(q->refresh->admin->loop, &q->task);
 }
 
+/* False: it has its answer already. */
+static bool put(struct question *q, unsigned again)
+{
+	struct refresh *rf = q->refresh;
+	int r;
+
+	q->again = again;
+	q->waiter = (struct waiter){ .wake = wake };
+	q->task = (struct task){ .run = answered };
+	list_init(&q->waiter.link);
+	list_init(&q->task.link);
+	r = fs_renew(rf->admin->fs, q->of->id, &q->waiter);
+	if (r == -EINPROGRESS) {
+		rf->out++;
+		rf->admin->waiters++;
+		return true;
+	}
+	rf->err[q->of - rf->shown] = r;
+	return false;
+}
+
 /* The next, of those that are to be asked. */
 static void ask(struct refresh *rf, struct question *q)
 {
 	while (rf->next < rf->n) {
 		size_t i = rf->next++;
-		int r;
 
 		if (rf->err[i] > 0)
 			continue;
-		*q = (struct question){
-			.refresh = rf,
-			.waiter.wake = wake,
-			.task.run = answered,
-			.of = &rf->shown[i],
-		};
-		list_init(&q->waiter.link);
-		list_init(&q->task.link);
-		r = fs_renew(rf->admin->fs, rf->shown[i].id, &q->waiter);
-		if (r == -EINPROGRESS) {
-			rf->out++;
-			rf->admin->waiters++;
+		q->refresh = rf;
+		q->of = &rf->shown[i];
+		if (put(q, 0))
 			return;
-		}
-		rf->err[i] = r;
 	}
 }
 
