@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -901,10 +902,18 @@ enum { BIG = 20 << 20, PIECE = 64 << 10 };
 /* r with 20 MiB that do not compress, as main:big. */
 static struct oid make_big(void)
 {
+	static const unsigned char seed[randombytes_SEEDBYTES];
+	unsigned char *bytes = malloc(BIG);
+	FILE *f;
+
 	make_repository();
-	shell("cd r && openssl enc -aes-128-ctr -K 00 -iv 00 -nosalt "
-	      "< /dev/zero 2> /dev/null | head -c %d > big && git add big && "
-	      "git commit -q -m big", BIG);
+	f = fopen("r/big", "w");
+	ck_assert(f && bytes);
+	randombytes_buf_deterministic(bytes, BIG, seed);
+	ck_assert_uint_eq(fwrite(bytes, 1, BIG, f), BIG);
+	ck_assert_int_eq(fclose(f), 0);
+	free(bytes);
+	shell("cd r && git add big && git commit -q -m big");
 	return git_id("r", "main:big");
 }
 
