@@ -9,10 +9,13 @@
 #include "common/cleanup.h"
 #include "test/fuzz.h"
 
-/* The rest of the input, some bytes at a time. */
+enum { AGAIN = 100 };   /* times, to have more than the reader's buffer */
+
+/* The rest of the input, perhaps again and again, some bytes at a time. */
 struct bytes {
 	struct stream stream;
-	struct fuzz rest;
+	struct fuzz all, rest;
+	unsigned again;
 	size_t piece;
 };
 
@@ -21,6 +24,10 @@ static ssize_t bytes_read(struct stream *s, void *buf, size_t len)
 	struct bytes *b = (struct bytes *)s;
 	const uint8_t *data;
 
+	if (!b->rest.len && b->again) {
+		b->again--;
+		b->rest = b->all;
+	}
 	if (len > b->piece)
 		len = b->piece;
 	data = fuzz_bytes(&b->rest, &len);
@@ -72,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 
 	b.piece = what & 32 ? 1 : what & 64 ? 7 : PKT_MAX;
-	b.rest = f;
+	b.again = what & 128 ? AGAIN : 0;
+	b.all = b.rest = f;
 	pkt_reader_init(&r, &b.stream);
 	switch (what & 3) {
 	case 0:
@@ -87,5 +95,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 3:
 		protocol_read_sizes(&r, &caps, each_size, &caps);
 	}
+	FUZZ_MUST(r.pos <= r.len && r.len <= sizeof r.buf);
 	return 0;
 }
