@@ -193,6 +193,8 @@ static int change_pattern(struct composite *c, struct level *top,
 
 	if (r)
 		return r;
+	new->refresh = p->refresh;
+	new->rule = p->rule;
 	composite_bury(c, top->pattern, composite_free_pattern);
 	for (struct list *at = &top->link; at != &c->levels; at = at->next) {
 		struct level *l = container_of(at, struct level, link);
@@ -268,6 +270,22 @@ static int add(struct composite *c, struct fs_place *p)
 	return r;
 }
 
+/* -ENOENT: it is not there yet.  One that is needs no memory for this. */
+static int set(struct composite *c, const struct fs_place *p)
+{
+	struct level *pattern;
+	struct source *source;
+	int r = composite_configured(c, p->name, &source, &pattern);
+
+	if (r)
+		return r;
+	if (source)
+		set_source(source, p);
+	else
+		set_pattern(c, pattern, p);
+	return 0;
+}
+
 static int make_so(struct composite *c, struct fs_place *p)
 {
 	struct level *pattern;
@@ -279,15 +297,7 @@ static int make_so(struct composite *c, struct fs_place *p)
 	else if (!r && !p->same)
 		r = source ? change_source(c, source, p) :
 			     change_pattern(c, pattern, p);
-	if (!r)
-		r = composite_configured(c, p->name, &source, &pattern);
-	if (r)
-		return r;
-	if (source)
-		set_source(source, p);
-	else
-		set_pattern(c, pattern, p);
-	return 0;
+	return r ? r : set(c, p);
 }
 
 int composite_change(struct composite *c, struct fs_place *place, size_t n,
@@ -304,6 +314,10 @@ int composite_change(struct composite *c, struct fs_place *place, size_t n,
 	qsort(sorted, n, sizeof *sorted, by_name);
 	LOCK_SCOPE(&c->lock);
 	drop_others(c, &wish);
+	/* First the rules of all that stays: should this end early, none has
+	 * the number of another's. */
+	for (size_t i = 0; i < n; i++)
+		set(c, &place[i]);
 	for (size_t i = 0; !r && i < n; i++)
 		r = make_so(c, &place[i]);
 	sweep(c);

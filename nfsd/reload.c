@@ -121,7 +121,8 @@ static void change(void *arg)
 	swap_listeners(rl->rules, &ch->rules);
 	use_rules(rl->server, &ch->rules);
 	ch->err = places_change(rl->fs, ch->places, ch->why);
-	/* Without memory some places may have the new numbers. */
+	/* Without memory not all may be there, but what is has the new
+	 * numbers. */
 	if (!ch->err || ch->err == -ENOMEM)
 		return;
 	swap_listeners(rl->rules, &ch->rules);

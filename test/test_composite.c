@@ -594,6 +594,23 @@ START_TEST(found_after_a_change)
 }
 END_TEST
 
+/* One that ends early, for want of memory as a rule, leaves nobody the number of
+ * another's rule. */
+START_TEST(rules_come_first)
+{
+	const struct fs_pattern pattern = { .url = "/srv/{o}/{r}" };
+	struct fs_place place[] = {
+		{ .name = "..", .location = "/nowhere" },
+		{ .name = "hub", .pattern = &pattern, .same = true, .rule = 7 },
+	};
+
+	ck_assert_int_eq(add_pattern(c, "hub", pattern.url), 0);
+	ck_assert_int_eq(composite_change(c, place, 2, 1, NULL), -EINVAL);
+	ck_assert_uint_eq(level_rule(into(top, "hub")), 7);
+	ck_assert_uint_eq(level_rule(into(into(top, "hub"), "o")), 7);
+}
+END_TEST
+
 static char *in(const char *dir, const char *name)
 {
 	char *path;
@@ -657,6 +674,7 @@ int main(void)
 	tcase_add_test(t, a_denied_name);
 	tcase_add_test(t, ten_thousand);
 	tcase_add_test(t, found_after_a_change);
+	tcase_add_test(t, rules_come_first);
 	tcase_add_test(t, opened_as_is_said_now);
 	suite_add_tcase(suite, t);
 	r = srunner_create(suite);
