@@ -362,6 +362,9 @@ void errand_complain(const struct errand *e, int err)
 		oid_hex(&e->key.oid, hex);
 	if (e->why)
 		snprintf(why, sizeof why, "%s", e->why);
+	else if (err == -ENOSPC || err == -EDQUOT)
+		snprintf(why, sizeof why, "make room in the cache directory: "
+			 "what is large, or comes packed, passes through it");
 	else if (e->source)
 		source_why(e->source, err, why);
 	note_failure(e, name, err, why);

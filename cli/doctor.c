@@ -340,7 +340,6 @@ static void check_dir(struct doctor *d, const char *what, const char *dir,
 	if (private && !stat(dir, &st) && st.st_mode & 022) {
 		find(d, WRONG, what, "%s can be written by others", dir);
 		advise("chmod go-w %s", dir);
-		return;
 	}
 	if (statvfs(dir, &fs)) {
 		find(d, NOTE, what, "%s: %s", dir, strerror(errno));

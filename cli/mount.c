@@ -108,30 +108,6 @@ static int mount_at(const struct cli *cli, const char *dir, const char *path,
 	return status;
 }
 
-/* What the server knows of why 'path' could not be mounted. */
-static void explain(const struct cli *cli, const char *path)
-{
-	CLEANUP_JSON struct json_object *result = NULL;
-	struct json_object *list;
-
-	if (talk_once(cli, talk_request("status"), &result))
-		return;
-	list = json_at(result, "failures", json_type_array);
-	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
-		const char *name = json_text_at(o, "name");
-		const char *why = json_text_at(o, "why");
-		size_t len = strlen(name);
-
-		if (strncmp(path + 1, name, len) ||
-		    (path[1 + len] && !strchr("/@", path[1 + len])))
-			continue;
-		cli_say(cli, "%s: %s%s%s", name, json_text_at(o, "error"),
-			*why ? "; " : "", why);
-		return;
-	}
-}
-
 /* Have it show what it did not. */
 static int tell_server(const struct cli *cli, const char *address,
 		       const struct source *s)
@@ -216,7 +192,7 @@ static int mount_these(const struct cli *cli, struct source *source, int n,
 		path = n == 1 ? source->path : "/";
 		status = mount_at(cli, dir, path, address, w);
 		if (status && !w->server)
-			explain(cli, path);
+			talk_explain(cli, path);
 	}
 	if (status)
 		drop_added(cli, source, n);

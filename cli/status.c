@@ -16,7 +16,7 @@
 
 enum {
 	ROWS = 20,              /* of a kind, unless --all ... */
-	FAILED_ROWS = 5,        /* ... and of failures */
+	FAILED_ROWS = 3,        /* ... and of failures */
 	WATCH_S = 2,
 	NAME_MIN = 24,          /* columns */
 	BEFORE_SOURCE = 29,     /* columns between the name and its health */
@@ -309,7 +309,7 @@ static void put_host(const struct screen *s, struct json_object *o)
 		text_path(json_text_at(o, "name"), text_room(52), name),
 		text_count(good, n));
 	if (bad)
-		fprintf(s->to, ", %s%s refused%s", text_look(LOOK_WARN),
+		fprintf(s->to, ", %s%s errors%s", text_look(LOOK_WARN),
 			text_count(bad, n), text_look(LOOK_PLAIN));
 	if (failed)
 		fprintf(s->to, ", %s%s silent%s", text_look(LOOK_BAD),

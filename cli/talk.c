@@ -232,3 +232,27 @@ void talk_put(struct json_object *o)
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
 					    JSON_C_TO_STRING_NOSLASHESCAPE));
 }
+
+void talk_explain(const struct cli *cli, const char *path)
+{
+	CLEANUP_JSON struct json_object *result = NULL;
+	struct json_object *list;
+
+	path += *path == '/';
+	if (talk_once(cli, talk_request("status"), &result))
+		return;
+	list = json_at(result, "failures", json_type_array);
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *name = json_text_at(o, "name");
+		const char *why = json_text_at(o, "why");
+		size_t len = strlen(name);
+
+		if (strncmp(path, name, len) ||
+		    (path[len] && !strchr("/@", path[len])))
+			continue;
+		cli_say(cli, "%s: %s%s%s", name, json_text_at(o, "error"),
+			*why ? "; " : "", why);
+		return;
+	}
+}

@@ -134,5 +134,7 @@ int cli_warm(struct cli *cli, int argc, char **argv)
 		r = talk_ask(t, request);
 	status = r ? talk_failed(cli, t, r) : follow(cli, t);
 	talk_close(t);
+	if (!r && status)
+		talk_explain(cli, argv[1]);
 	return status;
 }

@@ -69,10 +69,21 @@ bool log_enabled(enum log_level level)
 						  memory_order_relaxed);
 }
 
-/* May this site log a line now?  *swallowed: how many could not since the
- * last that did. */
-static bool admit(struct log_site *site, unsigned *swallowed)
+/* FNV-1a */
+static uint32_t hash(const char *text)
 {
+	uint32_t h = 2166136261u;
+
+	while (*text)
+		h = (h ^ (unsigned char)*text++) * 16777619u;
+	return h;
+}
+
+/* May this site log that now?  *swallowed: how many could not since the
+ * last that did. */
+static bool admit(struct log_site *site, const char *text, unsigned *swallowed)
+{
+	uint32_t said = hash(text);
 	static pthread_mutex_t sites = PTHREAD_MUTEX_INITIALIZER;
 	uint64_t now = clock_ms();
 
@@ -81,11 +92,12 @@ static bool admit(struct log_site *site, unsigned *swallowed)
 		site->since = now;
 		site->lines = 0;
 	}
-	if (site->lines == LOG_BURST) {
+	if (site->lines == LOG_BURST || (site->lines && site->last == said)) {
 		site->swallowed++;
 		return false;
 	}
 	site->lines++;
+	site->last = said;
 	*swallowed = site->swallowed;
 	site->swallowed = 0;
 	return true;
@@ -447,8 +459,6 @@ void log_line(struct log_site *site, enum log_level level, const char *what,
 	bool marked = n && strlen(fmt) < sizeof with_marks;
 	va_list ap;
 
-	if (!admit(site, &swallowed))
-		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, marked ? with_marks : fmt, ap);
 	va_end(ap);
@@ -460,6 +470,8 @@ void log_line(struct log_site *site, enum log_level level, const char *what,
 		vsnprintf(text, sizeof text, fmt, ap);
 		va_end(ap);
 	}
+	if (!admit(site, text, &swallowed))
+		return;
 	end = (json ? write_json : write_text)(line, level, what, text,
 					       marked, swallowed);
 	*end++ = '\n';

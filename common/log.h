@@ -7,7 +7,8 @@
  *
  * Only the places that know what something was for log; common, backend
  * and most of cache return an errno instead.  One kind of trouble logs at
- * most LOG_BURST lines in LOG_PERIOD_MS and then how many it swallowed.
+ * most LOG_BURST lines in LOG_PERIOD_MS, and a line that is the same as the one
+ * before only once; and then how many it swallowed.
  *
  * Threads: any.  A line is written by one write(2), so lines never mix.  The
  * target may change in use.
@@ -44,6 +45,7 @@ int log_reopen(void);
 struct log_site {
 	uint64_t since;         /* ms */
 	unsigned lines, swallowed;
+	uint32_t last;          /* a hash of what it said */
 };
 
 /* 'what' is one or two words for the kind of event; 'fmt' the key=value

@@ -451,8 +451,40 @@ END_TEST
 
 static void trouble(void)
 {
-	log_error("trouble", "disk=%s", "full");
+	static int n;
+
+	log_error("trouble", "disk=full n=%d", n++);
 }
+
+static void same_trouble(const char *disk)
+{
+	log_error("trouble", "disk=%s", disk);
+}
+
+START_TEST(log_says_the_same_once)
+{
+	char *text;
+
+	clock_freeze();
+	capture();
+	for (int i = 0; i < 5; i++)
+		same_trouble("full");
+	same_trouble("gone");
+	same_trouble("full");
+	text = release();
+	ck_assert_uint_eq(lines(text), 3);
+	ck_assert_ptr_nonnull(strstr(text, "disk=gone swallowed=4\n"));
+
+	capture();
+	same_trouble("full");
+	clock_advance(LOG_PERIOD_MS);
+	same_trouble("full");
+	text = release();
+	clock_thaw();
+	ck_assert_uint_eq(lines(text), 1);
+	ck_assert_ptr_nonnull(strstr(text, "disk=full swallowed=1\n"));
+}
+END_TEST
 
 START_TEST(log_rate_is_limited_per_site)
 {
@@ -663,6 +695,7 @@ int main(void)
 	tcase_add_test(c, wrong_names_in_urls);
 	tcase_add_test(c, urls_to_be_shown);
 	tcase_add_test(c, log_rate_is_limited_per_site);
+	tcase_add_test(c, log_says_the_same_once);
 #ifdef LOCK_CHECK
 	tcase_add_loop_test_raise_signal(c, locks_are_leaves, SIGABRT, 0, 2);
 #endif

@@ -126,6 +126,24 @@ static struct json_object *trouble(const struct fs_trouble *t)
 	return o;
 }
 
+/* What went wrong, in a few words: errno's own, where they say it. */
+static const char *in_words(int err)
+{
+	switch (err) {
+	case -EBADMSG:
+		return "what it sends is not sound";
+	case -EAGAIN:
+	case -EBUSY:
+		return "has had enough for now";
+	case -EPROTO:
+		return "does not answer as it should";
+	case -EPROTONOSUPPORT:
+		return "does not speak git's protocol, version 2";
+	default:
+		return strerror(-err);
+	}
+}
+
 /* A moment, in seconds, unless there was none. */
 static void moment(struct json_object *o, const char *key, int64_t s)
 {
@@ -147,7 +165,7 @@ static struct json_object *repository(const struct fs_shown *s)
 	json_flag(o, "far", s->far);
 	json_flag(o, "fixed", s->fixed);
 	if (s->trouble)
-		json_text(o, "trouble", strerror(-s->trouble));
+		json_text(o, "trouble", in_words(s->trouble));
 	moment(o, "troubled", s->troubled);
 	return o;
 }
@@ -186,7 +204,7 @@ static struct json_object *failures(const struct standing *s)
 		json_text(o, "name", f->name);
 		json_flag(o, "inside", f->inside);
 		json_flag(o, "absent", f->err == -ENOENT && !f->inside);
-		json_text(o, "error", strerror(-f->err));
+		json_text(o, "error", in_words(f->err));
 		json_text(o, "why", f->why);
 		moment(o, "when", f->when);
 		json_append(list, o);
