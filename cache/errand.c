@@ -335,6 +335,19 @@ static void note_failure(const struct errand *e, const char *name, int err,
 	failures_note(&e->f->failures, &f);
 }
 
+/* What comes packed, or is large, passes through the cache directory: what to
+ * do when it is that which fails, of which no host says anything. */
+static const char *our_own(const struct errand *e, int err)
+{
+	bool far = e->source && e->source->backend && source_is_far(e->source);
+
+	if (err == -ENOSPC || err == -EDQUOT)
+		return "make room in the cache directory";
+	if (err == -EROFS || (far && (err == -EACCES || err == -EPERM)))
+		return "the cache directory cannot be written: whose is it?";
+	return "";
+}
+
 void errand_complain(const struct errand *e, int err)
 {
 	static const char *const what[] = {
@@ -362,11 +375,10 @@ void errand_complain(const struct errand *e, int err)
 		oid_hex(&e->key.oid, hex);
 	if (e->why)
 		snprintf(why, sizeof why, "%s", e->why);
-	else if (err == -ENOSPC || err == -EDQUOT)
-		snprintf(why, sizeof why, "make room in the cache directory: "
-			 "what is large, or comes packed, passes through it");
 	else if (e->source)
 		source_why(e->source, err, why);
+	if (!*why)
+		snprintf(why, sizeof why, "%s", our_own(e, err));
 	note_failure(e, name, err, why);
 	/* A limit is not about what was asked for. */
 	if (err == -EAGAIN && !news)

@@ -55,26 +55,24 @@ static bool ready(int fd, short events)
 	return poll(&p, 1, PATIENCE_MS) > 0;
 }
 
-static bool call(int fd, const struct addrinfo *to)
-{
-	/* NULL of NFS: RFC 5531 */
-	static const uint8_t null[] = {
-		0x80, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2,
-		0, 1, 0x86, 0xa3, 0, 0, 0, 3, 0, 0, 0, 0,
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-	};
-	uint8_t answer[28];
+/* A call of RFC 5531 without credentials, of which only the last byte of each
+ * number is not 0, and its answer: six numbers, and 'len' bytes of result. */
+enum { HEAD = 4 + 40, ANSWER = 4 + 24 };
 
+static bool exchange(int fd, const struct addrinfo *to, const uint8_t *rpc,
+		     size_t rpc_len, uint8_t *answer, size_t len)
+{
 	return !fcntl(fd, F_SETFL, O_NONBLOCK) &&
 	       (!connect(fd, to->ai_addr, to->ai_addrlen) ||
 		errno == EINPROGRESS) &&
 	       ready(fd, POLLOUT) &&
-	       send(fd, null, sizeof null, 0) == sizeof null &&
+	       send(fd, rpc, rpc_len, 0) == (ssize_t)rpc_len &&
 	       ready(fd, POLLIN) &&
-	       recv(fd, answer, sizeof answer, 0) == sizeof answer;
+	       recv(fd, answer, ANSWER + len, 0) == (ssize_t)(ANSWER + len);
 }
 
-bool address_answers(const struct address *a)
+static bool ask(const struct address *a, const uint8_t *rpc, size_t rpc_len,
+		uint8_t *answer, size_t len)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *all;
@@ -85,8 +83,37 @@ bool address_answers(const struct address *a)
 	for (struct addrinfo *i = all; i && !found; i = i->ai_next) {
 		CLEANUP_FD int fd = socket(i->ai_family, i->ai_socktype, 0);
 
-		found = fd >= 0 && call(fd, i);
+		found = fd >= 0 && exchange(fd, i, rpc, rpc_len, answer, len);
 	}
 	freeaddrinfo(all);
 	return found;
+}
+
+bool address_answers(const struct address *a)
+{
+	/* Program 100003, version 3, NULL */
+	static const uint8_t null[HEAD] = {
+		[0] = 0x80, [3] = 40, [7] = 1, [15] = 2,
+		[17] = 1, 0x86, 0xa3, [23] = 3,
+	};
+	uint8_t answer[ANSWER];
+
+	return ask(a, null, sizeof null, answer, 0);
+}
+
+int address_mapped(void)
+{
+	/* RFC 1833: program 100000, version 2, GETPORT; of program 100003,
+	 * version 3, over TCP */
+	static const uint8_t getport[HEAD + 16] = {
+		[0] = 0x80, [3] = 56, [7] = 1, [15] = 2,
+		[17] = 1, 0x86, 0xa0, [23] = 2, [27] = 3,
+		[HEAD + 1] = 1, 0x86, 0xa3, [HEAD + 7] = 3, [HEAD + 11] = 6,
+	};
+	const struct address mapper = { "127.0.0.1", "111", false };
+	uint8_t answer[ANSWER + 4];
+
+	if (!ask(&mapper, getport, sizeof getport, answer, 4))
+		return -ECONNREFUSED;
+	return answer[ANSWER + 2] << 8 | answer[ANSWER + 3];
 }

@@ -22,5 +22,8 @@ bool address_eq(const struct address *, const struct address *);
 /* Does it answer a call, in a few seconds?  One that is dead, or stands still,
  * does not. */
 bool address_answers(const struct address *);
+/* The port at which NFS is, as this machine's port mapper tells; 0: it knows
+ * none; -ECONNREFUSED: nobody answers there. */
+int address_mapped(void);
 
 #endif

@@ -60,6 +60,8 @@ static int run(const char *const argv[])
 /* Ourselves, as root.  argv[0] to argv[2] are left for how. */
 static int run_as_root(const struct cli *cli, const char *argv[])
 {
+	int status;
+
 	argv[2] = cli->self;
 	if (have("sudo")) {
 		argv[0] = "sudo";
@@ -76,7 +78,8 @@ static int run_as_root(const struct cli *cli, const char *argv[])
 		return END_FAILED;
 	}
 	cli_say(cli, "this needs root: asking %s", argv[0]);
-	return run(argv);
+	status = run(argv);
+	return status <= END_TROUBLE ? status : END_FAILED;
 }
 #endif
 

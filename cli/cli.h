@@ -49,15 +49,14 @@ void cli_say(const struct cli *, const char *fmt, ...)
 int cli_usage(const struct cli *, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Options, without any that has a value but those in 'values': the next of
- * argv that is one, moved out of the way of the rest.  See options.c. */
+/* An option of a command; the last has no name. */
 struct cli_option {
 	const char *name;       /* "watch" */
 	bool *set;              /* a flag */
 	char **value;           /* or a value */
 };
-/* Takes the options out of argv[1..]; what is left begins at argv[1] and
- * *argc counts it.  END_USAGE: said what is wrong. */
+/* Takes the options out of argv[1..]; what is left begins at argv[1], and *argc
+ * counts it and argv[0].  END_USAGE: said what is wrong. */
 int cli_options(const struct cli *, const struct cli_option *, int *argc,
 		char **argv);
 

@@ -169,12 +169,17 @@ static void check_server(struct doctor *d)
 	     (long long)json_i64_at(server, "pid"));
 }
 
-static void check_ports(struct doctor *d)
+static struct json_object *listeners(const struct doctor *d)
 {
 	struct json_object *server = d->status ?
 		json_at(d->status, "server", json_type_object) : NULL;
-	struct json_object *list = server ?
-		json_at(server, "listen", json_type_array) : NULL;
+
+	return server ? json_at(server, "listen", json_type_array) : NULL;
+}
+
+static void check_ports(struct doctor *d)
+{
+	struct json_object *list = listeners(d);
 	size_t n = list ? json_object_array_length(list) : 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -245,7 +250,27 @@ static void check_privileges(struct doctor *d)
 		       "fstab)");
 	}
 }
+
+/* What mount(8) looks for. */
+static void check_helper(struct doctor *d)
+{
+	static const char helper[] = "/sbin/mount.gitnfs";
+
+	if (!access(helper, X_OK)) {
+		find(d, FINE, "mount helper", "%s", helper);
+		return;
+	}
+	find(d, NOTE, "mount helper", "there is no %s, which fstab and \"mount "
+	     "-t gitnfs\" need", helper);
+	advise("a package or \"make install\" has it; gitnfs mount needs "
+	       "none");
+}
 #else
+static void check_helper(struct doctor *d)
+{
+	(void)d;        /* there is no such thing */
+}
+
 static void check_client(struct doctor *d)
 {
 	if (!system("command -v mount_nfs >/dev/null 2>&1"))
@@ -260,9 +285,40 @@ static void check_privileges(struct doctor *d)
 }
 #endif
 
+static bool listens_at(const struct doctor *d, int port)
+{
+	struct json_object *list = listeners(d);
+	size_t n = list ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct address at;
+
+		if (!address_parse(json_object_get_string(
+				json_object_array_get_idx(list, i)), &at) &&
+		    atoi(at.port) == port)
+			return true;
+	}
+	return false;
+}
+
+/* What gitnfs mounts is told the port; what others mount asks for it. */
 static void check_rpcbind(struct doctor *d)
 {
-	find(d, FINE, "rpcbind", "not needed: mounts are told the port");
+	int port = address_mapped();
+
+	if (port < 0)
+		find(d, FINE, "rpcbind", "none; gitnfs mount needs none");
+	else if (listens_at(d, port))
+		find(d, FINE, "rpcbind", "tells clients that NFS is at port "
+		     "%d", port);
+	else if (port)
+		find(d, NOTE, "rpcbind", "tells clients of another NFS server, "
+		     "at port %d", port);
+	else
+		find(d, NOTE, "rpcbind", "knows no NFS server");
+	if (port >= 0 && !listens_at(d, port))
+		advise("\"mount -t nfs\" has to be told port= and mountport=; "
+		       "gitnfs mount does that");
 }
 
 static void check_mounts(struct doctor *d)
@@ -380,7 +436,7 @@ static void check_dirs(struct doctor *d)
 
 /* ---- sources ---- */
 
-static void check_helper(struct doctor *d)
+static void check_credentials(struct doctor *d)
 {
 	if (!system("git --version >/dev/null 2>&1")) {
 		if (!system("git config credential.helper >/dev/null 2>&1"))
@@ -498,7 +554,7 @@ static size_t check_failures(struct doctor *d)
 	struct json_object *list = list_at(d, "failures");
 	size_t n = list ? json_object_array_length(list) : 0, bad = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && i < SOURCES_MOST; i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		const char *name = json_text_at(o, "name");
 		struct json_object *shown =
@@ -514,6 +570,9 @@ static size_t check_failures(struct doctor *d)
 			bad++;
 		}
 	}
+	if (n > SOURCES_MOST)
+		advise("gitnfs status --all tells of %zu more",
+		       n - SOURCES_MOST);
 	return bad;
 }
 
@@ -541,11 +600,12 @@ int cli_doctor(struct cli *cli, int argc, char **argv)
 	check_ports(&d);
 	check_client(&d);
 	check_privileges(&d);
+	check_helper(&d);
 	check_rpcbind(&d);
 	check_mounts(&d);
 	check_dirs(&d);
 	check_clock(&d);
-	check_helper(&d);
+	check_credentials(&d);
 	check_hosts(&d);
 	check_sources(&d);
 	json_object_put(d.status);

@@ -130,6 +130,24 @@ static char *find_state_dir(const struct cli *cli)
 	return found ? found : dirs_default(DIRS_STATE);
 }
 
+/* What an option before the command sets, or NULL: it is none. */
+static char **option(struct cli *cli, const char *text, size_t len)
+{
+	const struct {
+		const char *name;
+		char **value;
+	} options[] = {
+		{ "-s", &cli->state_dir }, { "--state-dir", &cli->state_dir },
+		{ "-c", &cli->config }, { "--config", &cli->config },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (strlen(options[i].name) == len &&
+		    !memcmp(options[i].name, text, len))
+			return options[i].value;
+	return NULL;
+}
+
 /* The options before the command; returns where that is, or -1: wrong. */
 static int take_options(struct cli *cli, int argc, char **argv)
 {
@@ -137,16 +155,11 @@ static int take_options(struct cli *cli, int argc, char **argv)
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		const char *o = argv[i], *equal = strchr(o, '=');
-		size_t len = equal ? (size_t)(equal - o) : strlen(o);
-		bool state = !strcmp(o, "-s") ||
-			     !strncmp(o, "--state-dir", len);
-		bool config = !strcmp(o, "-c") || !strncmp(o, "--config", len);
 		const char *value = equal ? equal + 1 : argv[i + 1];
-		char **to = state ? &cli->state_dir : &cli->config;
+		char **to = option(cli, o, equal ? (size_t)(equal - o) :
+						   strlen(o));
 
-		if (len < 4 && o[1] == '-')
-			state = config = false;
-		if (!state && !config)
+		if (!to)
 			return cli_usage(cli, "wrong option \"%s\"", o), -1;
 		if (!value)
 			return cli_usage(cli, "%s needs a value", o), -1;

@@ -93,6 +93,8 @@ done
 
 fill cache
 ! warm || fail 'what has to be spooled was brought'
+grep -q 'make room in the cache directory' "$dir/warm" ||
+	fail 'not told what to do'
 shows /src
 rm /mnt/cache/filler
 for ((i = 0; i < PATIENCE; i++)); do

@@ -50,11 +50,21 @@ registered() {
 }
 gone() { ! rpcinfo -p 127.0.0.1 | grep -q '10000[35]\|100021'; }
 
+# doctor WORDS: are what it says of rpcbind.
+doctor() {
+	"$PWD/gitnfs" -s "$dir/state" doctor >"$dir/doctor" || :
+	grep -q "rpcbind  *$1" "$dir/doctor" ||
+		fail "the doctor: $(grep rpcbind "$dir/doctor")"
+}
+
 repo=$dir/repo.git
 "$srcdir/test/oddrepo.sh" "$repo" bare
+doctor 'none;'
 start_rpcbind
+doctor 'knows no NFS server'
 serve --portmap register "$repo"
 until_true registered "$port"
+doctor "tells clients that NFS is at port $port"
 
 kill -KILL "$rpcbind"
 { wait "$rpcbind" || :; } 2>/dev/null
