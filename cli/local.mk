@@ -3,7 +3,7 @@ gitnfs_SOURCES = \
 	cli/address.c cli/address.h \
 	cli/attach.c cli/attach.h \
 	cli/cli.h \
-	cli/doctor.c \
+	cli/doctor.c cli/doctor.h cli/doctor_here.c \
 	cli/keep.c \
 	cli/main.c \
 	cli/mount.c \

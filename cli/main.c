@@ -172,10 +172,43 @@ static int take_options(struct cli *cli, int argc, char **argv)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (!strcmp(commands[i].name, argv[0]))
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(commands[i].name, argv[0]))
+			continue;
+		if (argc != 2 || strcmp(argv[1], "--help") || !commands[i].what)
 			return commands[i].run(cli, argc, argv);
+		printf("usage: gitnfs %s %s\n%s; gitnfs(1) tells more.\n",
+		       commands[i].name, commands[i].args, commands[i].what);
+		return END_WELL;
+	}
 	return cli_usage(cli, "there is no command \"%s\"", argv[0]);
+}
+
+static int with_arguments(struct cli *cli, int argc, char **argv)
+{
+	int at, status;
+
+	if (argc > 1 && (!strcmp(argv[1], "--help") ||
+			 !strcmp(argv[1], "help"))) {
+		help();
+		return END_WELL;
+	}
+	if (argc > 1 && !strcmp(argv[1], "--version")) {
+		puts("gitnfs " PACKAGE_VERSION);
+		return END_WELL;
+	}
+	at = take_options(cli, argc, argv);
+	if (at < 0)
+		return END_USAGE;
+	if (at == argc)
+		return cli_usage(cli, "say what to do");
+	if (!cli->state_dir)
+		cli->state_dir = find_state_dir(cli);
+	if (!cli->state_dir)
+		return cli_usage(cli, "there is no HOME to keep things in; "
+				 "give --state-dir");
+	status = run(cli, argc - at, argv + at);
+	return fflush(stdout) && status == END_WELL ? END_FAILED : status;
 }
 
 int main(int argc, char **argv)
@@ -185,43 +218,15 @@ int main(int argc, char **argv)
 		.name = slash ? slash + 1 : argv[0],
 		.self = find_self(argv[0]),
 	};
-	int at, status = END_USAGE;
+	int status;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (!strcmp(cli.name, "mount.gitnfs")) {
 		status = cli_helper(&cli, argc, argv);
-		goto out;
+	} else {
+		cli.name = "gitnfs";
+		status = with_arguments(&cli, argc, argv);
 	}
-	cli.name = "gitnfs";
-	if (argc > 1 && (!strcmp(argv[1], "--help") ||
-			 !strcmp(argv[1], "help"))) {
-		help();
-		status = END_WELL;
-		goto out;
-	}
-	if (argc > 1 && !strcmp(argv[1], "--version")) {
-		puts("gitnfs " PACKAGE_VERSION);
-		status = END_WELL;
-		goto out;
-	}
-	at = take_options(&cli, argc, argv);
-	if (at < 0)
-		goto out;
-	if (at == argc) {
-		cli_usage(&cli, "say what to do");
-		goto out;
-	}
-	if (!cli.state_dir)
-		cli.state_dir = find_state_dir(&cli);
-	if (!cli.state_dir) {
-		cli_say(&cli, "there is no HOME to keep things in; give "
-			"--state-dir");
-		goto out;
-	}
-	status = run(&cli, argc - at, argv + at);
-	if (fflush(stdout) && status == END_WELL)
-		status = END_FAILED;
-out:
 	free(cli.self);
 	free(cli.state_dir);
 	free(cli.config);

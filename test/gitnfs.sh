@@ -34,6 +34,8 @@ run 0 --help
 says stdout '^  mount '
 [ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' \
 	"$dir/stdout")" -le 80 ] || fail '--help is wider than 80 columns'
+run 0 status --help
+says stdout '^usage: gitnfs status '
 run 0 --version
 says stdout '^gitnfs [0-9.]+$'
 run 2
