@@ -108,13 +108,19 @@ static int mount_at(const struct cli *cli, const char *dir, const char *path,
 	return status;
 }
 
+/* Has gitnfs started the server there? */
+static bool is_ours(const struct cli *cli, const char *address)
+{
+	CLEANUP_FREE char *ours = serve_address(cli);
+
+	return ours && address && !strcmp(ours, address);
+}
+
 /* Have it show what it did not. */
 static int tell_server(const struct cli *cli, const char *address,
 		       const struct source *s)
 {
-	CLEANUP_FREE char *ours = serve_address(cli);
-
-	if (ours && !strcmp(ours, address))
+	if (is_ours(cli, address))
 		return serve_reload(cli);
 	cli_say(cli, "the server on %s does not show %s, and was not started "
 		"by gitnfs; add \"[source \"%s\"] url = %s\" to its "
@@ -165,7 +171,7 @@ static int only_paths(const struct cli *cli, const struct source *source,
 
 /* What was added may have been a slip of the fingers. */
 static void drop_added(const struct cli *cli, const struct source *source,
-		       int n)
+		       int n, const char *address)
 {
 	bool any = false;
 
@@ -175,7 +181,7 @@ static void drop_added(const struct cli *cli, const struct source *source,
 		serve_drop(cli, source[i].added);
 		any = true;
 	}
-	if (any && talk_is_up(cli->state_dir))
+	if (any && is_ours(cli, address))
 		serve_reload(cli);
 }
 
@@ -195,7 +201,7 @@ static int mount_these(const struct cli *cli, struct source *source, int n,
 			talk_explain(cli, path);
 	}
 	if (status)
-		drop_added(cli, source, n);
+		drop_added(cli, source, n, address);
 	return status;
 }
 

@@ -28,19 +28,29 @@ static bool is_here(const char *path)
 	return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+/* Where the path of a URL begins, or that of HOST:PATH; NULL: it is neither. */
+static char *far_path(char *source)
+{
+	char *scheme = strstr(source, "://"), *colon = strchr(source, ':');
+	char *slash = strchr(scheme ? scheme + 3 : source, '/');
+
+	if (scheme)
+		return slash ? slash : source + strlen(source);
+	return colon && (!slash || colon < slash) ? colon : NULL;
+}
+
 /* Cut a ref off; "" when there is none. */
 static const char *cut_ref(char *source)
 {
-	char *scheme = strstr(source, "://");
-	char *from = scheme ? strchr(scheme + 3, '/') : source;
+	char *far = far_path(source), *from = far ? far : source;
 
-	if (!from || is_here(source))
+	if (is_here(source))
 		return "";
 	for (char *at = source + strlen(source); at-- > from;) {
 		if (*at != '@')
 			continue;
 		*at = '\0';
-		if (scheme || is_here(source))
+		if (far || is_here(source))
 			return at + 1;
 		*at = '@';
 	}
@@ -56,11 +66,10 @@ int source_parse(const struct cli *cli, const char *text, struct source *ret)
 	if (!source)
 		return END_FAILED;
 	ret->ref = strdup(cut_ref(source));
-	if (strstr(source, "://") || (strchr(source, ':') &&
-				      !strchr(source, '/')))
-		ret->url = strdup(source);
-	else if (is_here(source))
+	if (is_here(source))
 		ret->url = realpath(source, NULL);
+	else if (far_path(source))
+		ret->url = strdup(source);
 	else if (*text != '/' && *text != '.')
 		/* Then it is one that the server has a name for. */
 		len = asprintf(&ret->path, "/%s", text);

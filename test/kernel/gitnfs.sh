@@ -184,6 +184,10 @@ done
 	2>/run/said || fail 'mounted what is not there'
 grep -q 'far/ann/tools: Connection refused' /run/said ||
 	fail 'an URL is not found among the roots'
+! "$gitnfs" -s /run/s3 mount git@localhost:ann/tools@v1 /run/m/third \
+	2>/run/said || fail 'mounted what is not there'
+grep -q 'does not show git@localhost:ann/tools,' /run/said ||
+	fail 'HOST:PATH is not understood'
 ! "$gitnfs" -s /run/s3 mount http://127.0.0.1:1/tools /run/m/third \
 	2>/run/said || fail 'mounted what is not shown'
 grep -q 'was not started by gitnfs; add ' /run/said || fail 'not told why'
