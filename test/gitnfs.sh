@@ -62,11 +62,13 @@ repo=$dir/repo
 git init -q -b main "$repo"
 git -C "$repo" -c user.name=t -c user.email=t@example.org commit -q \
 	--allow-empty -m one
-printf '[root "any"]\n\turl = %s\n' "http://127.0.0.1:2/{owner}/{repo}.git" \
-	>"$dir/conf"
-printf '[root "mine"]\n\turl = %s\n' "$dir/{repo}" >>"$dir/conf"
-printf '[source "repo"]\n\turl = %s\n' "$repo" >>"$dir/conf"
-printf '[source "gone"]\n\turl = %s\n' http://127.0.0.1:1/x.git >>"$dir/conf"
+{
+	printf '[root "any"]\n\turl = %s\n' \
+		"http://127.0.0.1:2/{owner}/{repo}.git"
+	printf '[root "mine"]\n\turl = %s\n' "$dir/{repo}"
+	printf '[source "repo"]\n\turl = %s\n' "$repo"
+	printf '[source "gone"]\n\turl = %s\n' http://127.0.0.1:1/x.git
+} >"$dir/conf"
 serve --config "$dir/conf"
 run 0 -s "$state" status
 says stdout "^gitnfsd [0-9.]+, up .*, process $server, at $address:$port\$"
