@@ -153,9 +153,6 @@ struct backend_ops {
 	 * and what to do about it, or "" when that is not known.  NULL: it
 	 * never is. */
 	void (*why)(struct backend *, int err, char why[BACKEND_WHY]);
-	/* Offered an object somebody else fetched.  NULL: not interested. */
-	void (*offer)(struct backend *, const struct oid *, enum obj,
-		      const void *data, size_t len);
 };
 
 struct backend {

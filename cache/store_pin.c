@@ -14,6 +14,7 @@
 
 #include "cache/store_in.h"
 #include "common/clock.h"
+#include "common/url.h"
 
 enum {
 	PINS_MAX = 1000,
@@ -137,21 +138,6 @@ static int write_list(struct store *s)
 	return fclose(out) ? -ENOMEM : write_text(s, text, len);
 }
 
-static void decode(char *path)
-{
-	char *to = path;
-	unsigned c;
-
-	for (; *path; path++)
-		if (*path == '%' && sscanf(path + 1, "%2x", &c) == 1 && c) {
-			*to++ = (char)c;
-			path += 2;
-		} else {
-			*to++ = *path;
-		}
-	*to = '\0';
-}
-
 /* A line that makes no sense names no pin. */
 static int read_pin(struct store *s, char *line)
 {
@@ -164,9 +150,9 @@ static int read_pin(struct store *s, char *line)
 
 	if (sscanf(line, "pin %u %" SCNd64 " %" SCNu64 " %64[0-9a-f] %n",
 		   &number, &since, &objects, commit, &path) != 4 || !path ||
-	    !number || number >= NUMBERS || pin_of(s, number))
+	    !number || number >= NUMBERS || pin_of(s, number) ||
+	    !url_decode(line + path))
 		return 0;
-	decode(line + path);
 	p = add_pin(s, number, line + path);
 	if (!p)
 		return -ENOMEM;
