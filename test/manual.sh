@@ -104,6 +104,7 @@ sed -n "/commands=($/,/^	)/s/^		'\([a-z-]*\):.*/\1/p" \
 	"$completion/_gitnfs" >"$dir/doc"
 same _gitnfs 8
 cp "$dir/commands" "$dir/code"
+# shellcheck disable=SC2016	# it is fish's
 sed -n 's/.*-n $none -a \([a-z-]*\) .*/\1/p' \
 	"$completion/gitnfs.fish" >"$dir/doc"
 same gitnfs.fish 8
