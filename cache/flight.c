@@ -297,10 +297,8 @@ static void wake_all(struct list *waiters, struct value *v, int err)
 static void add_waiter(struct flight *f, struct waiter *w, int err)
 {
 	w->err = err;
-	if (span_exported())
-		w->begun_for = list_empty(&f->waiters) ? span_now :
-			container_of(f->waiters.next, struct waiter,
-				     link)->begun_for;
+	w->begun_for = list_empty(&f->waiters) ? span_now :
+		container_of(f->waiters.next, struct waiter, link)->begun_for;
 	list_add_tail(&f->waiters, &w->link);
 }
 

@@ -18,6 +18,7 @@
 #include "cache/state.h"
 #include "cache/store.h"
 #include "common/cleanup.h"
+#include "common/dirs.h"
 
 _Static_assert((int)FS_WHY >= (int)BACKEND_WHY &&
 	       (int)FS_WHY >= (int)STORE_WHY, "one buffer fits all");
@@ -33,28 +34,22 @@ enum { USE_IDS = 1, USE_NAMES };
 
 static int make_cache_dir(const char *path, char *why)
 {
-	CLEANUP_FREE char *dir = strdup(path);
+	int r = dirs_make(path);
 	struct stat st;
 
-	if (!dir)
-		return -ENOMEM;
-	for (char *p = dir; *p; p++) {
-		if (*p != '/' || p == dir)
-			continue;
-		*p = '\0';
-		mkdir(dir, 0755);
-		*p = '/';
-	}
-	if (!mkdir(dir, 0700))
+	if (r > 0)
 		return 0;
-	if (errno == EEXIST && !stat(dir, &st)) {
-		if (S_ISDIR(st.st_mode) && !access(dir, W_OK | X_OK))
-			return 0;
-		errno = S_ISDIR(st.st_mode) ? EACCES : ENOTDIR;
-	}
-	snprintf(why, FS_WHY, "%s: cannot be the cache directory: %s; give "
-		 "another one with --cache-dir", path, strerror(errno));
-	return -errno;
+	if (!r && stat(path, &st))
+		r = -errno;
+	else if (!r && !S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	else if (!r && access(path, W_OK | X_OK))
+		r = -errno;
+	if (r)
+		snprintf(why, FS_WHY, "%s: cannot be the cache directory: %s; "
+			 "give another one with --cache-dir", path,
+			 strerror(-r));
+	return r;
 }
 
 /* What is evicted shall go back to the system: file contents come and go

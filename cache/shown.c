@@ -10,6 +10,7 @@
 
 #include "cache/node.h"
 #include "common/cleanup.h"
+#include "common/url.h"
 
 /* ---- names ---- */
 
@@ -132,7 +133,7 @@ static int describe(struct fs *fs, struct source *s, const struct root *root,
 	*ret = (struct fs_shown){
 		.id = root ? root->id : 0,
 		.name = spell(s->name, ref),
-		.url = strdup(s->location),
+		.url = url_redact(s->location),
 		.asked = atomic_load(&s->asked),
 		.trouble = atomic_load(&s->trouble),
 		.troubled = atomic_load(&s->troubled),

@@ -17,6 +17,7 @@
 
 #include "cache/state.h"
 #include "common/cleanup.h"
+#include "common/dirs.h"
 #include "common/hex.h"
 
 enum {
@@ -263,16 +264,10 @@ static int no_dir(const struct state *s, char *why, int err)
 
 static int make_dir(struct state *s, char *why)
 {
-	/* Parents too, as a fresh home directory has none of them. */
-	for (char *p = s->dir; *p; p++) {
-		if (*p != '/' || p == s->dir)
-			continue;
-		*p = '\0';
-		mkdir(s->dir, 0755);
-		*p = '/';
-	}
-	if (mkdir(s->dir, 0700) && errno != EEXIST)
-		return no_dir(s, why, -errno);
+	int r = dirs_make(s->dir);
+
+	if (r < 0)
+		return no_dir(s, why, r);
 	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd < 0)
 		return no_dir(s, why, -errno);

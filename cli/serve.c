@@ -42,20 +42,6 @@ static char *in_state(const struct cli *cli, const char *name)
 								     path;
 }
 
-static int make_dirs(const char *path)
-{
-	CLEANUP_FREE char *copy = strdup(path);
-
-	for (char *p = copy; p && *p; p++) {
-		if (*p != '/' || p == copy)
-			continue;
-		*p = '\0';
-		mkdir(copy, 0755);
-		*p = '/';
-	}
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-}
-
 char *serve_address(const struct cli *cli)
 {
 	CLEANUP_FREE char *path = in_state(cli, "listen");
@@ -115,9 +101,9 @@ static int open_config(const struct cli *cli, git_config **ret)
 {
 	CLEANUP_FREE char *path = in_state(cli, "gitnfs.conf");
 	const git_error *e;
-	int r = make_dirs(cli->state_dir);
+	int r = dirs_make(cli->state_dir);
 
-	if (r) {
+	if (r < 0) {
 		cli_say(cli, "%s: %s; give another one with --state-dir",
 			cli->state_dir, strerror(-r));
 		return END_FAILED;

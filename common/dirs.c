@@ -4,10 +4,14 @@
  */
 #include "common/dirs.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/cleanup.h"
 
 static const struct {
 	const char *system;     /* for root */
@@ -34,4 +38,22 @@ char *dirs_default(enum dirs_kind kind)
 	else
 		return NULL;
 	return n < 0 ? NULL : ret;
+}
+
+int dirs_make(const char *path)
+{
+	CLEANUP_FREE char *above = strdup(path);
+
+	if (!above)
+		return -ENOMEM;
+	for (char *p = above; *p; p++) {
+		if (*p != '/' || p == above)
+			continue;
+		*p = '\0';
+		mkdir(above, 0755);
+		*p = '/';
+	}
+	if (!mkdir(path, 0700))
+		return 1;
+	return errno == EEXIST ? 0 : -errno;
 }

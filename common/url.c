@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/hex.h"
 
@@ -60,9 +61,17 @@ bool url_decode(char *text)
 	return true;
 }
 
-/* The '@' that ends a password in the authority at 'host', whose ':' goes to
- * *colon; or NULL. */
-static char *password_end(char *host, char **colon)
+static bool is_web(const char *text, const char *colon)
+{
+	size_t len = (size_t)(colon - text);
+
+	return (len >= 5 && !strncasecmp(colon - 5, "https", 5)) ||
+	       (len >= 4 && !strncasecmp(colon - 4, "http", 4));
+}
+
+/* The '@' that ends a secret in the authority at 'host', where *from gets its
+ * beginning; or NULL.  'web': who has no password may be a token. */
+static char *secret_end(char *host, bool web, char **from)
 {
 	char *end = host + strcspn(host, "/?# \t\n\"'"), *at = end;
 
@@ -71,17 +80,22 @@ static char *password_end(char *host, char **colon)
 	if (at == host)
 		return NULL;
 	at--;
-	*colon = memchr(host, ':', (size_t)(at - host));
-	return *colon ? at : NULL;
+	*from = memchr(host, ':', (size_t)(at - host));
+	if (*from)
+		++*from;
+	else if (web)
+		*from = host;
+	return *from ? at : NULL;
 }
 
 char *url_redact(const char *text)
 {
 	static const char stars[] = "***";
 	size_t room = strlen(text) + 1, n = 0;
-	char *ret, *from, *colon, *end;
+	char *ret, *from, *secret, *end;
+	bool web;
 
-	/* A password may be shorter than what it becomes. */
+	/* A secret may be shorter than what it becomes. */
 	for (const char *p = text; (p = strstr(p, "://")); p += 3)
 		n++;
 	ret = malloc(room + n * sizeof stars);
@@ -89,13 +103,14 @@ char *url_redact(const char *text)
 		return NULL;
 	strcpy(ret, text);
 	for (from = ret; (from = strstr(from, "://"));) {
+		web = is_web(ret, from);
 		from += 3;
-		end = password_end(from, &colon);
+		end = secret_end(from, web, &secret);
 		if (!end)
 			continue;
-		memmove(colon + sizeof stars, end, strlen(end) + 1);
-		memcpy(colon + 1, stars, sizeof stars - 1);
-		from = colon + sizeof stars;
+		from = secret + sizeof stars - 1;
+		memmove(from, end, strlen(end) + 1);
+		memcpy(secret, stars, sizeof stars - 1);
 	}
 	return ret;
 }

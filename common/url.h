@@ -21,8 +21,9 @@ char *url_encode(const char *text, size_t len);
  * a '%' begins no byte, or the byte 0, which no C string can hold. */
 bool url_decode(char *text);
 
-/* A URL that may be shown: passwords in it, "USER:PASSWORD@", become "***".
- * Other text stays as it is.  The caller frees it; NULL: out of memory. */
+/* A URL that may be shown: passwords in it, "USER:PASSWORD@", become "***", and
+ * so does a user alone where HTTP is spoken, since it may be a token.  Other
+ * text stays as it is.  The caller frees it; NULL: out of memory. */
 char *url_redact(const char *text);
 
 #endif

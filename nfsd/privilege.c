@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/dirs.h"
 
 void privilege_raise_files(void)
 {
@@ -38,31 +39,21 @@ void privilege_raise_files(void)
 static int give_dir(const char *path, uid_t uid, gid_t gid,
 		    char why[PRIVILEGE_WHY])
 {
-	CLEANUP_FREE char *dir = strdup(path);
+	int r = dirs_make(path);
 	struct stat st;
 
-	if (!dir) {
-		snprintf(why, PRIVILEGE_WHY, "out of memory");
-		return -ENOMEM;
-	}
-	for (char *p = dir; *p; p++) {
-		if (*p != '/' || p == dir)
-			continue;
-		*p = '\0';
-		mkdir(dir, 0755);
-		*p = '/';
-	}
-	if (!mkdir(dir, 0700) && !chown(dir, uid, gid))
+	if (r < 0)
+		errno = -r;
+	else if (r > 0 ? !chown(path, uid, gid) :
+		 !stat(path, &st) && st.st_uid == uid)
 		return 0;
-	if (errno == EEXIST && !stat(dir, &st)) {
-		if (st.st_uid == uid)
-			return 0;
+	else if (!r)
 		errno = EACCES;
-	}
+	r = -errno;
 	snprintf(why, PRIVILEGE_WHY, "%s: has to belong to the user that "
 		 "--user names: %s; chown -R it, or give another one", path,
-		 strerror(errno));
-	return -errno;
+		 strerror(-r));
+	return r;
 }
 
 static int become(const struct passwd *pw)

@@ -87,7 +87,9 @@ START_TEST(urls_to_be_shown)
 		{ "https://me:s@h/x", "https://me:***@h/x" },
 		{ "https://me:@h", "https://me:***@h" },
 		{ "https://:s:e@c:r@h:1/x", "https://:***@h:1/x" },
-		{ "https://me@h:1/x:y@z", "https://me@h:1/x:y@z" },
+		{ "https://token@h:1/x:y@z", "https://***@h:1/x:y@z" },
+		{ "HTTP://t@h", "HTTP://***@h" },
+		{ "ssh://git@h:1/x:y@z", "ssh://git@h:1/x:y@z" },
 		{ "https://h:1/x", "https://h:1/x" },
 		{ "me@h:x", "me@h:x" }, { "", "" }, { "://", "://" },
 		{ "a https://b:c@d/ https://e:f@g", "a https://b:***@d/ "
