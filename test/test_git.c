@@ -1042,6 +1042,36 @@ END_TEST
 
 /* Who has asked for what ends first may be gone while others, who went with
  * him, are tried again. */
+START_TEST(few_programs_stay)
+{
+	enum { MANY = 12, FEW = 8 };
+	struct backend *b[MANY];
+	char url[64];
+	struct oid oid;
+
+	make_ssh();
+	shell("printf '#!/bin/sh\\necho $$ >>pids\\nexec ssh \"$@\"\\n' "
+	      ">bin/noted && chmod +x bin/noted");
+	setenv("GIT_SSH", "noted", 1);
+	for (int i = 0; i < MANY; i++) {
+		shell("ln -s r repos/r%d", i);
+		snprintf(url, sizeof url, "host:repos/r%d", i);
+		b[i] = open_url(url);
+		ck_assert_int_eq(resolve(b[i], NULL, &oid), 0);
+	}
+	shell("test $(for p in $(cat pids); do kill -0 $p 2>/dev/null && "
+	      "echo; done | wc -l) -eq %d", FEW);
+	/* The others start again. */
+	for (int i = 0; i < MANY; i++) {
+		ck_assert_int_eq(resolve(b[i], NULL, &oid), 0);
+		backend_close(b[i]);
+	}
+	shell("! for p in $(cat pids); do kill -0 $p 2>/dev/null && echo; "
+	      "done | grep -q .");
+	unsetenv("GIT_SSH");
+}
+END_TEST
+
 START_TEST(one_ends_before_the_others)
 {
 	struct backend *b = open_url("junk:repos/r");
@@ -1337,6 +1367,7 @@ int main(void)
 	tcase_add_test(tc, circuits_without_users);
 	tcase_add_test(tc, ssh);
 	tcase_add_test(tc, ssh_that_does_not_end);
+	tcase_add_test(tc, few_programs_stay);
 	tcase_add_test(tc, one_ends_before_the_others);
 	tcase_add_test(tc, on_this_disk);
 	tcase_add_test(tc, redirects);

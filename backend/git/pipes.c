@@ -24,13 +24,15 @@
 enum {
 	ARGS_MAX = 16,
 	END_MS = 2000,          /* what a program may take to end */
-	IDLE_MS = 60000,        /* how long one is kept */
+	IDLE_MS = 60000,        /* how long one is kept ... */
+	IDLE_MAX = 8,           /* ... with so many others */
 	SSH_FAILED = 255,       /* its exit status: no connection */
 };
 
 /* A running program, and what it answers. */
 struct channel {
 	struct reply base;
+	struct list link;               /* idle */
 	struct pipes *pipes;
 	struct program program;
 	bool ended;             /* it is gone */
@@ -49,9 +51,13 @@ struct pipes {
 	char *arg[ARGS_MAX];    /* then NULL */
 	char *host;             /* or NULL: this machine; ... */
 	struct circuit *circuit;        /* ... and this one, too */
-	pthread_mutex_t lock;   /* covers the rest */
-	struct channel *idle;   /* or NULL */
 };
+
+/* Those that may be asked again, of all repositories: the oldest first.  A
+ * host counts how many we have. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list idle = { &idle, &idle };
+static unsigned nidle;
 
 /* ---- channels ---- */
 
@@ -65,22 +71,36 @@ static void channel_end(struct channel *c)
 	free(c);
 }
 
-static struct channel *take_idle(struct pipes *p)
+static struct channel *take_idle(const struct pipes *p)
 {
-	LOCK_SCOPE(&p->lock);
-	return TAKE(p->idle);
+	LOCK_SCOPE(&lock);
+	for (struct list *l = idle.next; l != &idle; l = l->next) {
+		struct channel *c = container_of(l, struct channel, link);
+
+		if (c->pipes != p)
+			continue;
+		list_del(l);
+		nidle--;
+		return c;
+	}
+	return NULL;
 }
 
 /* Returns one that has to go for it, or NULL. */
-static struct channel *keep_idle(struct pipes *p, struct channel *c)
+static struct channel *keep_idle(struct channel *c)
 {
-	struct channel *gone;
+	struct channel *oldest;
 
 	c->since = clock_ms();
-	LOCK_SCOPE(&p->lock);
-	gone = p->idle;
-	p->idle = c;
-	return gone;
+	LOCK_SCOPE(&lock);
+	list_add_tail(&idle, &c->link);
+	nidle++;
+	oldest = container_of(idle.next, struct channel, link);
+	if (nidle <= IDLE_MAX && c->since - oldest->since <= IDLE_MS)
+		return NULL;
+	list_del(&oldest->link);
+	nidle--;
+	return oldest;
 }
 
 /* It ended without a word, which it cannot have for us: what does its
@@ -255,7 +275,7 @@ static void pipes_end(struct reply *r, bool whole)
 
 	if (whole)
 		inquiry_end(TAKE(c->inquiry), c->came, 0, 0);
-	channel_end(whole && !c->ended ? keep_idle(c->pipes, c) : c);
+	channel_end(whole && !c->ended ? keep_idle(c) : c);
 }
 
 static uint64_t pipes_rests_until(struct transport *t)
@@ -268,11 +288,11 @@ static void pipes_close(struct transport *t)
 {
 	struct pipes *p = (struct pipes *)t;
 
-	channel_end(p->idle);
+	for (struct channel *c; (c = take_idle(p));)
+		channel_end(c);
 	for (int i = 0; i < ARGS_MAX; i++)
 		free(p->arg[i]);
 	circuit_put(p->circuit);
-	pthread_mutex_destroy(&p->lock);
 	free(p->host);
 	free(p);
 }
@@ -292,10 +312,8 @@ static int pipes_new(struct transport **ret, char *const arg[],
 {
 	struct pipes *p = calloc(1, sizeof *p);
 
-	if (p) {
+	if (p)
 		p->base.ops = &pipes_ops;
-		pthread_mutex_init(&p->lock, NULL);
-	}
 	for (int i = 0; p && arg[i]; i++) {
 		p->arg[i] = strdup(arg[i]);
 		if (!p->arg[i]) {
