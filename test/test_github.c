@@ -152,6 +152,8 @@ START_TEST(frugal)
 	/* All directories and all sizes in one request. */
 	ck_assert_uint_eq(rest_count(), 1);
 	ck_assert_uint_ge(r->got[OBJ_TREE], trees_of("octo/hello"));
+	/* What was asked for came last, when what is below it was there. */
+	ck_assert(oid_eq(&r->oid, &r->want[0]));
 	ck_assert_uint_ge(r->told, ids_in("octo/hello", "main", "blob",
 					     blobs, MAX));
 	run_free(r);

@@ -174,11 +174,8 @@ static bool deliver(const struct listing *l, const char *dir, size_t dir_len,
 bool listing_deliver(struct listing *l, const struct oid *tree,
 		     struct job *job)
 {
-	bool right;
-
 	if (l->n)
 		qsort(l->entry, l->n, sizeof *l->entry, compare);
-	right = deliver(l, "", 0, tree, job);
 	for (size_t i = 0; i < l->n; i++) {
 		const struct entry *e = &l->entry[i];
 		bool again = i && !strcmp(e->path, e[-1].path);
@@ -188,5 +185,6 @@ bool listing_deliver(struct listing *l, const struct oid *tree,
 		if (e->mode == MODE_TREE && *e->path && !again)
 			deliver(l, e->path, strlen(e->path), &e->oid, job);
 	}
-	return right;
+	/* Last: who waits for it looks further at once. */
+	return deliver(l, "", 0, tree, job);
 }

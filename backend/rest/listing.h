@@ -28,7 +28,7 @@ int listing_add(struct listing *, const char *path, uint32_t mode,
 		const struct oid *);
 
 /* Hand 'job' the tree of that id, whose entries are those listed, and all of
- * those below it that are right.  False: that tree is not. */
+ * those below it that are right, before it.  False: that tree is not. */
 bool listing_deliver(struct listing *, const struct oid *tree, struct job *);
 
 #endif
