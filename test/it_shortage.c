@@ -294,7 +294,7 @@ static bool look(bool trouble)
 {
 	static const char *const path[] = {
 		"src", "src/dir", "src/dir/exec", "src/file", "src/large",
-		"src/" DECOMPOSED, "src@other", "src@other/exec", "src@@",
+		("src/" DECOMPOSED), "src@other", "src@other/exec", "src@@",
 	};
 	CLEANUP_WIRE struct wire data = { 0 };
 	CLEANUP_PAGE struct page page = { 0 };
