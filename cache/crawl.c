@@ -21,7 +21,8 @@ enum {
 	LISTED = 4,             /* children listed, before all trees are */
 	FIRST = 16,             /* objects in the first chunk, ... */
 	GROWTH = 4,             /* ... and so many times more in the next */
-	SCAN = 1 << 14,         /* entries looked at for a chunk */
+	SCAN = 1 << 14,         /* entries looked at for a chunk, ... */
+	KEPT = 1 << 10,         /* ... while all of them are here already */
 	RECENT = 1024,          /* objects that tell how large others are */
 	MARKS = 1 << 15,        /* directories whose last chunk is known */
 	DEPTH_MAX = 256,
@@ -413,6 +414,12 @@ static bool is_kept(struct crawls *cs, const struct crawl *c,
 		fetch_is_kept(cs->fetcher, c->root->source, OBJ_BLOB, oid);
 }
 
+/* Enough for now?  Where all is here nobody needs a crawl to be far ahead. */
+static bool is_enough(const struct crawl *c, size_t max, unsigned scan)
+{
+	return c->n == max || !scan || (!c->n && scan <= SCAN - KEPT);
+}
+
 /* Take the files of the directory where it is.  False: enough for now. */
 static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 		       unsigned *scan)
@@ -427,7 +434,7 @@ static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 
 		if (!is_file(t, s->file))
 			continue;
-		if (c->n == max || !*scan)
+		if (is_enough(c, max, *scan))
 			return false;
 		--*scan;
 		if (!c->next_began) {
@@ -541,7 +548,7 @@ static bool gather(struct crawls *cs, struct crawl *c, unsigned floor,
 	unsigned scan = SCAN;
 
 	while (c->step[c->depth].tree && take_files(cs, c, max, &scan) &&
-	       !is_over(c, floor, shallow) && scan) {
+	       !is_over(c, floor, shallow) && !is_enough(c, max, scan)) {
 		if (!move(cs, c))
 			return false;
 		scan--;

@@ -182,8 +182,6 @@ bool fetch_is_kept(struct fetcher *f, struct source *source,
 bool fetch_size_is_kept(struct fetcher *f, struct source *source,
 			const struct oid *oid)
 {
-	uint64_t size;
-
 	return source_is_far(source) && f->opt.store &&
-	       store_size(f->opt.store, oid, &size);
+	       store_has_size(f->opt.store, oid);
 }

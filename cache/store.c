@@ -99,7 +99,7 @@ int store_put(struct store *s, const struct oid *oid, enum obj type,
 {
 	struct record r = store_record(oid, (uint8_t)type, size);
 
-	if (size > s->max / SHARE || store_has(s, oid, type))
+	if (size > s->max / SHARE || store_weight(s, oid, type))
 		return 0;
 	return store_keep(s, &r, data);
 }
@@ -226,7 +226,17 @@ uint64_t store_weight(struct store *s, const struct oid *oid, enum obj type)
 
 bool store_has(struct store *s, const struct oid *oid, enum obj type)
 {
-	return store_weight(s, oid, type);
+	uint32_t at;
+
+	return store_slot(s, oid, type, &at);
+}
+
+bool store_has_size(struct store *s, const struct oid *oid)
+{
+	uint32_t at;
+
+	return store_slot(s, oid, OBJ_BLOB, &at) ||
+	       store_slot(s, oid, STORE_NO_BLOB, &at);
 }
 
 bool store_size(struct store *s, const struct oid *oid, uint64_t *ret)

@@ -53,9 +53,11 @@ void store_close(struct store *);               /* NULL is allowed */
 bool store_fetch(struct store *, const struct oid *, enum obj, struct job *);
 /* The same, but it is not taken to have been asked for. */
 bool store_peek(struct store *, const struct oid *, enum obj, struct job *);
-/* Whether it is here, as far as can be told without reading it. */
+/* Is it here, or the size of a blob?  As the index has it, which costs little
+ * and may be wrong. */
 bool store_has(struct store *, const struct oid *, enum obj);
-/* And how many bytes it takes; 0: it is not. */
+bool store_has_size(struct store *, const struct oid *);
+/* How many bytes it takes here; 0: it is not. */
 uint64_t store_weight(struct store *, const struct oid *, enum obj);
 /* The size of a blob. */
 bool store_size(struct store *, const struct oid *, uint64_t *ret);
