@@ -22,7 +22,7 @@ enum {
 	FIRST = 16,             /* objects in the first chunk, ... */
 	GROWTH = 4,             /* ... and so many times more in the next */
 	SCAN = 1 << 14,         /* entries looked at for a chunk, ... */
-	KEPT = 1 << 10,         /* ... while all of them are here already */
+	KEPT = 256,             /* ... while all are on this disk already */
 	RECENT = 1024,          /* objects that tell how large others are */
 	MARKS = 1 << 15,        /* directories whose last chunk is known */
 	DEPTH_MAX = 256,
@@ -68,7 +68,7 @@ struct crawl {
 	struct step step[DEPTH_MAX];
 	unsigned depth;         /* step[depth] is the last */
 	struct oid *want;       /* of the chunk that is not complete, ... */
-	size_t n;
+	size_t n, kept;         /* ... the latter on this disk */
 	uint32_t next;          /* ... which is this one ... */
 	uint64_t next_began;    /* ... and begins here */
 	uint32_t next_from;
@@ -414,10 +414,26 @@ static bool is_kept(struct crawls *cs, const struct crawl *c,
 		fetch_is_kept(cs->fetcher, c->root->source, OBJ_BLOB, oid);
 }
 
-/* Enough for now?  Where all is here nobody needs a crawl to be far ahead. */
+/* Enough for now?  Where all is on this disk nobody needs it to be far
+ * ahead. */
 static bool is_enough(const struct crawl *c, size_t max, unsigned scan)
 {
-	return c->n == max || !scan || (!c->n && scan <= SCAN - KEPT);
+	size_t missing = c->n - c->kept;
+
+	return missing == max || c->n == CRAWL_OBJECTS || !scan ||
+	       (!missing && (scan <= SCAN - KEPT || c->kept == max));
+}
+
+/* What is on this disk is brought to memory, too, when it is near. */
+static void want(struct crawls *cs, struct crawl *c, const struct oid *oid,
+		 size_t max)
+{
+	bool kept = is_kept(cs, c, oid);
+
+	if (kept && (c->of == CRAWL_SIZES || c->kept == max || c->kept == KEPT))
+		return;
+	c->want[c->n++] = *oid;
+	c->kept += kept;
 }
 
 /* Take the files of the directory where it is.  False: enough for now. */
@@ -442,8 +458,7 @@ static bool take_files(struct crawls *cs, struct crawl *c, size_t max,
 			c->next_from = s->file;
 		}
 		oid = tree_oid(t, s->file);
-		if (!is_kept(cs, c, &oid))
-			c->want[c->n++] = oid;
+		want(cs, c, &oid, max);
 	}
 	return true;
 }
@@ -569,7 +584,7 @@ bool crawl_next(struct crawls *cs, struct crawl *c, struct crawl_chunk *ret)
 	lock_drop(&cs->lock);
 	if (!c->want) {
 		c->want = calloc(CRAWL_OBJECTS, sizeof *c->want);
-		c->n = 0;
+		c->n = c->kept = 0;
 		c->next_began = 0;
 	}
 	if (!c->want)

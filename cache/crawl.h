@@ -13,8 +13,8 @@
  * has come to where the last one began.  So at most two are ahead of him, and
  * what turns out useless is no more than a few times what was of use.
  *
- * What is on this disk is passed over.  It fetches nothing itself, and it
- * knows no clients.
+ * What is on this disk is brought to memory when it is near, and passed over
+ * where it is not.  It fetches nothing itself, and it knows no clients.
  *
  * Threads: crawl_list() and crawl_asked() any, they do not block; a crawl
  * that is due belongs to the caller until crawl_rest().

@@ -145,10 +145,8 @@ static int land_object(struct errand *e, bool wanted)
 
 	if (r)
 		return r;
-	if (!e->stored) {
-		e->objects++;
-		e->bytes += in->size;
-	}
+	e->objects++;
+	e->bytes += in->size;
 	for (size_t i = 0; e->sizes && i < e->job.nwant; i++)
 		if (oid_eq(&in->oid, &e->want[i]))
 			e->sizes->size[e->entry[i]] = in->size;

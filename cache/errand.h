@@ -72,7 +72,7 @@ struct errand {
 	const struct ahead *ahead;      /* or NULL */
 	bool *got;              /* which of them have landed */
 	size_t cursor;          /* near the last of these */
-	size_t objects;         /* that the source has sent ... */
+	size_t objects;         /* that have come ... */
 	uint64_t bytes;         /* ... and their bytes */
 
 	/* KIND_ROOT */

@@ -121,7 +121,7 @@ int fetch_listed_size(struct fetcher *, struct source *, struct tree *,
 
 struct ahead_news {
 	struct tree *tree;      /* TREE: the first that came, or NULL */
-	size_t objects;         /* that came, from the source ... */
+	size_t objects;         /* that came ... */
 	uint64_t bytes;         /* ... and how much that was */
 	bool unsized;           /* SIZES: it does not tell them */
 };

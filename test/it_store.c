@@ -335,6 +335,36 @@ START_TEST(warm_restart)
 }
 END_TEST
 
+/* Who reads file after file finds the next ones in memory. */
+START_TEST(ahead_of_who_reads)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	char path[64], text[64];
+	unsigned n;
+
+	forget_all();
+	start();
+	read_all();
+	check_kept(FILES + 1);
+	stop();
+	now_count();
+	start();
+	ck_assert_int_eq(list("r", true, &n), 0);
+	ck_assert_int_eq(list("r/many", true, &n), 0);
+	for (unsigned i = 1; i <= 10; i++) {
+		snprintf(path, sizeof path, "r/many/%03u", i);
+		ck_assert_int_eq(cat(path, text), 0);
+	}
+	for (int i = 0; i < 10000 && stored().hits < 40; i++)
+		nanosleep(&moment, NULL);
+	ck_assert_uint_ge(stored().hits, 40);
+	/* But not all there is. */
+	ck_assert_uint_lt(stored().hits, FILES);
+	has_asked(1);
+	stop();
+}
+END_TEST
+
 START_TEST(without_store)
 {
 	forget_all();
@@ -505,6 +535,7 @@ int main(void)
 	tcase_add_test(tc, one_file);
 	tcase_add_test(tc, sizes);
 	tcase_add_test(tc, warm_restart);
+	tcase_add_test(tc, ahead_of_who_reads);
 	tcase_add_test(tc, without_store);
 	tcase_add_test(tc, silent);
 	tcase_add_test(tc, offline);
