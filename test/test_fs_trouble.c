@@ -178,6 +178,7 @@ START_TEST(unknown_size_is_one_files_trouble)
 		fake_fail(fake, &bad, 0, 0);
 		clock_advance(FORGET);
 		ck_assert_uint_eq(attr_at("a/b").size, 3);
+		node_clear(&b);
 		restart(ROOM);
 	}
 }
