@@ -37,8 +37,8 @@ static void begin(void)
 	unsetenv("XDG_STATE_HOME");
 	unsetenv("XDG_CACHE_HOME");
 	make_dir("linux.git");
-	make_dir("work");
-	make_dir("work/.git");
+	make_dir("depot");
+	make_dir("depot/.git");
 	make_dir("with@sign");
 	make_dir("a=b");
 	make_dir("with:colon");
@@ -117,15 +117,15 @@ START_TEST(sources)
 		{ "linux.git", "linux", "linux.git", NULL },
 		{ "linux.git///", "linux", "linux.git///", NULL },
 		{ "./linux.git", "linux", "./linux.git", NULL },
-		{ "work", "work", "work", NULL },
-		{ "work/.git", "work", "work/.git", NULL },
-		{ "work/.git/", "work", "work/.git/", NULL },
-		{ "work/.", "work", "work/.", NULL },
-		{ "work@main", "work", "work", "main" },
-		{ "work@feature/x@y", "work", "work", "feature/x@y" },
-		{ "work/@v1", "work", "work/", "v1" },
-		{ "x=work@main", "x", "work", "main" },
-		{ "x=work", "x", "work", NULL },
+		{ "depot", "depot", "depot", NULL },
+		{ "depot/.git", "depot", "depot/.git", NULL },
+		{ "depot/.git/", "depot", "depot/.git/", NULL },
+		{ "depot/.", "depot", "depot/.", NULL },
+		{ "depot@main", "depot", "depot", "main" },
+		{ "depot@feature/x@y", "depot", "depot", "feature/x@y" },
+		{ "depot/@v1", "depot", "depot/", "v1" },
+		{ "x=depot@main", "x", "depot", "main" },
+		{ "x=depot", "x", "depot", NULL },
 		{ "with@sign", "with@sign", "with@sign", NULL },
 		{ "with@sign@v1", "with@sign", "with@sign", "v1" },
 		{ "x=with@sign@v/1", "x", "with@sign", "v/1" },
@@ -164,7 +164,7 @@ END_TEST
 START_TEST(wrong_sources)
 {
 	static const char *const bad[] = {
-		"", "=", "=work", "x=", "work@", "x=work@", "/",
+		"", "=", "=depot", "x=", "depot@", "x=depot@", "/",
 		"https://example.org/a@",
 	};
 
@@ -189,11 +189,11 @@ START_TEST(names_from_where_we_are)
 	source_is(0, base, ".git", NULL);
 	ck_assert_int_eq(load("./.git/", NULL), 0);
 	source_is(0, base, "./.git/", NULL);
-	ck_assert_int_eq(load("work/..", NULL), 0);
-	source_is(0, base, "work/..", NULL);
-	ck_assert_int_gt(asprintf(&url, "file://%s/work@v1", dir), 0);
+	ck_assert_int_eq(load("depot/..", NULL), 0);
+	source_is(0, base, "depot/..", NULL);
+	ck_assert_int_gt(asprintf(&url, "file://%s/depot@v1", dir), 0);
 	ck_assert_int_eq(load(url, NULL), 0);
-	ck_assert_str_eq(c.sources.place[0].name, "work");
+	ck_assert_str_eq(c.sources.place[0].name, "depot");
 	ck_assert_str_eq(c.sources.place[0].ref, "v1");
 }
 END_TEST
@@ -201,19 +201,20 @@ END_TEST
 /* However it is reached, it is the same repository. */
 START_TEST(locations)
 {
-	CLEANUP_FREE char *real = realpath("work", NULL);
+	CLEANUP_FREE char *real = realpath("depot", NULL);
 	CLEANUP_FREE char *url = NULL;
 
-	ck_assert(!symlink("work", "link") || errno == EEXIST);
-	ck_assert_int_gt(asprintf(&url, "u=file://%s/work", dir), 0);
-	ck_assert_int_eq(load("work", "link", "x=work/../link/@v1", url,
-			      "https://example.org/work", "none", NULL), 0);
+	ck_assert(!symlink("depot", "link") || errno == EEXIST);
+	ck_assert_int_gt(asprintf(&url, "u=file://%s/depot", dir), 0);
+	ck_assert_int_eq(load("depot", "link", "x=depot/../link/@v1", url,
+			      "https://example.org/depot", "none", NULL), 0);
 	ck_assert_str_eq(c.sources.place[0].location, real);
 	ck_assert_str_eq(c.sources.place[1].location, real);
 	ck_assert_str_eq(c.sources.place[1].name, "link");
 	ck_assert_str_eq(c.sources.place[2].location, real);
 	ck_assert_str_eq(c.sources.place[3].location, real);
-	ck_assert_str_eq(c.sources.place[4].location, "https://example.org/work");
+	ck_assert_str_eq(c.sources.place[4].location,
+			 "https://example.org/depot");
 	ck_assert_str_eq(c.sources.place[5].location, "none");
 }
 END_TEST
@@ -229,7 +230,7 @@ static void root_is(size_t i, const char *name, const char *url)
 
 START_TEST(defaults)
 {
-	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_int_eq(load("depot", NULL), 0);
 	ck_assert_int_eq(c.mode, CONFIG_SERVE);
 	ck_assert_uint_eq(c.listen.n, 1);
 	ck_assert_str_eq(c.listen.item[0], "127.0.0.1:2049");
@@ -245,7 +246,7 @@ END_TEST
 
 START_TEST(options)
 {
-	ck_assert_int_eq(load("-l", "127.0.0.1:0", "work", "--listen=[::1]:99",
+	ck_assert_int_eq(load("-l", "127.0.0.1:0", "depot", "--listen=[::1]:99",
 			      "--state-dir", "s", "--cache-dir=c",
 			      "--cache-memory", "1g", "--loops", "3",
 			      "--log-level=debug", "--check-config",
@@ -260,15 +261,15 @@ START_TEST(options)
 	ck_assert_uint_eq(c.loops, 3);
 	ck_assert_int_eq(c.log_level, LOG_DEBUG);
 	ck_assert_uint_eq(c.sources.n, 2);
-	ck_assert_int_eq(load("--cache-memory=65536", "work", NULL), 0);
+	ck_assert_int_eq(load("--cache-memory=65536", "depot", NULL), 0);
 	ck_assert_uint_eq(c.memory, 65536);
-	ck_assert_int_eq(load("--cache-disk=0", "work", NULL), 0);
+	ck_assert_int_eq(load("--cache-disk=0", "depot", NULL), 0);
 	ck_assert_int_eq(c.disk, 0);
-	ck_assert_int_eq(load("--cache-disk", "1500m", "work", NULL), 0);
+	ck_assert_int_eq(load("--cache-disk", "1500m", "depot", NULL), 0);
 	ck_assert_int_eq(c.disk, INT64_C(1500) << 20);
-	ck_assert_int_eq(load("--prefetch=0", "work", NULL), 0);
+	ck_assert_int_eq(load("--prefetch=0", "depot", NULL), 0);
 	ck_assert_int_eq(c.prefetch, 0);
-	ck_assert_int_eq(load("--prefetch", "1024", "work", NULL), 0);
+	ck_assert_int_eq(load("--prefetch", "1024", "depot", NULL), 0);
 	ck_assert_int_eq(c.prefetch, 1024);
 	ck_assert_int_eq(load("--help", NULL), 0);
 	ck_assert_int_eq(c.mode, CONFIG_HELP);
@@ -309,7 +310,7 @@ START_TEST(wrong_options)
 			      bad[i].arg);
 		says(bad[i].word);
 		/* The first of two that are wrong is told. */
-		ck_assert_int_eq(load("work", "--loops=99999", bad[i].arg,
+		ck_assert_int_eq(load("depot", "--loops=99999", bad[i].arg,
 				      NULL), -EINVAL);
 	}
 }
@@ -335,14 +336,14 @@ static const char whole[] =
 "	ref = v6.1\n"
 "	refresh = 90\n"
 "[source \"My.Work\"]\n"
-"	url = ~/work\n";
+"	url = ~/depot\n";
 
 START_TEST(a_whole_file)
 {
-	CLEANUP_FREE char *state = NULL, *work = NULL;
+	CLEANUP_FREE char *state = NULL, *depot = NULL;
 
 	ck_assert_int_gt(asprintf(&state, "%s/state", dir), 0);
-	ck_assert_int_gt(asprintf(&work, "%s/work", dir), 0);
+	ck_assert_int_gt(asprintf(&depot, "%s/depot", dir), 0);
 	ck_assert_msg(!load_file(whole), "%s", why);
 	ck_assert_uint_eq(c.listen.n, 2);
 	ck_assert_str_eq(c.listen.item[0], "127.0.0.1:1");
@@ -358,7 +359,7 @@ START_TEST(a_whole_file)
 	ck_assert_uint_eq(c.sources.place[0].refresh, 90);
 	ck_assert_int_eq(c.sources.place[1].refresh, CONFIG_UNSET);
 	source_is(0, "linux", "linux.git", "v6.1");
-	source_is(1, "My.Work", work, NULL);
+	source_is(1, "My.Work", depot, NULL);
 	ck_assert_str_eq(c.sources.place[1].location, c.sources.place[1].url);
 }
 END_TEST
@@ -370,7 +371,7 @@ static const char roots[] =
 "[root \"mine\"]\n"
 "	url = ~/src/{repo}\n"
 "[root \"here/and/below\"]\n"
-"	url = work/{repo}\n"
+"	url = depot/{repo}\n"
 "[root \"uri\"]\n"
 "	url = file:///srv/{repo}\n"
 "	type = local\n"
@@ -378,33 +379,33 @@ static const char roots[] =
 "	url = https://example.org/{owner}/{repo}\n"
 "	type = git\n"
 "[source \"here/and/there\"]\n"
-"	url = work\n"
+"	url = depot\n"
 "[source \"srv2\"]\n"
-"	url = work\n";
+"	url = depot\n";
 
 START_TEST(roots_of_any_repository)
 {
 	CLEANUP_FREE char *here = realpath(dir, NULL), *mine = NULL;
-	CLEANUP_FREE char *work = NULL;
+	CLEANUP_FREE char *depot = NULL;
 
 	ck_assert_int_gt(asprintf(&mine, "%s/src/{repo}", dir), 0);
-	ck_assert_int_gt(asprintf(&work, "%s/work/{repo}", here), 0);
+	ck_assert_int_gt(asprintf(&depot, "%s/depot/{repo}", here), 0);
 	ck_assert_msg(!load_file(roots), "%s", why);
 	ck_assert_uint_eq(c.roots.n, 5);
 	root_is(0, "srv", "/srv/git/{owner}/{repo}.git");
 	root_is(1, "mine", mine);
-	root_is(2, "here/and/below", work);
+	root_is(2, "here/and/below", depot);
 	root_is(3, "uri", "file:///srv/{repo}");
 	root_is(4, "hub", "https://example.org/{owner}/{repo}");
 	ck_assert_uint_eq(c.sources.n, 2);
-	source_is(0, "here/and/there", "work", NULL);
+	source_is(0, "here/and/there", "depot", NULL);
 	/* Nothing but a root is enough to serve. */
 	ck_assert_msg(!load_file("[root \"x\"]\n\turl = /{x}\n"), "%s", why);
 	root_is(0, "x", "/{x}");
 	/* A name of the command line takes the place of the file's. */
 	write_file("conf", roots);
-	ck_assert_msg(!load("-c", "conf", "srv=work", NULL), "%s", why);
-	source_is(0, "srv", "work", NULL);
+	ck_assert_msg(!load("-c", "conf", "srv=depot", NULL), "%s", why);
+	source_is(0, "srv", "depot", NULL);
 	ck_assert_uint_eq(c.roots.n, 4);
 	root_is(0, "mine", mine);
 	/* The later value of a key is used, as git does. */
@@ -420,7 +421,7 @@ START_TEST(the_command_line_wins)
 	ck_assert_int_eq(load("--config=conf", "-l", "127.0.0.1:9",
 			      "--loops=5", "--log-level=error", "--prefetch=0",
 			      "--state-dir=s", "--cache-dir=c",
-			      "--cache-memory=1m", "linux=work", "other=work",
+			      "--cache-memory=1m", "linux=depot", "other=depot",
 			      NULL), 0);
 	ck_assert_uint_eq(c.listen.n, 1);
 	ck_assert_str_eq(c.listen.item[0], "127.0.0.1:9");
@@ -431,8 +432,8 @@ START_TEST(the_command_line_wins)
 	ck_assert_str_eq(c.cache_dir, "c");
 	ck_assert_uint_eq(c.memory, 1 << 20);
 	ck_assert_uint_eq(c.sources.n, 3);
-	source_is(0, "linux", "work", NULL);
-	source_is(1, "other", "work", NULL);
+	source_is(0, "linux", "depot", NULL);
+	source_is(1, "other", "depot", NULL);
 	ck_assert_str_eq(c.sources.place[2].name, "My.Work");
 }
 END_TEST
@@ -462,7 +463,7 @@ START_TEST(services)
 	ck_assert_ptr_null(c.roots.place[0].token_file);
 	ck_assert_int_eq(load_file("[server]\n\tloops = 2\n"), 0);
 	ck_assert_uint_eq(c.roots.n, 3);
-	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_int_eq(load("depot", NULL), 0);
 	ck_assert_uint_eq(c.roots.n, 0);
 
 	ck_assert_int_eq(load_file(
@@ -553,9 +554,9 @@ START_TEST(wrong_files)
 		  "root.x.url" },
 		{ "[root \"x\"]\n\ttype = github\n\turl = /{o}/{r}\n",
 		  "root.x.type" },
-		{ "[root \"x\"]\n\turl = /{x}\n[source \"x\"]\n\turl = work\n",
+		{ "[root \"x\"]\n\turl = /{x}\n[source \"x\"]\n\turl = depot\n",
 		  "source.x.url: \"x\"" },
-		{ "[source \"x\"]\n\turl = work\n[root \"x\"]\n\turl = /{x}\n",
+		{ "[source \"x\"]\n\turl = depot\n[root \"x\"]\n\turl = /{x}\n",
 		  "source.x.url: \"x\"" },
 		{ "[root \"x\"]\n\turl = /{x}\n[root \"x/y\"]\n\turl = /{y}\n",
 		  "root.x/y.url: \"x\"" },
@@ -574,17 +575,17 @@ START_TEST(wrong_files)
 		says(bad[i].word);
 		says("conf");
 	}
-	ck_assert_int_eq(load("-c", "none", "work", NULL), -ENOENT);
+	ck_assert_int_eq(load("-c", "none", "depot", NULL), -ENOENT);
 	says("none");
-	ck_assert_int_eq(load("-c", ".", "work", NULL), -EBADMSG);
+	ck_assert_int_eq(load("-c", ".", "depot", NULL), -EBADMSG);
 }
 END_TEST
 
 START_TEST(a_file_includes_another)
 {
-	write_file("more", "[source \"x\"]\n\turl = work\n");
+	write_file("more", "[source \"x\"]\n\turl = depot\n");
 	ck_assert_msg(!load_file("[include]\n\tpath = more\n"), "%s", why);
-	source_is(0, "x", "work", NULL);
+	source_is(0, "x", "depot", NULL);
 }
 END_TEST
 
@@ -615,9 +616,9 @@ START_TEST(a_wrong_line_is_named)
 		{ "[root \"x\"]\n\ttype = mesa\n\torg = a\n\torg = a\n",
 		  "conf:2: root.x.url" },
 		{ "[include]\n\tpath = more\n", "./more:2: source.y.nonsense" },
-		{ "[source \"x\"]\n\turl = work\n\ttoken-file =\n",
+		{ "[source \"x\"]\n\turl = depot\n\ttoken-file =\n",
 		  "conf:3: source.x.token-file" },
-		{ "[source \"x\"]\n\turl = work\n\ttype = git\n",
+		{ "[source \"x\"]\n\turl = depot\n\ttype = git\n",
 		  "conf:3: source.x.type" },
 		{ "[source \"x\"]\n\turl = w\n\tallow-address = here\n",
 		  "conf:3: source.x.allow-address" },
@@ -631,7 +632,7 @@ START_TEST(a_wrong_line_is_named)
 		  "\"https://me:***@h/x\"" },
 	};
 
-	write_file("more", "[source \"y\"]\n\tnonsense = work\n");
+	write_file("more", "[source \"y\"]\n\tnonsense = depot\n");
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		write_file("conf", bad[i].text);
 		ck_assert_int_eq(load("-c", "./conf", NULL), -EBADMSG);
@@ -702,13 +703,13 @@ START_TEST(the_usual_file)
 	}
 	make_dir("gitnfs");
 	write_file("gitnfs/gitnfs.conf", "[server]\n\tloops = 7\n");
-	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_int_eq(load("depot", NULL), 0);
 	ck_assert_uint_eq(c.loops, 7);
 	/* Another takes its place. */
-	ck_assert_int_eq(load("-c", "/dev/null", "work", NULL), 0);
+	ck_assert_int_eq(load("-c", "/dev/null", "depot", NULL), 0);
 	ck_assert_int_eq(c.loops, 0);
 	ck_assert(!unlink("gitnfs/gitnfs.conf"));
-	ck_assert_int_eq(load("work", NULL), 0);
+	ck_assert_int_eq(load("depot", NULL), 0);
 	ck_assert_int_eq(c.loops, 0);
 	if (root)
 		ck_assert(!seteuid(0));
