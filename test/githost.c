@@ -7,7 +7,9 @@
 #include "test/githost.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@ static pid_t owner;             /* of it: tests are processes of their own */
 static char source[4096];       /* where the sources are, absolute */
 static int keep_alive[2] = { -1, -1 };  /* scripts end when these are closed */
 static pid_t child[2];          /* fcgiwrap, nginx */
+static int lives[2];            /* who holds its writing end has not ended */
 static int tls_port, proxy_port;
 static long mark;
 
@@ -78,6 +81,9 @@ void githost_init(const char *name)
 	must(snprintf(dir, sizeof dir, "%s/gitnfs-%s-XXXXXX",
 		      tmp && *tmp ? tmp : "/tmp", name) < (int)sizeof dir);
 	must(mkdtemp(dir));
+	must(!pipe(lives));
+	for (int i = 0; i < 2; i++)
+		fcntl(lives[i], F_SETFD, FD_CLOEXEC);
 	owner = getpid();
 	must(!chdir(dir));
 	must(!mkdir("repos", 0700));
@@ -85,6 +91,16 @@ void githost_init(const char *name)
 	git_be_neutral();
 	setenv("HOME", "home", 1);
 	setenv("no_proxy", "*", 1);
+}
+
+/* Until no process of theirs can write to 'dir' any more. */
+static void wait_for_their_end(void)
+{
+	struct pollfd p = { .fd = lives[0], .events = POLLIN };
+
+	close(lives[1]);
+	while (poll(&p, 1, 30000) < 0 && errno == EINTR)
+		;
 }
 
 int githost_exit(int failed)
@@ -98,6 +114,7 @@ int githost_exit(int failed)
 	for (int i = 0; i < 2; i++)
 		if (keep_alive[i] >= 0)
 			close(keep_alive[i]);
+	wait_for_their_end();
 	if (chdir("/"))
 		return EXIT_FAILURE;
 	shell("rm -rf '%s'", dir);
@@ -139,7 +156,8 @@ static pid_t start(const char *const argv[], int in, const char *out)
 	dup2(in >= 0 ? in : open("/dev/null", O_RDONLY), 0);
 	dup2(open(out, O_WRONLY | O_CREAT | O_APPEND, 0600), 1);
 	dup2(1, 2);
-	for (int fd = 3; fd < 64; fd++)
+	dup2(lives[1], 3);
+	for (int fd = 4; fd < 64; fd++)
 		close(fd);
 	execvp(argv[0], (char *const *)argv);
 	_exit(127);
