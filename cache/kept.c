@@ -4,8 +4,6 @@
  */
 /* What is to stay on this disk, and what is not.  The store knows objects;
  * here they are what somebody sees. */
-#include "config.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

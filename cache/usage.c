@@ -3,8 +3,6 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* How much of what people see is here: a walk that asks no source. */
-#include "config.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,8 +20,6 @@
  *   GITNFSD      default ./gitnfsd; OPTIONS: more arguments, one word
  *   JSON         a file to write the same numbers to
  */
-#include "config.h"
-
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>

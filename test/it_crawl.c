@@ -5,8 +5,6 @@
 /* Clients that go through a repository elsewhere: git http-backend behind
  * nginx at one end, NFS calls at the other.  What they see is what git has,
  * in few requests. */
-#include "config.h"
-
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,6 @@
  * the judge: one table of what works where.  The examples in the manual are
  * tried, too.  With --requests: how many requests to read all of a
  * repository of 2,000 files. */
-#include "config.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -3,8 +3,6 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* The git backend against git itself: git http-backend behind nginx. */
-#include "config.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

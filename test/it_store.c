@@ -4,8 +4,6 @@
  */
 /* The store between a file system and git http-backend behind nginx: what
  * is fetched once, what never, and what is left without a host. */
-#include "config.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,6 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* The git backend against a host that misbehaves as asked. */
-#include "config.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

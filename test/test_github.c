@@ -4,8 +4,6 @@
  */
 /* The GitHub backend against its API (test/forge.pl), which is strict and
  * misbehaves as asked, and git's protocol (test/httpd.pl) beside it. */
-#include "config.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,6 @@
  */
 /* The local backend against repositories that git itself makes.  Each test
  * runs in a directory of its own and finds everything by relative paths. */
-#include "config.h"
-
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>

@@ -4,8 +4,6 @@
  */
 /* The Mesa backend against its API (test/forge.pl) in all its generations,
  * which is strict and misbehaves as asked. */
-#include "config.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

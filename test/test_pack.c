@@ -4,8 +4,6 @@
  */
 /* The pack reader against packs that git makes, and against hostile ones
  * made here.  Each test runs in a directory of its own. */
-#include "config.h"
-
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>

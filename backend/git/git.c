@@ -9,8 +9,6 @@
  * repository, there only while it has work, wait for the answers and take
  * them apart, so that no slow host holds another up.
  */
-#include "config.h"
-
 #include "backend/backend.h"
 
 #include <errno.h>

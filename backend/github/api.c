@@ -3,8 +3,6 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* What is asked of GitHub's API. */
-#include "config.h"
-
 #include "backend/github/github.h"
 
 #include <errno.h>

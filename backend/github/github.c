@@ -11,8 +11,6 @@
  * for refs, where it says "as before" for nothing; git's protocol for all
  * else.
  */
-#include "config.h"
-
 #include "backend/github/github.h"
 
 #include <errno.h>

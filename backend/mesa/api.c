@@ -3,8 +3,6 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* What is asked of a depot's API. */
-#include "config.h"
-
 #include "backend/mesa/mesa.h"
 
 #include <errno.h>

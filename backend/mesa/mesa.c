@@ -12,8 +12,6 @@
  * directory with one cannot be checked, nor shown.  Both come by git's
  * protocol, which depots speak, too, and so do files, many in a request.
  */
-#include "config.h"
-
 #include "backend/mesa/mesa.h"
 
 #include <errno.h>
