@@ -33,6 +33,7 @@
 #include "test/crawler.h"
 #include "test/delay.h"
 #include "test/githost.h"
+#include "test/suite.h"
 
 enum { RUNS_MAX = 15, TRIPS_MAX = 8, LINE = 4096 };
 
@@ -453,13 +454,13 @@ static char *absolute(char *path)
 	return ret;
 }
 
+static void add(TCase *c)
+{
+	tcase_add_test(c, cold);
+}
+
 int main(void)
 {
-	Suite *s = suite_create("bench_cold");
-	TCase *c = tcase_create("bench_cold");
-	SRunner *runner;
-	int failed;
-
 #ifdef SANITIZED
 	fprintf(stderr, "bench_cold: built with a sanitizer, which is what "
 		"would be measured: build without\n");
@@ -474,13 +475,6 @@ int main(void)
 				"--dirty 2>/dev/null || echo unknown"));
 	setlinebuf(stdout);
 	githost_init("cold");
-	tcase_set_timeout(c, 0);
-	tcase_add_test(c, cold);
-	suite_add_tcase(s, c);
-	runner = srunner_create(s);
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	setenv("CK_FORK", "no", 1);
+	return githost_exit(suite_run("bench_cold", 0, add, NULL));
 }

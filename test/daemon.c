@@ -19,6 +19,7 @@
 
 #include "common/cleanup.h"
 #include "test/harness.h"
+#include "test/scratch.h"
 
 enum { PATIENCE_MS = 60000 };
 
@@ -39,7 +40,7 @@ void daemon_configure(struct daemon *d, const char *fmt, ...)
 	FILE *f;
 
 	if (!d->dir)
-		d->dir = harness_dir();
+		d->dir = scratch_dir();
 	path = path_in(d, "gitnfs.conf");
 	aside = path_in(d, "gitnfs.conf.new");
 	f = fopen(aside, "w");

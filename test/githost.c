@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "test/port.h"
+#include "test/suite.h"
 
 static char dir[96];            /* a socket's path has 108 */
 static pid_t owner;             /* of it: tests are processes of their own */
@@ -101,7 +102,7 @@ static void wait_for_their_end(void)
 		;
 }
 
-int githost_exit(int failed)
+int githost_exit(int status)
 {
 	for (int i = 0; i < 2; i++) {
 		if (child[i] > 0) {
@@ -116,7 +117,12 @@ int githost_exit(int failed)
 	if (chdir("/"))
 		return EXIT_FAILURE;
 	shell("rm -rf '%s'", dir);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
+}
+
+int githost_skip(const char *why)
+{
+	return githost_exit(suite_skip(why));
 }
 
 static bool have(const char *program)

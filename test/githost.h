@@ -22,8 +22,10 @@
 
 /* Make the directory and go there, with git's environment made neutral. */
 void githost_init(const char *name);
-/* End the hosts and remove all.  Returns what main() should. */
-int githost_exit(int failed);
+/* End the hosts and remove all.  Returns the status, for main(). */
+int githost_exit(int status);
+/* The same before anything is run, since something is lacking. */
+int githost_skip(const char *why);
 
 /* "git -C repos/REPO rev-parse". */
 struct oid id_of(const char *repo, const char *revision);

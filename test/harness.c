@@ -4,12 +4,10 @@
  */
 #include "test/harness.h"
 
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
@@ -18,69 +16,27 @@
 #include "common/log.h"
 #include "nfsd/server.h"
 #include "test/fake.h"
+#include "test/scratch.h"
+#include "test/suite.h"
 
 /* Nothing is told to come back because the machine is busy. */
 enum { MEMORY = 64 << 20, LOOPS = 2, JUKEBOX_MS = 120000 };
 
-static char *base;      /* the program's directory */
-
 /* ---- the program ---- */
-
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void remove_all(const char *dir)
-{
-	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 int harness_main(const char *name, double timeout_s, ...)
 {
-	const char *tmp = getenv("TMPDIR");
-	Suite *s = suite_create(name);
-	SRunner *runner;
-	harness_add *add;
-	va_list ap;
-	int failed;
+	va_list add;
+	int status;
 
 	git_be_neutral();
 	log_set_level(LOG_ERROR);
-	if (asprintf(&base, "%s/gitnfs-test-XXXXXX", tmp ? tmp : "/tmp") < 0 ||
-	    !mkdtemp(base)) {
-		perror("a directory for the test");
-		return 99;
-	}
-	va_start(ap, timeout_s);
-	while ((add = va_arg(ap, harness_add *))) {
-		TCase *c = tcase_create(name);
-
-		tcase_set_timeout(c, timeout_s);
-		add(c);
-		suite_add_tcase(s, c);
-	}
-	va_end(ap);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	remove_all(base);
-	free(base);
-	return failed != 0;
-}
-
-char *harness_dir(void)
-{
-	char *dir;
-
-	ck_assert_int_ge(asprintf(&dir, "%s/XXXXXX", base), 0);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	return dir;
+	scratch_start();
+	va_start(add, timeout_s);
+	status = suite_run_these(name, timeout_s, add);
+	va_end(add);
+	scratch_stop();
+	return status;
 }
 
 const char *harness_repo(const char *kind)
@@ -97,7 +53,7 @@ const char *harness_repo(const char *kind)
 			return made[i].dir;
 	ck_assert_uint_lt(i + 1, sizeof made / sizeof *made);
 	made[i].kind = kind;
-	made[i].dir = harness_dir();
+	made[i].dir = scratch_dir();
 	shell("sh '%s/test/oddrepo.sh' '%s' '%s'", srcdir ? srcdir : ".",
 	      made[i].dir, kind);
 	return made[i].dir;
@@ -220,7 +176,7 @@ static void start(struct harness *h)
 
 void harness_start(struct harness *h)
 {
-	h->dir = harness_dir();
+	h->dir = scratch_dir();
 	start(h);
 }
 

@@ -24,18 +24,10 @@ struct rule;
 
 /* ---- the program ---- */
 
-enum { HARNESS_SKIP = 77 };
-
-/* Run a suite whose test cases are filled by these functions (NULL ends
- * them) and return what main() should.  Tests run with git's environment
- * made neutral and a directory for the program's files, which is removed
- * at the end. */
+/* As suite_run(), with git's environment made neutral and directories by
+ * scratch.h. */
 int harness_main(const char *name, double timeout_s, ...)
 	__attribute__((sentinel));
-typedef void harness_add(TCase *);
-
-/* A new empty directory, freed with the program's. */
-char *harness_dir(void);
 
 /* The repository test/oddrepo.sh makes of this kind, made on the first use:
  * in an unchecked fixture for all tests, in a test for itself. */

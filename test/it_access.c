@@ -15,6 +15,7 @@
 #include "test/call.h"
 #include "test/fake.h"
 #include "test/harness.h"
+#include "test/scratch.h"
 
 enum {
 	TOO_WEAK = 5, PROCS = 22, MEBI = 1 << 20,
@@ -54,7 +55,7 @@ static struct rule *uids(const char *text)
 
 static struct rule *secret(const char *text)
 {
-	CLEANUP_FREE char *dir = harness_dir(), *path = NULL;
+	CLEANUP_FREE char *dir = scratch_dir(), *path = NULL;
 	struct rule *r = rule();
 	FILE *to;
 
@@ -473,7 +474,7 @@ END_TEST
 START_TEST(a_pattern_admits_networks)
 {
 	struct rule *r = network("127.0.0.2");
-	CLEANUP_FREE char *dir = harness_dir(), *pattern = NULL;
+	CLEANUP_FREE char *dir = scratch_dir(), *pattern = NULL;
 	CLEANUP_RAW struct raw in = { 0 }, out = { 0 };
 	struct source source = { .name = "team", .rule = r };
 	static const char *const path[] = {

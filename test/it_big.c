@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "test/call.h"
 #include "test/harness.h"
+#include "test/suite.h"
 
 #define GIBI (1ull << 30)
 #define SIZE (5 * GIBI)         /* as test/oddrepo.sh makes it */
@@ -105,14 +106,11 @@ int main(void)
 	const char *tmp = getenv("TMPDIR");
 	struct statvfs space;
 
-	if (!harness_slow()) {
-		puts("skipped: it takes half a minute; GITNFS_SLOW=1 runs it");
-		return HARNESS_SKIP;
-	}
+	if (!harness_slow())
+		return suite_skip("it takes half a minute; GITNFS_SLOW=1 "
+				  "runs it");
 	if (statvfs(tmp ? tmp : "/tmp", &space) ||
-	    (uint64_t)space.f_bavail * space.f_frsize < SIZE + GIBI) {
-		puts("skipped: it needs 6 GiB where temporary files go");
-		return HARNESS_SKIP;
-	}
+	    (uint64_t)space.f_bavail * space.f_frsize < SIZE + GIBI)
+		return suite_skip("it needs 6 GiB where temporary files go");
 	return harness_main("big", 600, add, NULL);
 }

@@ -21,6 +21,7 @@
 #include "test/crawler.h"
 #include "test/githost.h"
 #include "test/must.h"
+#include "test/suite.h"
 
 enum {
 	BLOBS = 2,              /* as in flight.h */
@@ -349,52 +350,41 @@ START_TEST(a_file_here_and_one_below)
 }
 END_TEST
 
-static void add_tests(TCase *tc)
+static void add(TCase *c)
 {
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 120);
-	tcase_add_loop_test(tc, all_that_git_has_in_few_requests, 0, 4);
-	tcase_add_test(tc, without_a_disk);
-	tcase_add_test(tc, without_prefetch);
-	tcase_add_loop_test(tc, a_walk_transfers_no_blob, 0, 4);
-	tcase_add_loop_test(tc, a_walk_that_asks_for_attributes, 0, 2);
-	tcase_add_test(tc, the_first_listing);
-	tcase_add_test(tc, one_file);
-	tcase_add_test(tc, single_files);
-	tcase_add_test(tc, a_file_here_and_one_below);
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_loop_test(c, all_that_git_has_in_few_requests, 0, 4);
+	tcase_add_test(c, without_a_disk);
+	tcase_add_test(c, without_prefetch);
+	tcase_add_loop_test(c, a_walk_transfers_no_blob, 0, 4);
+	tcase_add_loop_test(c, a_walk_that_asks_for_attributes, 0, 2);
+	tcase_add_test(c, the_first_listing);
+	tcase_add_test(c, one_file);
+	tcase_add_test(c, single_files);
+	tcase_add_test(c, a_file_here_and_one_below);
 }
 
 int main(void)
 {
-	Suite *s = suite_create("crawl");
-	TCase *tc = tcase_create("crawl");
 	const char *src = getenv("srcdir");
 	char *script = realpath(src ? src : ".", NULL);
-	SRunner *sr;
-	int at, failed;
+	int at, status;
 
 	if (!script)
 		return 99;
 	githost_init("crawl");
 	at = githost_nginx();
 	if (at < 0) {
-		fprintf(stderr, "skipped: no nginx, fcgiwrap or openssl\n");
-		githost_exit(0);
 		free(script);
-		return 77;
+		return githost_skip("needs nginx, fcgiwrap, openssl");
 	}
 	snprintf(base, sizeof base, "http://127.0.0.1:%d", at);
 	shell("sh '%s/test/crawlrepo.sh' repos/r %d && "
 	      "git -C repos/r config uploadpack.allowFilter true", script,
 	      AREAS);
 	ask_git();
-	add_tests(tc);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	status = suite_run("crawl", 120, add, NULL);
 	free(known.text);
 	free(script);
-	return githost_exit(failed);
+	return githost_exit(status);
 }

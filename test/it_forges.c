@@ -21,6 +21,7 @@
 #include "test/call.h"
 #include "test/crawler.h"
 #include "test/githost.h"
+#include "test/suite.h"
 
 enum {
 	PATIENCE_S = 180,
@@ -955,43 +956,39 @@ static void make_large(void)
 	      FILES / 40);
 }
 
+static void add(TCase *c)
+{
+	tcase_add_test(c, what_works_where);
+	tcase_add_test(c, after_a_restart);
+	tcase_add_test(c, limited_for_long);
+	tcase_add_test(c, refused_token);
+	tcase_add_test(c, as_the_manual_says);
+}
+
+static void add_requests(TCase *c)
+{
+	tcase_add_test(c, requests);
+}
+
 int main(int argc, char **argv)
 {
-	Suite *s = suite_create("forges");
-	TCase *t = tcase_create("forges");
-	SRunner *runner = srunner_create(s);
+	bool count = argc > 1 && !strcmp(argv[1], "--requests");
 	char program[LINE];
-	int failed = 0;
 
 	if (!getenv("GITNFSD") && getcwd(program, sizeof program - 9))
 		setenv("GITNFSD", strcat(program, "/gitnfsd"), 1);
 	githost_init("forges");
 	api_port = githost_forge();
 	git_port = githost_scripted();
-	if (api_port < 0) {
-		puts("SKIP: needs perl");
-		githost_exit(0);
-		return 77;
-	}
+	if (api_port < 0)
+		return githost_skip("needs perl");
 	make_repositories();
 	table = mmap(NULL, sizeof *table * ROOTS, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (table == MAP_FAILED)
 		return 99;
-	tcase_set_timeout(t, 1200);
-	if (argc > 1 && !strcmp(argv[1], "--requests")) {
+	if (count)
 		make_large();
-		tcase_add_test(t, requests);
-	} else {
-		tcase_add_test(t, what_works_where);
-		tcase_add_test(t, after_a_restart);
-		tcase_add_test(t, limited_for_long);
-		tcase_add_test(t, refused_token);
-		tcase_add_test(t, as_the_manual_says);
-	}
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	return githost_exit(suite_run("forges", 1200,
+				      count ? add_requests : add, NULL));
 }

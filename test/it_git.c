@@ -11,6 +11,7 @@
 
 #include "test/githost.h"
 #include "test/job.h"
+#include "test/suite.h"
 
 enum { PATIENCE = 60000 };      /* ms */
 
@@ -347,43 +348,35 @@ static void make_repositories(void)
 	      "git commit -q -m 0");
 }
 
+static void add(TCase *c)
+{
+	tcase_add_test(c, everything);
+	tcase_add_test(c, empty);
+	tcase_add_test(c, round_trips);
+	tcase_add_test(c, large);
+	tcase_add_test(c, names_and_sizes);
+	tcase_add_test(c, private);
+	tcase_add_test(c, over_tls);
+	tcase_add_test(c, not_trusted);
+	tcase_add_test(c, not_by_a_connection_of_others);
+	tcase_add_test(c, not_version_2);
+	tcase_add_test(c, closed);
+	tcase_add_test(c, through_a_proxy);
+	tcase_add_test(c, moves);
+}
+
 int main(void)
 {
-	Suite *suite = suite_create("git over HTTP");
-	TCase *tc = tcase_create("git");
-	SRunner *runner;
-	int failed, port;
+	int port;
 
 	githost_init("it-git");
 	port = githost_nginx();
-	if (port < 0) {
-		fprintf(stderr, "skipped: needs nginx, fcgiwrap, openssl\n");
-		githost_exit(0);
-		return 77;
-	}
+	if (port < 0)
+		return githost_skip("needs nginx, fcgiwrap, openssl");
 	snprintf(plain, sizeof plain, "http://127.0.0.1:%d", port);
 	snprintf(tls, sizeof tls, "https://localhost:%d", githost_tls_port());
 	if (!realpath("ca.pem", ca_file))
 		return 99;
 	make_repositories();
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, everything);
-	tcase_add_test(tc, empty);
-	tcase_add_test(tc, round_trips);
-	tcase_add_test(tc, large);
-	tcase_add_test(tc, names_and_sizes);
-	tcase_add_test(tc, private);
-	tcase_add_test(tc, over_tls);
-	tcase_add_test(tc, not_trusted);
-	tcase_add_test(tc, not_by_a_connection_of_others);
-	tcase_add_test(tc, not_version_2);
-	tcase_add_test(tc, closed);
-	tcase_add_test(tc, through_a_proxy);
-	tcase_add_test(tc, moves);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	return githost_exit(suite_run("git over HTTP", 120, add, NULL));
 }

@@ -20,6 +20,7 @@
 #include "test/call.h"
 #include "test/harness.h"
 #include "test/must.h"
+#include "test/scratch.h"
 
 enum {
 	PATIENCE = 10000,
@@ -86,7 +87,7 @@ static void make_repo(const char *name)
 
 static void make_seed(void)
 {
-	seed = harness_dir();
+	seed = scratch_dir();
 	git_do(seed, "init -q --template= --initial-branch=main --bare");
 	git_do(seed, "fast-import --quiet <<'END'\n"
 	       "commit refs/heads/main\n"
@@ -108,7 +109,7 @@ static void make_seed(void)
 static void make_base(void)
 {
 	make_seed();
-	base = harness_dir();
+	base = scratch_dir();
 	shell("mkdir -p '%s/git/ann' '%s/git/bob' '%s/deep/org/group' "
 	      "'%s/many' '%s/git/ann/plain.git'",
 	      base, base, base, base, base);

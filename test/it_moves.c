@@ -20,6 +20,7 @@
 #include "test/call.h"
 #include "test/harness.h"
 #include "test/must.h"
+#include "test/scratch.h"
 
 enum { PATIENCE = 10000, SECOND = 1000000000 };
 
@@ -73,7 +74,7 @@ static void restart(void)
 
 static void setup(void)
 {
-	source.path = repo = harness_dir();
+	source.path = repo = scratch_dir();
 	now = 1600000000;
 	git_do(repo, "init -q --template= --initial-branch=main --bare");
 	commit("M 644 inline a/b/file\ndata 6\nfirst\n"

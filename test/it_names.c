@@ -12,6 +12,7 @@
 #include "test/call.h"
 #include "test/fake.h"
 #include "test/harness.h"
+#include "test/scratch.h"
 
 #define CAFE_NFC "caf\303\251"
 #define CAFE_NFD "cafe\314\201"
@@ -31,7 +32,7 @@ static struct fh top, root;
 
 static void setup(void)
 {
-	CLEANUP_FREE char *pattern = NULL, *dir = harness_dir();
+	CLEANUP_FREE char *pattern = NULL, *dir = scratch_dir();
 	struct fake *f = fake_new();
 	const struct fake_entry sub[] = {
 		{ "100644", "inner", fake_blob(f, "inner\n") },

@@ -17,6 +17,7 @@
 #include "test/call.h"
 #include "test/harness.h"
 #include "test/must.h"
+#include "test/scratch.h"
 
 enum { HEX = 40, NAME = 255, PATH_SIZE = 4096, MEBI = 1 << 20 };
 
@@ -418,7 +419,7 @@ END_TEST
 START_TEST(repositories_of_other_shapes)
 {
 	const char *repo = harness_repo("worktree");
-	CLEANUP_FREE char *dir = harness_dir();
+	CLEANUP_FREE char *dir = scratch_dir();
 	char *path[4];
 	struct oracle o;
 

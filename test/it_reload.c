@@ -15,6 +15,7 @@
 #include "test/call.h"
 #include "test/daemon.h"
 #include "test/harness.h"
+#include "test/scratch.h"
 
 enum { READERS = 2, TURNS = 20, PATIENCE_MS = 60000 };
 
@@ -30,7 +31,7 @@ static void make_repo(const char *name, const char *content)
 
 static void set_up(void)
 {
-	base = harness_dir();
+	base = scratch_dir();
 	make_repo("one", "first");
 	make_repo("two", "second");
 	shell("cd '%s/two' && git checkout -q other && echo other >file && "

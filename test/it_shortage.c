@@ -37,6 +37,7 @@
 #include "test/call.h"
 #include "test/fake.h"
 #include "test/harness.h"
+#include "test/scratch.h"
 
 /* ---- what can be refused ---- */
 
@@ -402,7 +403,7 @@ static void *tick(void *arg)
 static void make_repo(void)
 {
 	source.fake = NULL;
-	source.path = repo = harness_dir();
+	source.path = repo = scratch_dir();
 	ticks = true;
 	ck_assert(!pthread_create(&ticker, NULL, tick, NULL));
 	shell("cd '%s' && git init -q --object-format=sha256 -b main && "
@@ -549,7 +550,7 @@ static bool start_once(enum what what, unsigned n, bool on)
 				   "--cache-dir", "--listen", "127.0.0.1:0" };
 	char *argv[] = { word[0], word[1], file, word[2], state, word[3],
 			 cache, word[4], word[5], NULL };
-	CLEANUP_FREE char *dir = harness_dir();
+	CLEANUP_FREE char *dir = scratch_dir();
 	char why[CONFIG_WHY] = "";
 	bool refused;
 	int r;

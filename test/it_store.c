@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "test/asker.h"
 #include "test/githost.h"
+#include "test/suite.h"
 
 enum { WAIT_S = 60, MEMORY = 64 << 20, DISK = 64 << 20,
        FILES = 300, BLOBS = 2 };
@@ -511,38 +512,30 @@ static void make_repositories(void)
 	      "git init -q -b main last");
 }
 
+static void add(TCase *c)
+{
+	tcase_add_test(c, ls_brings_no_blob);
+	tcase_add_test(c, one_file);
+	tcase_add_test(c, sizes);
+	tcase_add_test(c, warm_restart);
+	tcase_add_test(c, ahead_of_who_reads);
+	tcase_add_test(c, without_store);
+	tcase_add_test(c, silent);
+	tcase_add_test(c, offline);
+	tcase_add_test(c, flipped);
+	tcase_add_test(c, refused);
+}
+
 int main(void)
 {
-	Suite *suite = suite_create("store and host");
-	TCase *tc = tcase_create("store");
-	SRunner *runner;
-	int failed, port;
+	int port;
 
 	githost_init("it-store");
 	port = githost_nginx();
-	if (port < 0) {
-		fprintf(stderr, "skipped: needs nginx, fcgiwrap, openssl\n");
-		githost_exit(0);
-		return 77;
-	}
+	if (port < 0)
+		return githost_skip("needs nginx, fcgiwrap, openssl");
 	snprintf(base, sizeof base, "http://127.0.0.1:%d", port);
 	log_set_level(LOG_ERROR);
 	make_repositories();
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, ls_brings_no_blob);
-	tcase_add_test(tc, one_file);
-	tcase_add_test(tc, sizes);
-	tcase_add_test(tc, warm_restart);
-	tcase_add_test(tc, ahead_of_who_reads);
-	tcase_add_test(tc, without_store);
-	tcase_add_test(tc, silent);
-	tcase_add_test(tc, offline);
-	tcase_add_test(tc, flipped);
-	tcase_add_test(tc, refused);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	return githost_exit(suite_run("store and host", 120, add, NULL));
 }

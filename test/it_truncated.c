@@ -12,6 +12,7 @@
 #include "nfsd/bus.h"
 #include "test/call.h"
 #include "test/harness.h"
+#include "test/scratch.h"
 
 enum { FILES = 40, FEW = 3, SIZE = 200000, PATIENCE = 10000 };
 
@@ -44,7 +45,7 @@ static unsigned read_files(int n)
 START_TEST(a_mapped_pack)
 {
 	const struct timespec moment = { .tv_nsec = 10000000 };
-	char *dir = harness_dir();
+	char *dir = scratch_dir();
 	struct fh top;
 
 	source.path = dir;

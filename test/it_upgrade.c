@@ -18,6 +18,7 @@
 #include "test/call.h"
 #include "test/daemon.h"
 #include "test/harness.h"
+#include "test/scratch.h"
 
 enum { READERS = 3, UPGRADES = 5, MANY = 100, PATIENCE_MS = 60000 };
 
@@ -26,7 +27,7 @@ static char *repo;
 
 static void set_up(void)
 {
-	repo = harness_dir();
+	repo = scratch_dir();
 	shell("set -e; cd '%s'; git init -q -b main; echo content >file; "
 	      "git add file; git commit -qm one", repo);
 }

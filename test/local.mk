@@ -1,45 +1,79 @@
-# By hand; see HACKING.md.  REPOSITORY=DIR for a large repository, such as
-# Linux's.
-EXTRA_PROGRAMS = test/bench_cache test/bench/load test/bench/floor
-test_bench_cache_SOURCES = test/bench_cache.c test/asker.c test/asker.h
-test_bench_cache_LDADD = libcache.a $(backend_libs) $(common_libs)
-test_bench_load_SOURCES = test/bench/load.c
-test_bench_floor_SOURCES = test/bench/floor.c
-dist_noinst_SCRIPTS = test/bench/hits.pl test/bench/cache.sh \
-	test/bench/client.pl test/bench/growth.pl
-dist_noinst_DATA = test/bench/Servers.pm
-EXTRA_DIST += test/crawlrepo.sh
-
-bench: gitnfsd test/bench/load test/bench/floor
-	srcdir=$(srcdir) $(srcdir)/test/bench/hits.pl $(BENCHFLAGS) $(REPOSITORY)
-bench-cache: test/bench_cache
-	builddir=. $(srcdir)/test/bench/cache.sh $(REPOSITORY)
-# By the real Linux client.  DIRECTORY=DIR for a part of the repository.
-bench-client: gitnfsd
-	$(srcdir)/test/bench/client.pl $(BENCHFLAGS) $(REPOSITORY) $(DIRECTORY)
-# Writes into the sources: doc/growth.data, and doc/growth.svg with gnuplot.
-bench-growth: gitnfsd test/bench/load
-	$(srcdir)/test/bench/growth.pl $(srcdir)/doc
-.PHONY: bench bench-cache bench-client bench-cold bench-forges bench-growth
-
-# What is elsewhere, beside "git clone".  REPOSITORY=DIR as above; more of it
-# is said in bench_cold.c.
+# The tests in C: a program each, of one file and what it takes of libtest.a.
+# A test links the layer it is about and those below, nothing above.
 if HAVE_CHECK
-EXTRA_PROGRAMS += test/bench_cold test/bench_pack
-test_bench_cold_SOURCES = test/bench_cold.c \
+check_LIBRARIES += libtest.a
+libtest_a_SOURCES = \
+	test/asker.c test/asker.h \
 	test/call.c test/call.h \
 	test/crawler.c test/crawler.h \
 	test/delay.c test/delay.h \
-	test/git.c test/git.h test/githost.c test/githost.h \
-	test/raw.c test/raw.h
-test_bench_cold_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-test_bench_cold_LDADD = $(common_libs) $(CHECK_LIBS)
-test_bench_pack_SOURCES = test/bench_pack.c
-test_bench_pack_LDADD = $(backend_libs) $(common_libs)
+	test/fake.c test/fake.h \
+	test/git.c test/git.h \
+	test/githost.c test/githost.h \
+	test/harness.c test/harness.h \
+	test/job.c test/job.h \
+	test/must.h \
+	test/port.h \
+	test/raw.c test/raw.h \
+	test/scratch.c test/scratch.h \
+	test/suite.c test/suite.h
+common_test_libs = libtest.a $(common_libs) $(CHECK_LIBS)
+backend_test_libs = libtest.a $(backend_libs) $(common_libs) $(CHECK_LIBS)
+cache_test_libs = libtest.a libcache.a $(backend_libs) $(common_libs) \
+	$(CHECK_LIBS)
+# Its names are too short for a library.
+scene = test/scene.c test/scene.h
+nfsd_test_libs = libtest.a $(nfsd_libs) $(CHECK_LIBS)
+# Who says nothing else.
+LDADD = $(nfsd_test_libs)
+endif
+EXTRA_DIST += test/Host.pm test/forge.pl test/httpd.pl test/oddrepo.sh
 
-# How many requests each type of root makes.
-bench-forges: gitnfsd test/it_forges
-	srcdir=$(srcdir) test/it_forges --requests
-bench-cold: gitnfsd test/bench_cold
-	srcdir=$(srcdir) REPOSITORY=$(REPOSITORY) test/bench_cold
+if HAVE_CHECK
+# common/
+check_PROGRAMS += test/test_common
+test_test_common_LDADD = $(common_test_libs)
+
+# backend/
+check_PROGRAMS += test/it_git test/test_git test/test_github \
+	test/test_hosts test/test_local test/test_mesa test/test_pack \
+	test/test_pkt
+test_it_git_LDADD = $(backend_test_libs)
+test_test_git_LDADD = $(backend_test_libs)
+test_test_github_LDADD = $(backend_test_libs)
+test_test_hosts_LDADD = $(backend_test_libs) $(CURL_LIBS)
+test_test_local_LDADD = $(backend_test_libs)
+test_test_mesa_LDADD = $(backend_test_libs)
+test_test_pack_LDADD = $(backend_test_libs)
+test_test_pkt_LDADD = $(backend_test_libs)
+
+# cache/
+check_PROGRAMS += test/it_store test/test_composite test/test_dcache \
+	test/test_flight test/test_fs test/test_fs_trouble test/test_inode \
+	test/test_prefetch test/test_root test/test_start test/test_state \
+	test/test_store
+test_it_store_LDADD = $(cache_test_libs)
+test_test_composite_LDADD = $(cache_test_libs)
+test_test_dcache_LDADD = $(cache_test_libs)
+test_test_flight_LDADD = $(cache_test_libs)
+test_test_fs_SOURCES = test/test_fs.c $(scene)
+test_test_fs_LDADD = $(cache_test_libs)
+test_test_fs_trouble_SOURCES = test/test_fs_trouble.c $(scene)
+test_test_fs_trouble_LDADD = $(cache_test_libs)
+test_test_inode_SOURCES = test/test_inode.c $(scene)
+test_test_inode_LDADD = $(cache_test_libs)
+test_test_prefetch_SOURCES = test/test_prefetch.c $(scene)
+test_test_prefetch_LDADD = $(cache_test_libs)
+test_test_root_LDADD = $(cache_test_libs)
+test_test_start_LDADD = $(cache_test_libs)
+test_test_state_LDADD = $(cache_test_libs)
+test_test_store_LDADD = $(cache_test_libs)
+
+# nfsd/, without a server
+check_PROGRAMS += test/test_access test/test_config test/test_fh test/test_xdr
+test/test_xdr.$(OBJEXT): $(rpcgen_headers)
+
+# The program itself, beside hosts of all types.
+check_PROGRAMS += test/it_forges
+test_it_forges_LDADD = $(common_test_libs)
 endif

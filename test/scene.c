@@ -22,21 +22,26 @@ _Thread_local struct asker asker = ASKER_INIT;
 
 /* ---- a server's life ---- */
 
-void start_threads(size_t memory, unsigned threads)
+void start_with(struct fs_options opt)
 {
 	CLEANUP_FREE char *state = NULL, *cache = NULL;
-	struct fs_options opt = { .memory = memory, .threads = threads,
-				  .ref_ttl = TTL };
 	char why[FS_WHY] = "";
 
 	ck_assert_int_gt(asprintf(&state, "%s/state", dir), 0);
 	ck_assert_int_gt(asprintf(&cache, "%s/cache", dir), 0);
 	opt.state_dir = state;
 	opt.cache_dir = cache;
+	opt.ref_ttl = TTL;
 	ck_assert_msg(!fs_new(&fs, &opt, why), "%s", why);
 	ck_assert_msg(!fs_add(fs, "a", "/where/a", NULL, fake_backend(fake),
 			      why), "%s", why);
 	ck_assert_msg(!fs_start(fs, why), "%s", why);
+}
+
+void start_threads(size_t memory, unsigned threads)
+{
+	start_with((struct fs_options){ .memory = memory,
+					.threads = threads });
 }
 
 void start(size_t memory)
@@ -50,21 +55,33 @@ void restart(size_t memory)
 	start(memory);
 }
 
-static void setup(void)
+void scene_begin(void)
 {
 	log_set_level(LOG_ERROR);
 	clock_freeze();
 	dir = scratch_dir();
 	fake = fake_new();
-	start(ROOM);
 }
 
-static void teardown(void)
+void scene_end(void)
 {
 	fs_free(fs);
+	fs = NULL;
 	fake_free(fake);
 	free(dir);
 	clock_thaw();
+}
+
+static void setup(void)
+{
+	scene_begin();
+	start(ROOM);
+}
+
+void scene_add(TCase *c)
+{
+	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
+	tcase_add_checked_fixture(c, setup, scene_end);
 }
 
 /* ---- trees, from lists of files ---- */
@@ -105,6 +122,7 @@ struct oid tree_of(size_t n, const char *const *item, size_t skip)
 	free(e);
 	return tree;
 }
+
 /* ---- looking ---- */
 
 int walk(const char *path, struct node *ret)
@@ -351,25 +369,4 @@ struct oid move_to(struct oid tree)
 
 	look_again();
 	return commit;
-}
-
-/* ---- running ---- */
-
-int scene_run(const char *name, const TTest *const *test, size_t n)
-{
-	Suite *s = suite_create(name);
-	TCase *c = tcase_create(name);
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	tcase_set_timeout(c, 60);
-	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
-	tcase_add_checked_fixture(c, setup, teardown);
-	for (size_t i = 0; i < n; i++)
-		tcase_add_test(c, test[i]);
-	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
 }

@@ -14,6 +14,7 @@
 #ifndef TEST_SCENE_H
 #define TEST_SCENE_H
 
+#include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,12 +34,16 @@ extern struct fake *fake;
 extern struct fs *fs;
 extern char *dir;               /* a directory of the test's own */
 
-/* Runs these tests, each with a scene of its own; returns what main()
- * should. */
-int scene_run(const char *name, const TTest *const *test, size_t n);
+/* Each test of this case has a scene of its own. */
+void scene_add(TCase *);
+/* The fixture below that, for who starts what it needs itself. */
+void scene_begin(void);
+void scene_end(void);
 
 /* ---- a server's life ---- */
 
+/* Directories and the time to live are not the caller's. */
+void start_with(struct fs_options);
 void start_threads(size_t memory, unsigned threads);
 void start(size_t memory);
 /* All memory is lost. */

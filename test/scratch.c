@@ -15,9 +15,11 @@ void scratch_start(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	ck_assert_int_gt(asprintf(&top, "%s/gitnfs-test.XXXXXX",
-				  tmp ? tmp : "/tmp"), 0);
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	if (asprintf(&top, "%s/gitnfs-test.XXXXXX", tmp ? tmp : "/tmp") < 0 ||
+	    !mkdtemp(top)) {
+		perror("a directory for the tests");
+		exit(99);
+	}
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag,

@@ -9,7 +9,8 @@
 #ifndef TEST_SCRATCH_H
 #define TEST_SCRATCH_H
 
-/* The fixture, to be unchecked: what a failed test leaves goes too. */
+/* Around all tests, as an unchecked fixture or before and after the suite:
+ * what a failed test leaves goes too. */
 void scratch_start(void);
 void scratch_stop(void);
 

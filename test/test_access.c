@@ -15,6 +15,7 @@
 
 #include "common/log.h"
 #include "nfsd/access.h"
+#include "test/suite.h"
 
 static struct client client(const char *address, uint16_t port)
 {
@@ -278,14 +279,8 @@ START_TEST(secrets)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	TCase *c = tcase_create("access");
-	Suite *s = suite_create("access");
-	SRunner *runner;
-	int failed;
-
-	log_set_level(LOG_ERROR);
 	tcase_add_test(c, what_is_a_network);
 	tcase_add_test(c, who_is_in_a_network);
 	tcase_add_test(c, of_several_one_is_enough);
@@ -294,10 +289,10 @@ int main(void)
 	tcase_add_test(c, ports);
 	tcase_add_test(c, loopback);
 	tcase_add_test(c, secrets);
-	suite_add_tcase(s, c);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+}
+
+int main(void)
+{
+	log_set_level(LOG_ERROR);
+	return suite_run("access", 60, add, NULL);
 }

@@ -23,6 +23,7 @@
 #include "common/pool.h"
 #include "common/url.h"
 #include "common/value.h"
+#include "test/suite.h"
 
 /* ---- list ---- */
 
@@ -671,14 +672,8 @@ START_TEST(locks_are_leaves)
 END_TEST
 #endif
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("common");
-	TCase *c = tcase_create("common");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(c, 60);
 	tcase_add_test(c, list_keeps_order);
 	tcase_add_test(c, oid_hash_is_gits);
 	tcase_add_test(c, oid_hash_wants_a_known_length);
@@ -705,10 +700,9 @@ int main(void)
 	tcase_add_test(c, pool_stop_drains_in_order);
 	tcase_add_test(c, pool_stop_runs_what_work_submits);
 	tcase_add_test(c, pool_threads_run_side_by_side);
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+}
+
+int main(void)
+{
+	return suite_run("common", 60, add, NULL);
 }

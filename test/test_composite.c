@@ -15,6 +15,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "test/scratch.h"
+#include "test/suite.h"
 
 static const struct keyed ids = { "composite" };
 static struct composite *c;
@@ -650,13 +651,8 @@ START_TEST(opened_as_is_said_now)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *t)
 {
-	Suite *suite = suite_create("composite");
-	TCase *t = tcase_create("core");
-	SRunner *r;
-	int failed;
-
 	tcase_add_unchecked_fixture(t, scratch_start, scratch_stop);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, sources_and_their_refs);
@@ -676,10 +672,9 @@ int main(void)
 	tcase_add_test(t, found_after_a_change);
 	tcase_add_test(t, rules_come_first);
 	tcase_add_test(t, opened_as_is_said_now);
-	suite_add_tcase(suite, t);
-	r = srunner_create(suite);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+}
+
+int main(void)
+{
+	return suite_run("composite", 60, add, NULL);
 }

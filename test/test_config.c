@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "nfsd/config/config.h"
+#include "test/suite.h"
 
 enum { ARGS_MAX = 16 };
 
@@ -716,15 +717,9 @@ START_TEST(the_usual_file)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *t)
 {
-	Suite *s = suite_create("config");
-	TCase *t = tcase_create("config");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_unchecked_fixture(t, begin, end);
-	tcase_set_timeout(t, 60);       /* a busy machine is no failure */
 	tcase_add_test(t, sources);
 	tcase_add_test(t, wrong_sources);
 	tcase_add_test(t, names_from_where_we_are);
@@ -742,10 +737,9 @@ int main(void)
 	tcase_add_test(t, how_to_reach_them);
 	tcase_add_test(t, very_many);
 	tcase_add_test(t, the_usual_file);
-	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(void)
+{
+	return suite_run("config", 60, add, NULL);
 }

@@ -12,6 +12,7 @@
 #include "cache/dcache.h"
 #include "common/cleanup.h"
 #include "test/must.h"
+#include "test/suite.h"
 
 static const struct keyed key = { "a key for tests" };
 
@@ -505,14 +506,8 @@ START_TEST(sizes_come_in_parts)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("dcache");
-	TCase *c = tcase_create("dcache");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(c, 60);
 	tcase_add_test(c, empty_tree);
 	tcase_add_test(c, gits_order_becomes_byte_order);
 	tcase_add_test(c, bytes_are_compared_unsigned);
@@ -527,10 +522,9 @@ int main(void)
 	tcase_add_test(c, large_trees);
 	tcase_add_test(c, hash_ranges);
 	tcase_add_test(c, sizes_come_in_parts);
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+}
+
+int main(void)
+{
+	return suite_run("dcache", 60, add, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "nfsd/fh.h"
 #include "nfsd/xdr.h"
+#include "test/suite.h"
 
 enum { MAC = 8, DEEPEST = 255 };
 
@@ -196,23 +197,17 @@ START_TEST(a_key_of_ones_own)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("fh");
-	TCase *c = tcase_create("fh");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, there_and_back);
 	tcase_add_test(c, every_bit_counts);
 	tcase_add_test(c, other_lengths);
 	tcase_add_test(c, no_such_place);
 	tcase_add_test(c, a_key_of_ones_own);
-	suite_add_tcase(s, c);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(void)
+{
+	return suite_run("fh", 60, add, NULL);
 }

@@ -14,6 +14,7 @@
 #include "cache/flight.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "test/suite.h"
 
 enum { BUDGET = 64000, VALUE = 1000 };
 
@@ -1010,14 +1011,8 @@ START_TEST(threads_share_flights)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("flight");
-	TCase *c = tcase_create("flight"), *nothing = tcase_create("no budget");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, one_fetch_for_many_askers);
 	tcase_add_test(c, miss_is_told_the_key_and_the_hint);
@@ -1049,13 +1044,15 @@ int main(void)
 	tcase_add_test(c, unasked_values_have_a_share);
 	tcase_add_test(c, counts_are_of_what_happened);
 	tcase_add_test(c, threads_share_flights);
-	suite_add_tcase(s, c);
-	tcase_add_checked_fixture(nothing, setup_nothing, teardown);
-	tcase_add_test(nothing, cost_returns_to_nothing);
-	suite_add_tcase(s, nothing);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+}
+
+static void add_nothing(TCase *c)
+{
+	tcase_add_checked_fixture(c, setup_nothing, teardown);
+	tcase_add_test(c, cost_returns_to_nothing);
+}
+
+int main(void)
+{
+	return suite_run("flight", 60, add, add_nothing, NULL);
 }

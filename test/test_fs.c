@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "test/must.h"
 #include "test/scene.h"
+#include "test/suite.h"
 
 /* ---- names in "/" ---- */
 
@@ -606,26 +607,28 @@ END_TEST
 
 /* ---- all ---- */
 
+static void add(TCase *c)
+{
+	scene_add(c);
+	tcase_add_test(c, names_of_roots);
+	tcase_add_test(c, dots);
+	tcase_add_test(c, name_lengths);
+	tcase_add_test(c, gitlinks_are_empty_directories);
+	tcase_add_test(c, reads);
+	tcase_add_test(c, listings_go_on_where_they_were);
+	tcase_add_test(c, listing_ends_in_the_version_it_began_in);
+	tcase_add_test(c, listings_tell_the_truth);
+	tcase_add_test(c, far_refs_are_believed_longer);
+	tcase_add_test(c, sizes_cost_some_blobs);
+	tcase_add_test(c, less_memory);
+	tcase_add_test(c, usage_of_what_is_shown);
+	tcase_add_test(c, two_pushes);
+	tcase_add_test(c, refreshed_in_vain);
+	tcase_add_test(c, setting_up_may_fail);
+	tcase_add_test(c, secret_and_id_stay);
+}
+
 int main(void)
 {
-	const TTest *const test[] = {
-		names_of_roots,
-		dots,
-		name_lengths,
-		gitlinks_are_empty_directories,
-		reads,
-		listings_go_on_where_they_were,
-		listing_ends_in_the_version_it_began_in,
-		listings_tell_the_truth,
-		far_refs_are_believed_longer,
-		sizes_cost_some_blobs,
-		less_memory,
-		usage_of_what_is_shown,
-		two_pushes,
-		refreshed_in_vain,
-		setting_up_may_fail,
-		secret_and_id_stay,
-	};
-
-	return scene_run("fs", test, sizeof test / sizeof *test);
+	return suite_run("fs", 60, add, NULL);
 }

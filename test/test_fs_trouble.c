@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "test/must.h"
 #include "test/scene.h"
+#include "test/suite.h"
 
 /* ---- trouble ---- */
 
@@ -379,21 +380,23 @@ END_TEST
 
 /* ---- all ---- */
 
+static void add(TCase *c)
+{
+	scene_add(c);
+	tcase_add_test(c, old_tree_may_be_collected);
+	tcase_add_test(c, shown_tree_may_not);
+	tcase_add_test(c, trouble_ends_in_definite_errors);
+	tcase_add_test(c, known_things_stay_when_the_source_is_down);
+	tcase_add_test(c, ref_that_is_gone);
+	tcase_add_test(c, unknown_size_is_one_files_trouble);
+	tcase_add_test(c, every_job_fails_once);
+	tcase_add_test(c, every_job_fails_once_in_no_memory);
+	tcase_add_test(c, every_job_fails_once_without_stat);
+	tcase_add_test(c, memory_is_bounded);
+	tcase_add_test(c, many_look_while_it_moves);
+}
+
 int main(void)
 {
-	const TTest *const test[] = {
-		old_tree_may_be_collected,
-		shown_tree_may_not,
-		trouble_ends_in_definite_errors,
-		known_things_stay_when_the_source_is_down,
-		ref_that_is_gone,
-		unknown_size_is_one_files_trouble,
-		every_job_fails_once,
-		every_job_fails_once_in_no_memory,
-		every_job_fails_once_without_stat,
-		memory_is_bounded,
-		many_look_while_it_moves,
-	};
-
-	return scene_run("fs_trouble", test, sizeof test / sizeof *test);
+	return suite_run("fs_trouble", 60, add, NULL);
 }

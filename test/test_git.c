@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "test/githost.h"
 #include "test/job.h"
+#include "test/suite.h"
 
 enum { PATIENCE = 60000 };      /* ms */
 
@@ -1314,70 +1315,60 @@ static void make_repositories(void)
 	      "git config uploadpack.allowFilter true");
 }
 
+static void add(TCase *c)
+{
+	tcase_add_test(c, urls);
+	tcase_add_test(c, names);
+	tcase_add_test(c, no_commit_yet);
+	tcase_add_test(c, detached_head);
+	tcase_add_test(c, no_repository);
+	tcase_add_test(c, reaches);
+	tcase_add_test(c, nested);
+	tcase_add_test(c, travel_together);
+	tcase_add_test(c, unwanted_refs_stay_away);
+	tcase_add_test(c, refs_travel_together);
+	tcase_add_test(c, many_in_one_job);
+	tcase_add_test(c, those_who_wait_go_first);
+	tcase_add_test(c, same_thing_twice);
+	tcase_add_test(c, missing);
+	tcase_add_test(c, not_what_it_was_said_to_be);
+	tcase_add_test(c, sha256);
+	tcase_add_test(c, sizes);
+	tcase_add_test(c, other_form_of_advertisement);
+	tcase_add_test(c, not_version_2);
+	tcase_add_test(c, no_filters);
+	tcase_add_test(c, no_combined_filters);
+	tcase_add_test(c, tips_only);
+	tcase_add_test(c, small_requests_only);
+	tcase_add_test(c, statuses);
+	tcase_add_test(c, once_is_no_trouble);
+	tcase_add_test(c, one_try_will_do);
+	tcase_add_test(c, cut_anywhere);
+	tcase_add_test(c, too_many_requests);
+	tcase_add_test(c, hangs);
+	tcase_add_test(c, floods);
+	tcase_add_test(c, nobody_there);
+	tcase_add_test(c, circuits);
+	tcase_add_test(c, circuits_without_users);
+	tcase_add_test(c, ssh);
+	tcase_add_test(c, ssh_that_does_not_end);
+	tcase_add_test(c, few_programs_stay);
+	tcase_add_test(c, one_ends_before_the_others);
+	tcase_add_test(c, on_this_disk);
+	tcase_add_test(c, redirects);
+	tcase_add_test(c, redirects_and_circuits);
+	tcase_add_test(c, token_file);
+	tcase_add_test(c, never_to_another_host);
+	tcase_add_test(c, netrc);
+	tcase_add_test(c, helpers);
+}
+
 int main(void)
 {
-	Suite *suite = suite_create("git");
-	TCase *tc = tcase_create("git");
-	SRunner *runner;
-	int failed;
-
 	githost_init("git");
 	make_repositories();
 	port = githost_scripted();
-	if (port < 0) {
-		fprintf(stderr, "skipped: no perl\n");
-		githost_exit(0);
-		return 77;
-	}
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, urls);
-	tcase_add_test(tc, names);
-	tcase_add_test(tc, no_commit_yet);
-	tcase_add_test(tc, detached_head);
-	tcase_add_test(tc, no_repository);
-	tcase_add_test(tc, reaches);
-	tcase_add_test(tc, nested);
-	tcase_add_test(tc, travel_together);
-	tcase_add_test(tc, unwanted_refs_stay_away);
-	tcase_add_test(tc, refs_travel_together);
-	tcase_add_test(tc, many_in_one_job);
-	tcase_add_test(tc, those_who_wait_go_first);
-	tcase_add_test(tc, same_thing_twice);
-	tcase_add_test(tc, missing);
-	tcase_add_test(tc, not_what_it_was_said_to_be);
-	tcase_add_test(tc, sha256);
-	tcase_add_test(tc, sizes);
-	tcase_add_test(tc, other_form_of_advertisement);
-	tcase_add_test(tc, not_version_2);
-	tcase_add_test(tc, no_filters);
-	tcase_add_test(tc, no_combined_filters);
-	tcase_add_test(tc, tips_only);
-	tcase_add_test(tc, small_requests_only);
-	tcase_add_test(tc, statuses);
-	tcase_add_test(tc, once_is_no_trouble);
-	tcase_add_test(tc, one_try_will_do);
-	tcase_add_test(tc, cut_anywhere);
-	tcase_add_test(tc, too_many_requests);
-	tcase_add_test(tc, hangs);
-	tcase_add_test(tc, floods);
-	tcase_add_test(tc, nobody_there);
-	tcase_add_test(tc, circuits);
-	tcase_add_test(tc, circuits_without_users);
-	tcase_add_test(tc, ssh);
-	tcase_add_test(tc, ssh_that_does_not_end);
-	tcase_add_test(tc, few_programs_stay);
-	tcase_add_test(tc, one_ends_before_the_others);
-	tcase_add_test(tc, on_this_disk);
-	tcase_add_test(tc, redirects);
-	tcase_add_test(tc, redirects_and_circuits);
-	tcase_add_test(tc, token_file);
-	tcase_add_test(tc, never_to_another_host);
-	tcase_add_test(tc, netrc);
-	tcase_add_test(tc, helpers);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	if (port < 0)
+		return githost_skip("needs perl");
+	return githost_exit(suite_run("git", 120, add, NULL));
 }

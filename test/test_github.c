@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "test/githost.h"
 #include "test/job.h"
+#include "test/suite.h"
 
 enum { PATIENCE = 30000, MAX = 1000 };  /* ms; objects */
 
@@ -661,57 +662,50 @@ static void make_repositories(void)
 	      " | put encoded");
 }
 
+/* As it should be, and as it may be. */
+static void add_good(TCase *c)
+{
+	tcase_add_test(c, frugal);
+	tcase_add_test(c, refs);
+	tcase_add_test(c, absent);
+	tcase_add_test(c, as_before);
+	tcase_add_test(c, no_head);
+	tcase_add_test(c, empty);
+	tcase_add_test(c, renamed);
+	tcase_add_test(c, truncated);
+	tcase_add_test(c, odd_names);
+	tcase_add_test(c, lists_owners);
+	tcase_add_test(c, private);
+	tcase_add_test(c, new_token);
+}
+
+static void add_bad(TCase *c)
+{
+	tcase_add_test(c, limited_by_git);
+	tcase_add_test(c, limited_alone);
+	tcase_add_test(c, limited_shortly);
+	tcase_add_test(c, busy);
+	tcase_add_test(c, without_git);
+	tcase_add_test(c, commits_without_git);
+	tcase_add_test(c, without_api);
+	tcase_add_test(c, lies);
+	tcase_add_test(c, passing_trouble);
+	tcase_add_test(c, says_why);
+	tcase_add_test(c, down);
+	tcase_add_test(c, urls);
+}
+
 int main(void)
 {
-	Suite *s = suite_create("github");
-	TCase *good = tcase_create("as it should be");
-	TCase *bad = tcase_create("as it may be");
-	SRunner *runner = srunner_create(s);
 	char cwd[200];
-	int failed;
 
 	githost_init("github");
 	api_port = githost_forge();
 	git_port = githost_scripted();
-	if (api_port < 0) {
-		puts("SKIP: needs perl");
-		githost_exit(0);
-		return 77;
-	}
+	if (api_port < 0)
+		return githost_skip("needs perl");
 	make_repositories();
 	snprintf(token_file, sizeof token_file, "%s/token",
 		 getcwd(cwd, sizeof cwd));
-
-	tcase_set_timeout(good, 60);
-	tcase_add_test(good, frugal);
-	tcase_add_test(good, refs);
-	tcase_add_test(good, absent);
-	tcase_add_test(good, as_before);
-	tcase_add_test(good, no_head);
-	tcase_add_test(good, empty);
-	tcase_add_test(good, renamed);
-	tcase_add_test(good, truncated);
-	tcase_add_test(good, odd_names);
-	tcase_add_test(good, lists_owners);
-	tcase_add_test(good, private);
-	tcase_add_test(good, new_token);
-	suite_add_tcase(s, good);
-	tcase_set_timeout(bad, 120);
-	tcase_add_test(bad, limited_by_git);
-	tcase_add_test(bad, limited_alone);
-	tcase_add_test(bad, limited_shortly);
-	tcase_add_test(bad, busy);
-	tcase_add_test(bad, without_git);
-	tcase_add_test(bad, commits_without_git);
-	tcase_add_test(bad, without_api);
-	tcase_add_test(bad, lies);
-	tcase_add_test(bad, passing_trouble);
-	tcase_add_test(bad, says_why);
-	tcase_add_test(bad, down);
-	tcase_add_test(bad, urls);
-	suite_add_tcase(s, bad);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	return githost_exit(suite_run("github", 120, add_good, add_bad, NULL));
 }

@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "test/githost.h"
 #include "test/job.h"
+#include "test/suite.h"
 
 enum { PATIENCE = 60000 };      /* ms */
 
@@ -449,38 +450,28 @@ static void make_repositories(void)
 	      "git config uploadpack.allowFilter true");
 }
 
+static void add(TCase *c)
+{
+	tcase_add_test(c, kinds);
+	tcase_add_test(c, none_and_one_again);
+	tcase_add_test(c, lists);
+	tcase_add_test(c, who_named_it);
+	tcase_add_test(c, credentials_stay);
+	tcase_add_test(c, proxies);
+	tcase_add_test(c, a_name_may_lead_here);
+	tcase_add_test(c, a_redirect_may_lead_here);
+	tcase_add_test(c, refusals_say_why);
+	tcase_add_test(c, nobody_there);
+	tcase_add_test(c, each_is_limited_alone);
+	tcase_add_test(c, hung_hosts_hold_nobody);
+}
+
 int main(void)
 {
-	Suite *suite = suite_create("hosts");
-	TCase *tc = tcase_create("hosts");
-	SRunner *runner;
-	int failed;
-
 	githost_init("hosts");
 	make_repositories();
 	port = githost_scripted();
-	if (port < 0) {
-		fprintf(stderr, "skipped: no perl\n");
-		githost_exit(0);
-		return 77;
-	}
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, kinds);
-	tcase_add_test(tc, none_and_one_again);
-	tcase_add_test(tc, lists);
-	tcase_add_test(tc, who_named_it);
-	tcase_add_test(tc, credentials_stay);
-	tcase_add_test(tc, proxies);
-	tcase_add_test(tc, a_name_may_lead_here);
-	tcase_add_test(tc, a_redirect_may_lead_here);
-	tcase_add_test(tc, refusals_say_why);
-	tcase_add_test(tc, nobody_there);
-	tcase_add_test(tc, each_is_limited_alone);
-	tcase_add_test(tc, hung_hosts_hold_nobody);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	if (port < 0)
+		return githost_skip("needs perl");
+	return githost_exit(suite_run("hosts", 120, add, NULL));
 }

@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "test/scene.h"
+#include "test/suite.h"
 
 enum { DEPTH_FILE = 96, DEPTH_DIR = 144 };
 
@@ -458,22 +459,24 @@ END_TEST
 
 /* ---- all ---- */
 
+static void add(TCase *c)
+{
+	scene_add(c);
+	tcase_add_test(c, times_tell_since_when);
+	tcase_add_test(c, changed_files_are_replaced);
+	tcase_add_test(c, directories_keep_their_handles);
+	tcase_add_test(c, removed_directory_shows_what_it_last_held);
+	tcase_add_test(c, long_histories);
+	tcase_add_test(c, long_and_deep_history);
+	tcase_add_test(c, steps_fit_the_handle);
+	tcase_add_test(c, depth_has_a_limit);
+	tcase_add_test(c, places_are_found_in_no_memory);
+	tcase_add_test(c, ambiguous_steps);
+	tcase_add_test(c, ambiguous_steps_and_trouble);
+	tcase_add_test(c, places_that_never_were);
+}
+
 int main(void)
 {
-	const TTest *const test[] = {
-		times_tell_since_when,
-		changed_files_are_replaced,
-		directories_keep_their_handles,
-		removed_directory_shows_what_it_last_held,
-		long_histories,
-		long_and_deep_history,
-		steps_fit_the_handle,
-		depth_has_a_limit,
-		places_are_found_in_no_memory,
-		ambiguous_steps,
-		ambiguous_steps_and_trouble,
-		places_that_never_were,
-	};
-
-	return scene_run("inode", test, sizeof test / sizeof *test);
+	return suite_run("inode", 60, add, NULL);
 }

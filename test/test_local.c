@@ -21,8 +21,9 @@
 #include "backend/backend.h"
 #include "common/clock.h"
 #include "test/git.h"
+#include "test/scratch.h"
+#include "test/suite.h"
 
-static char top[] = "/tmp/gitnfs-test-local-XXXXXX";
 
 /* ---- git ---- */
 
@@ -272,11 +273,11 @@ static void fetch_all(struct backend *b, const char *repo, unsigned least)
 
 static void setup(void)
 {
-	char dir[] = "testXXXXXX";
+	char *dir = scratch_dir();
 
-	ck_assert_int_eq(chdir(top), 0);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	setenv("HOME", dir, 1);
 	ck_assert_int_eq(chdir(dir), 0);
+	free(dir);
 }
 
 /* ---- where objects can be ---- */
@@ -1324,18 +1325,9 @@ END_TEST
 
 /* ---- main ---- */
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("local");
-	TCase *c = tcase_create("local");
-	SRunner *r;
-	int failed;
-
-	if (!mkdtemp(top))
-		return 99;
-	git_be_neutral();
-	setenv("HOME", top, 1);
-	tcase_set_timeout(c, 120);
+	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, loose_then_packed);
 	tcase_add_test(c, bare);
@@ -1374,16 +1366,10 @@ int main(void)
 	tcase_add_test(c, secrets_are_not_repeated);
 	tcase_add_test(c, permission_denied);
 	tcase_add_test(c, another_owner);
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	if (chdir("/") == 0) {
-		char line[sizeof top + 16];
+}
 
-		snprintf(line, sizeof line, "rm -rf %s", top);
-		failed += system(line) != 0;
-	}
-	return failed != 0;
+int main(void)
+{
+	git_be_neutral();
+	return suite_run("local", 120, add, NULL);
 }

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "test/githost.h"
 #include "test/job.h"
+#include "test/suite.h"
 
 enum { PATIENCE = 60000, MAX = 1000 };  /* ms; objects */
 
@@ -450,43 +451,33 @@ static void make_repositories(void)
 	      "git commit -qm sub; git clone -q --bare . ../subs.git");
 }
 
+static void add(TCase *c)
+{
+	tcase_add_loop_test(c, everything, 0, GENERATIONS);
+	tcase_add_loop_test(c, names, 0, GENERATIONS);
+	tcase_add_loop_test(c, empty, 0, GENERATIONS);
+	tcase_add_test(c, mirror);
+	tcase_add_test(c, still_filling);
+	tcase_add_loop_test(c, lists_organisations, 0, GENERATIONS);
+	tcase_add_test(c, keys);
+	tcase_add_test(c, by_path);
+	tcase_add_test(c, what_cannot_be);
+	tcase_add_test(c, submodules);
+	tcase_add_test(c, commits_by_git);
+	tcase_add_loop_test(c, git_at_home, 0, GENERATIONS);
+	tcase_add_test(c, trouble);
+	tcase_add_test(c, urls);
+}
+
 int main(void)
 {
-	Suite *s = suite_create("mesa");
-	TCase *t = tcase_create("mesa");
-	SRunner *runner = srunner_create(s);
-	int failed;
-
 	githost_init("mesa");
 	api_port = githost_forge();
 	git_port = githost_scripted();
-	if (api_port < 0) {
-		puts("SKIP: needs perl");
-		githost_exit(0);
-		return 77;
-	}
+	if (api_port < 0)
+		return githost_skip("needs perl");
 	make_repositories();
 	if (!getcwd(dir, sizeof dir))
 		return 99;
-
-	tcase_set_timeout(t, 120);
-	tcase_add_loop_test(t, everything, 0, GENERATIONS);
-	tcase_add_loop_test(t, names, 0, GENERATIONS);
-	tcase_add_loop_test(t, empty, 0, GENERATIONS);
-	tcase_add_test(t, mirror);
-	tcase_add_test(t, still_filling);
-	tcase_add_loop_test(t, lists_organisations, 0, GENERATIONS);
-	tcase_add_test(t, keys);
-	tcase_add_test(t, by_path);
-	tcase_add_test(t, what_cannot_be);
-	tcase_add_test(t, submodules);
-	tcase_add_test(t, commits_by_git);
-	tcase_add_loop_test(t, git_at_home, 0, GENERATIONS);
-	tcase_add_test(t, trouble);
-	tcase_add_test(t, urls);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return githost_exit(failed);
+	return githost_exit(suite_run("mesa", 120, add, NULL));
 }

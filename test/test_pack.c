@@ -17,8 +17,9 @@
 
 #include "backend/git/pack.h"
 #include "test/git.h"
+#include "test/scratch.h"
+#include "test/suite.h"
 
-static char top[] = "/tmp/gitnfs-test-pack-XXXXXX";
 
 /* ---- reading ---- */
 
@@ -699,45 +700,34 @@ END_TEST
 
 static void setup(void)
 {
-	static char test[64];
+	char *dir = scratch_dir();
 
-	snprintf(test, sizeof test, "%s/test-XXXXXX", top);
-	ck_assert_ptr_nonnull(mkdtemp(test));
-	ck_assert_int_eq(chdir(test), 0);
+	ck_assert_int_eq(chdir(dir), 0);
+	free(dir);
+}
+
+static void add_tests(TCase *c)
+{
+	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
+	tcase_add_checked_fixture(c, setup, NULL);
+	tcase_add_test(c, sha1);
+	tcase_add_test(c, sha256);
+	tcase_add_test(c, large_objects);
+	tcase_add_test(c, leaves_nothing_behind);
+	tcase_add_test(c, limits);
+	tcase_add_test(c, cut_anywhere_or_one_bit_wrong);
+	tcase_add_test(c, nothing_for_ever);
+	tcase_add_test(c, empty_and_odd_ones);
+	tcase_add_test(c, wrong_types_and_sizes);
+	tcase_add_test(c, wrong_deltas);
+	tcase_add_test(c, bases_that_are_none);
+	tcase_add_test(c, twins);
+	tcase_add_test(c, depth);
+	tcase_add_test(c, bombs);
 }
 
 int main(void)
 {
-	Suite *suite = suite_create("pack");
-	TCase *tc = tcase_create("pack");
-	char rm[64];
-	SRunner *runner;
-	int failed;
-
-	if (!mkdtemp(top))
-		return 99;
 	git_be_neutral();
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, sha1);
-	tcase_add_test(tc, sha256);
-	tcase_add_test(tc, large_objects);
-	tcase_add_test(tc, leaves_nothing_behind);
-	tcase_add_test(tc, limits);
-	tcase_add_test(tc, cut_anywhere_or_one_bit_wrong);
-	tcase_add_test(tc, nothing_for_ever);
-	tcase_add_test(tc, empty_and_odd_ones);
-	tcase_add_test(tc, wrong_types_and_sizes);
-	tcase_add_test(tc, wrong_deltas);
-	tcase_add_test(tc, bases_that_are_none);
-	tcase_add_test(tc, twins);
-	tcase_add_test(tc, depth);
-	tcase_add_test(tc, bombs);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	snprintf(rm, sizeof rm, "rm -rf %s", top);
-	return system(rm) || failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("pack", 60, add_tests, NULL);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backend/git/pkt.h"
+#include "test/suite.h"
 
 /* A stream that comes 'piece' bytes at a time. */
 struct text {
@@ -174,23 +175,17 @@ START_TEST(writes)
 }
 END_TEST
 
+static void add(TCase *c)
+{
+	tcase_add_test(c, reads_in_pieces_of_any_size);
+	tcase_add_test(c, reads_the_largest);
+	tcase_add_test(c, reads_many_lines);
+	tcase_add_test(c, refuses_what_is_none);
+	tcase_add_test(c, knows_when_it_was_cut);
+	tcase_add_test(c, writes);
+}
+
 int main(void)
 {
-	Suite *suite = suite_create("pkt");
-	TCase *tc = tcase_create("pkt");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_test(tc, reads_in_pieces_of_any_size);
-	tcase_add_test(tc, reads_the_largest);
-	tcase_add_test(tc, reads_many_lines);
-	tcase_add_test(tc, refuses_what_is_none);
-	tcase_add_test(tc, knows_when_it_was_cut);
-	tcase_add_test(tc, writes);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("pkt", 60, add, NULL);
 }

@@ -14,17 +14,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "cache/fs.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "common/log.h"
-#include "test/asker.h"
-#include "test/fake.h"
 #include "test/must.h"
+#include "test/scene.h"
 #include "test/scratch.h"
+#include "test/suite.h"
 
 enum {
-	ROOM = 64 << 20,
 	WAIT_S = 20,
 	/* As in flight.h's enum kind. */
 	TREES = 1, BLOBS = 2, SIZES = 3,
@@ -33,9 +30,6 @@ enum {
 	WINDOW_MS = 10000,
 };
 
-static struct fake *fake;
-static struct fs *fs;
-static char *dir;
 static size_t memory;
 static unsigned jobs;
 
@@ -46,40 +40,17 @@ static struct asker asker_new(void)
 
 /* ---- a server's life ---- */
 
-static void start(void)
+static void begin(void)
 {
-	CLEANUP_FREE char *state = NULL, *cache = NULL;
-	struct fs_options opt = { .memory = memory, .threads = 1,
-				  .ref_ttl = 1000, .prefetch = jobs };
-	char why[FS_WHY] = "";
-
-	ck_assert_int_gt(asprintf(&state, "%s/state", dir), 0);
-	ck_assert_int_gt(asprintf(&cache, "%s/cache", dir), 0);
-	opt.state_dir = state;
-	opt.cache_dir = cache;
-	ck_assert_msg(!fs_new(&fs, &opt, why), "%s", why);
-	ck_assert_msg(!fs_add(fs, "a", "/where/a", NULL, fake_backend(fake),
-			      why), "%s", why);
-	ck_assert_msg(!fs_start(fs, why), "%s", why);
+	start_with((struct fs_options){ .memory = memory, .threads = 1,
+					.prefetch = jobs });
 }
 
 static void setup(void)
 {
-	log_set_level(LOG_ERROR);
-	clock_freeze();
-	dir = scratch_dir();
-	fake = fake_new();
+	scene_begin();
 	memory = ROOM;
 	jobs = JOBS;
-}
-
-static void teardown(void)
-{
-	fs_free(fs);
-	fs = NULL;
-	fake_free(fake);
-	free(dir);
-	clock_thaw();
 }
 
 /* A moment; only to be gentle while waiting for what must come. */
@@ -285,7 +256,7 @@ START_TEST(listing_warms_the_child_directories)
 	unsigned had;
 
 	family();
-	start();
+	begin();
 	ck_assert_uint_eq(list("a"), DIRS + 3);
 	s = quiet();
 	ck_assert_uint_eq(fetched(DIRS, child), DIRS);
@@ -312,7 +283,7 @@ START_TEST(listing_again_asks_for_nothing)
 	uint64_t before;
 
 	family();
-	start();
+	begin();
 	list("a");
 	before = quiet().jobs;
 	list("a");
@@ -325,7 +296,7 @@ END_TEST
 START_TEST(one_level_and_no_further)
 {
 	family();
-	start();
+	begin();
 	list("a");
 	quiet();
 	ck_assert_uint_eq(fake_fetches(fake, &grandchild), 0);
@@ -344,7 +315,7 @@ START_TEST(only_a_listing_does_it)
 	struct fs_stats s;
 
 	family();
-	start();
+	begin();
 	read_at("a/d000/f000");
 	s = quiet();
 	ck_assert_uint_eq(s.jobs, 0);
@@ -358,7 +329,7 @@ START_TEST(sizes_of_near_trees_come_along)
 	struct attr attr;
 
 	family();
-	start();
+	begin();
 	list("a");
 	s = quiet();
 	ck_assert_uint_eq(s.kind[SIZES].ahead, DIRS);
@@ -377,7 +348,7 @@ START_TEST(so_many_at_a_time)
 	family();
 	for (unsigned i = 0; i < DIRS; i++)
 		fake_hold(fake, &child[i]);
-	start();
+	begin();
 	list("a");
 	fake_wait_held(fake, jobs);
 	fs_stats(fs, &s);
@@ -397,7 +368,7 @@ START_TEST(none_when_off)
 
 	jobs = 0;
 	family();
-	start();
+	begin();
 	list("a");
 	read_files("a/d019", 0, 10);
 	fs_stats(fs, &s);
@@ -439,7 +410,7 @@ START_TEST(clients_join_what_is_under_way)
 
 	family();
 	fake_hold(fake, &child[0]);
-	start();
+	begin();
 	list("a");
 	fake_wait_held(fake, 1);
 	for (int i = 0; i < CLIENTS; i++)
@@ -461,7 +432,7 @@ START_TEST(clients_are_not_kept_waiting)
 	family();
 	for (unsigned i = 0; i < JOBS; i++)
 		fake_hold(fake, &child[i]);
-	start();
+	begin();
 	list("a");
 	fake_wait_held(fake, JOBS);
 	for (unsigned i = JOBS; i < DIRS; i++) {
@@ -486,7 +457,7 @@ START_TEST(failures_are_silent)
 
 	family();
 	fake_fail(fake, &child[0], -EIO, 1);
-	start();
+	begin();
 	ck_assert_uint_eq(list("a"), DIRS + 3);
 	s = quiet();
 	ck_assert_uint_eq(s.kind[TREES].failed, 1);
@@ -506,7 +477,7 @@ START_TEST(who_has_joined_a_failure_asks_again_once_for_all)
 	family();
 	fake_hold(fake, &child[0]);
 	fake_fail(fake, &child[0], -ETIMEDOUT, 1);
-	start();
+	begin();
 	list("a");
 	fake_wait_held(fake, 1);
 	for (int i = 0; i < CLIENTS; i++)
@@ -525,7 +496,7 @@ START_TEST(source_that_is_down)
 	struct fs_stats s;
 
 	family();
-	start();
+	begin();
 	CLEANUP_NODE struct node n = at("a");
 	struct asker a = asker_new();
 	unsigned count;
@@ -561,7 +532,7 @@ START_TEST(full_queue_drops)
 	show(directory(MANY, many, 0, 0, NULL));
 	fake_hold(fake, &held);
 	jobs = 1;
-	start();
+	begin();
 	list("a/d000");
 	fake_wait_held(fake, 1);
 	for (unsigned i = 1; i < MANY; i++) {
@@ -603,7 +574,7 @@ START_TEST(stops_without_what_is_queued)
 	for (unsigned i = 0; i < MANY; i++)
 		fake_hold(fake, &many[i]);
 	jobs = 1;
-	start();
+	begin();
 	list("a");
 	fake_wait_held(fake, 1);
 	atomic_store(&freed, false);
@@ -636,7 +607,7 @@ START_TEST(useless_prefetch_pauses)
 	}
 	show(directory(PARENTS, parent, 0, 0, NULL));
 	memory = 256 << 10;
-	start();
+	begin();
 	for (unsigned i = 0; i < PARENTS; i++) {
 		CLEANUP_FREE char *path = NULL;
 
@@ -672,7 +643,7 @@ static struct oid in[FILES];
 START_TEST(few_reads_lead_to_nothing)
 {
 	show(directory(0, NULL, FILES, 100, in));
-	start();
+	begin();
 	read_files("a", 0, READS - 1);
 	ck_assert_uint_eq(quiet().jobs, 0);
 	ck_assert_uint_eq(fetched(FILES, in), READS - 1);
@@ -684,7 +655,7 @@ START_TEST(the_rest_of_the_directory_is_fetched_ahead)
 	struct fs_stats s;
 
 	show(directory(0, NULL, FILES, 100, in));
-	start();
+	begin();
 	read_files("a", 0, READS);
 	ck_assert_uint_eq(fetched(READS + CHUNK, in), READS + CHUNK);
 	ck_assert_uint_eq(fetched(FILES, in), READS + CHUNK);
@@ -709,7 +680,7 @@ START_TEST(no_more_bytes_than_a_share_of_the_memory)
 
 	memory = 4 << 20;               /* a chunk is 64 KiB */
 	show(directory(0, NULL, FILES, 15 << 10, in));
-	start();
+	begin();
 	read_files("a", 0, READS);
 	ck_assert_uint_eq(fetched(FILES, in), READS + 4);
 	for (unsigned i = READS; i < FILES; i++) {
@@ -726,7 +697,7 @@ START_TEST(a_large_file_is_left_to_who_wants_it)
 {
 	memory = 4 << 20;
 	show(directory(0, NULL, FILES, 100 << 10, in));
-	start();
+	begin();
 	read_files("a", 0, READS + 2);
 	ck_assert_uint_eq(fetched(FILES, in), READS + 2);
 }
@@ -743,7 +714,7 @@ START_TEST(reading_that_begins_again)
 	d[0] = directory(0, NULL, FILES, 2 << 10, in);
 	d[1] = directory(0, NULL, FILES, 15 << 10, other);
 	show(directory(2, d, 0, 0, NULL));
-	start();
+	begin();
 	read_files("a/d000", 0, FILES);
 	read_files("a/d001", 0, FILES);
 	read_files("a/d001", 0, FILES);
@@ -769,7 +740,7 @@ START_TEST(when_siblings_are_read_the_next_ones_are)
 	for (int i = 0; i < 4; i++)
 		d[i] = directory(i == 2 ? 2 : 0, below, 10, 100, b[i]);
 	show(directory(4, d, 1, 10, NULL));
-	start();
+	begin();
 	list("a");
 	list("a/d000");
 	read_files("a/d000", 0, 10);
@@ -804,7 +775,7 @@ START_TEST(many_in_one_round_trip)
 
 	family();
 	fake_far(fake);
-	start();
+	begin();
 	CLEANUP_NODE struct node n = at("a");
 	struct asker a = asker_new();
 	unsigned count;
@@ -831,7 +802,7 @@ START_TEST(a_quarter_of_the_jobs_at_a_time)
 	for (unsigned i = 0; i < DIRS / 2; i++)
 		fake_hold(fake, &low[i]);
 	fake_far(fake);
-	start();
+	begin();
 	for (unsigned i = 0; i < DIRS / 2; i++) {
 		CLEANUP_FREE char *path = NULL;
 
@@ -855,7 +826,7 @@ START_TEST(one_of_many_may_fail)
 	family();
 	fake_far(fake);
 	fake_fail(fake, &child[3], -EIO, 1);
-	start();
+	begin();
 	list("a");
 	s = quiet();
 	ck_assert_uint_eq(s.kind[TREES].failed, 1);
@@ -922,7 +893,7 @@ START_TEST(clients_failures_moves_and_hardly_any_memory)
 
 	show(root[0]);
 	memory = 192 << 10;
-	start();
+	begin();
 	for (unsigned i = 0; i < STRESS; i++) {
 		seed[i] = i + 1;
 		must(!pthread_create(&t[i], NULL, stress, &seed[i]));
@@ -952,14 +923,10 @@ START_TEST(clients_failures_moves_and_hardly_any_memory)
 }
 END_TEST
 
-static Suite *suite(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("prefetch");
-	TCase *c = tcase_create("prefetch");
-
-	tcase_set_timeout(c, 60);
 	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, setup, scene_end);
 	tcase_add_test(c, listing_warms_the_child_directories);
 	tcase_add_test(c, listing_again_asks_for_nothing);
 	tcase_add_test(c, one_level_and_no_further);
@@ -985,17 +952,9 @@ static Suite *suite(void)
 	tcase_add_test(c, a_quarter_of_the_jobs_at_a_time);
 	tcase_add_test(c, one_of_many_may_fail);
 	tcase_add_test(c, clients_failures_moves_and_hardly_any_memory);
-	suite_add_tcase(s, c);
-	return s;
 }
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run("prefetch", 60, add, NULL);
 }

@@ -16,6 +16,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "test/scratch.h"
+#include "test/suite.h"
 
 enum { T0 = 1700000000 };       /* the time of commits */
 
@@ -912,14 +913,8 @@ START_TEST(levels_are_bounded)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("root");
-	TCase *c = tcase_create("root");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(c, 60);
 	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, ids_tell_roots_apart);
@@ -946,10 +941,9 @@ int main(void)
 	tcase_add_test(c, levels_change_with_what_they_list);
 	tcase_add_test(c, what_was_denied_before_a_restart);
 	tcase_add_test(c, levels_are_bounded);
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+}
+
+int main(void)
+{
+	return suite_run("root", 60, add, NULL);
 }

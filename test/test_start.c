@@ -19,6 +19,7 @@
 #include "common/cleanup.h"
 #include "common/keyed.h"
 #include "test/scratch.h"
+#include "test/suite.h"
 
 enum {
 	ROOTS = 100000,
@@ -266,35 +267,26 @@ START_TEST(idle)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *suite;
-	TCase *c;
-	SRunner *runner;
-	int failed;
-
-#ifdef SANITIZED
-	fprintf(stderr, "skipped: a sanitizer takes its own time and memory\n");
-	return 77;
-#endif
-	gitnfsd = realpath("gitnfsd", NULL);
-	if (!gitnfsd) {
-		fprintf(stderr, "skipped: there is no gitnfsd here\n");
-		return 77;
-	}
-	suite = suite_create("start");
-	c = tcase_create("start");
-	tcase_set_timeout(c, 120);
 	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, ready_at_once);
 	tcase_add_test(c, ready_at_once_with_a_long_journal);
 	tcase_add_test(c, idle);
-	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+}
+
+int main(void)
+{
+	int status;
+
+#ifdef SANITIZED
+	return suite_skip("a sanitizer takes its own time and memory");
+#endif
+	gitnfsd = realpath("gitnfsd", NULL);
+	if (!gitnfsd)
+		return suite_skip("there is no gitnfsd here");
+	status = suite_run("start", 120, add, NULL);
 	free(gitnfsd);
-	return failed != 0;
+	return status;
 }

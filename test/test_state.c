@@ -19,6 +19,7 @@
 #include "cache/state.h"
 #include "common/cleanup.h"
 #include "test/scratch.h"
+#include "test/suite.h"
 
 static char *dir;
 
@@ -701,14 +702,8 @@ START_TEST(rewrite_cut_short_by_a_crash)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("state");
-	TCase *c = tcase_create("state");
-	SRunner *r;
-	int failed;
-
-	tcase_set_timeout(c, 60);
 	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, key_is_made_once);
@@ -732,10 +727,9 @@ int main(void)
 	tcase_add_test(c, rewrite_may_fail);
 	tcase_add_test(c, rewrite_may_fail_at_the_end);
 	tcase_add_test(c, rewrite_cut_short_by_a_crash);
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+}
+
+int main(void)
+{
+	return suite_run("state", 60, add, NULL);
 }

@@ -21,6 +21,7 @@
 #include "common/list.h"
 #include "test/git.h"
 #include "test/scratch.h"
+#include "test/suite.h"
 
 enum { MIB = 1 << 20 };
 
@@ -971,43 +972,36 @@ START_TEST(collected)
 }
 END_TEST
 
+static void add_tests(TCase *c)
+{
+	tcase_add_unchecked_fixture(c, scratch_start, scratch_stop);
+	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_test(c, round_trip);
+	tcase_add_test(c, sizes);
+	tcase_add_test(c, reopened);
+	tcase_add_test(c, not_taken);
+	tcase_add_test(c, bounded);
+	tcase_add_test(c, bounded_large);
+	tcase_add_test(c, crowded);
+	tcase_add_test(c, threads);
+	tcase_add_test(c, killed);
+	tcase_add_test(c, flipped);
+	tcase_add_test(c, flipped_size);
+	tcase_add_test(c, flipped_index);
+	tcase_add_test(c, cut_short);
+	tcase_add_test(c, removed);
+	tcase_add_test(c, not_ours);
+	tcase_add_test(c, full);
+	tcase_add_test(c, pinned);
+	tcase_add_test(c, pins_share);
+	tcase_add_test(c, pins_share_what_is_left);
+	tcase_add_test(c, pinned_again);
+	tcase_add_test(c, pin_limit);
+	tcase_add_test(c, pin_unfinished);
+	tcase_add_test(c, collected);
+}
+
 int main(void)
 {
-	Suite *suite = suite_create("store");
-	TCase *tc = tcase_create("store");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_unchecked_fixture(tc, scratch_start, scratch_stop);
-	tcase_add_checked_fixture(tc, set_up, tear_down);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, round_trip);
-	tcase_add_test(tc, sizes);
-	tcase_add_test(tc, reopened);
-	tcase_add_test(tc, not_taken);
-	tcase_add_test(tc, bounded);
-	tcase_add_test(tc, bounded_large);
-	tcase_add_test(tc, crowded);
-	tcase_add_test(tc, threads);
-	tcase_add_test(tc, killed);
-	tcase_add_test(tc, flipped);
-	tcase_add_test(tc, flipped_size);
-	tcase_add_test(tc, flipped_index);
-	tcase_add_test(tc, cut_short);
-	tcase_add_test(tc, removed);
-	tcase_add_test(tc, not_ours);
-	tcase_add_test(tc, full);
-	tcase_add_test(tc, pinned);
-	tcase_add_test(tc, pins_share);
-	tcase_add_test(tc, pins_share_what_is_left);
-	tcase_add_test(tc, pinned_again);
-	tcase_add_test(tc, pin_limit);
-	tcase_add_test(tc, pin_unfinished);
-	tcase_add_test(tc, collected);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run("store", 60, add_tests, NULL);
 }

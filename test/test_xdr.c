@@ -12,6 +12,7 @@
 #include "nfsd/attr.h"
 #include "nfsd/status.h"
 #include "nfsd/xdr.h"
+#include "test/suite.h"
 
 enum { ROOM = 256 };
 
@@ -273,13 +274,8 @@ START_TEST(well_known_errors)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *c)
 {
-	Suite *s = suite_create("xdr");
-	TCase *c = tcase_create("xdr");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_test(c, what_is_written_is_read);
 	tcase_add_test(c, reading_ends_at_the_edge);
 	tcase_add_test(c, writing_ends_at_the_edge);
@@ -289,10 +285,9 @@ int main(void)
 	tcase_add_test(c, only_listed_errors);
 	tcase_add_test(c, later_only_when_it_helps);
 	tcase_add_test(c, well_known_errors);
-	suite_add_tcase(s, c);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(void)
+{
+	return suite_run("xdr", 60, add, NULL);
 }

@@ -1,5 +1,6 @@
 # What users meet first: the command line, and the real Linux client.
 dist_check_SCRIPTS += \
+	test/access.sh \
 	test/cli.sh \
 	test/completion.sh \
 	test/full.sh \
@@ -8,7 +9,10 @@ dist_check_SCRIPTS += \
 	test/manual.sh \
 	test/rpcbind.sh \
 	test/packaging.sh \
+	test/portable.sh \
+	test/promises.sh \
 	test/keep.sh \
+	test/layers.sh \
 	test/secrets.sh \
 	test/spans.sh \
 	test/trouble.sh \
@@ -20,7 +24,7 @@ dist_check_SCRIPTS += \
 	test/web.sh
 
 EXTRA_DIST += \
-	test/cat.pl test/collector.pl \
+	test/cat.pl test/collector.pl test/mnt.pl \
 	.ci/run \
 	test/functions.sh \
 	test/kernel/README.md \
