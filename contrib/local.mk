@@ -43,19 +43,20 @@ uninstall-local:
 	rm -f "$(DESTDIR)$(bashcompletiondir)/gitnfs"
 
 # Packages, of the tarball: package/gitnfs_*.deb, package/gitnfs.rb, and an RPM
-# in package/RPMS.
-package = rm -rf package && $(MKDIR_P) package
+# in package/RPMS.  configure would fill in a whole @VERSION@ here.
+packages = package
 deb: dist
-	$(package)
-	cp $(distdir).tar.xz package/$(PACKAGE)_$(VERSION).orig.tar.xz
-	cd package && tar xf ../$(distdir).tar.xz && cd $(distdir) && \
-		dpkg-buildpackage -us -uc
+	rm -rf "$(packages)/$(distdir)" && $(MKDIR_P) "$(packages)"
+	cp $(distdir).tar.xz "$(packages)/$(PACKAGE)_$(VERSION).orig.tar.xz"
+	cd "$(packages)" && tar xf "$(abs_builddir)/$(distdir).tar.xz" && \
+		cd $(distdir) && dpkg-buildpackage -us -uc
 rpm: dist
-	$(package)
-	rpmbuild -ta --define "_topdir $$PWD/package" $(distdir).tar.xz
+	$(MKDIR_P) "$(packages)"
+	rpmbuild -ta --define "_topdir `cd "$(packages)" && pwd`" $(RPMFLAGS) \
+		$(distdir).tar.xz
 formula: dist
-	$(package)
-	sha256=`openssl dgst -sha256 -r $(distdir).tar.xz | cut -d' ' -f1` && \
-	sed -e "s,@VERSION@,$(VERSION),; s,@SHA256@,$$sha256," \
-		$(srcdir)/contrib/homebrew/gitnfs.rb.in >package/gitnfs.rb
+	$(MKDIR_P) "$(packages)"
+	sha256=`openssl dgst -sha256 -r "$(distdir).tar.xz" | cut -d' ' -f1` && \
+	sed -e "s,[@]VERSION@,$(VERSION),; s,[@]SHA256@,$$sha256," \
+		$(srcdir)/contrib/homebrew/gitnfs.rb.in >"$(packages)/gitnfs.rb"
 .PHONY: deb rpm formula

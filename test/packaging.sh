@@ -102,13 +102,28 @@ if command -v rpmspec >/dev/null; then
 	rpmspec -P "$src/contrib/rpm/gitnfs.spec" >"$dir/out" 2>&1 ||
 		fail "gitnfs.spec: $(cat "$dir/out")"
 fi
+# The formula, of something that is no tarball.
+echo tarball >"$dir/dist.tar.xz"
+make -s -o dist formula distdir="$dir/dist" packages="$dir/package" >/dev/null
+formula=$dir/package/gitnfs.rb
+grep -q "^  url \".*/gitnfs-$version.tar.xz\"$" "$formula" ||
+	fail "the formula's URL: $(grep url "$formula")"
+sum=$(openssl dgst -sha256 -r "$dir/dist.tar.xz" | cut -d' ' -f1)
+grep -qx "  sha256 \"$sum\"" "$formula" || fail "the formula's hash"
+! grep -n '@[A-Z0-9]*@' "$formula" >&2 || fail 'the formula is not filled in'
 if command -v ruby >/dev/null; then
-	ruby -wc "$src/contrib/homebrew/gitnfs.rb.in" >/dev/null ||
-		fail 'the formula is no ruby'
+	ruby -wc "$formula" >/dev/null || fail 'the formula is no ruby'
 fi
 if command -v python3 >/dev/null; then
+	# The names as launchd.plist(5) has them; others it passes over.
 	python3 -c 'import plistlib, sys
-plistlib.load(sys.stdin.buffer)["Sockets"]["nfs"]' \
+job = plistlib.load(sys.stdin.buffer)
+assert job.keys() == {"Label", "ProgramArguments", "Sockets"}
+assert job["Sockets"].keys() == {"nfs"}
+assert job["Sockets"]["nfs"].keys() <= {"SockType", "SockPassive",
+	"SockNodeName", "SockServiceName", "SockFamily", "SockProtocol"}' \
 		<"$src/contrib/launchd/org.gitnfs.gitnfsd.plist" ||
 		fail 'launchd cannot read its file'
+	grep -q 'launch_activate_socket("nfs"' "$src/nfsd/handover.c" ||
+		fail 'launchd is asked for another socket'
 fi
