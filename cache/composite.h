@@ -143,6 +143,8 @@ uint64_t composite_level_id(const struct composite *, const char *path);
 
 /* Might a service tell which repositories there are in it? */
 bool level_may_list(const struct level *);
+/* Is its service told who asks? */
+bool level_has_token(const struct level *);
 /* Open what could tell: its list().  May block. */
 int level_open(const struct level *, struct backend **ret,
 	       char why[BACKEND_WHY]);

@@ -329,6 +329,11 @@ bool level_may_list(const struct level *l)
 	       backend_lists(&l->pattern->options);
 }
 
+bool level_has_token(const struct level *l)
+{
+	return l->pattern && l->pattern->options.token_file;
+}
+
 int composite_note(struct composite *c, struct level *l, const char *name)
 {
 	if (!composite_may_be(l, name))

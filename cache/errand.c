@@ -316,6 +316,16 @@ void errand_free(struct errand *e)
 		pthread_cond_signal(&f->none);
 }
 
+/* Was it a name that there need not be?  Hosts do not tell those who have no
+ * token what is private from what is not there. */
+static bool is_guess(const struct errand *e, int err)
+{
+	return e->made && e->key.kind == KIND_ROOT &&
+	       (err == -ENOENT ||
+		(err == -EACCES && e->source->backend &&
+		 source_is_far(e->source) && !level_has_token(e->level)));
+}
+
 /* For people who ask later. */
 static void note_failure(const struct errand *e, const char *name, int err,
 			 const char *why)
@@ -324,6 +334,7 @@ static void note_failure(const struct errand *e, const char *name, int err,
 		.err = err,
 		.when = clock_wall().tv_sec,
 		.inside = e->key.kind != KIND_ROOT,
+		.absent = is_guess(e, err),
 	};
 
 	snprintf(f.name, sizeof f.name, "%s", name);

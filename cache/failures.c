@@ -4,7 +4,6 @@
  */
 #include "cache/failures.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -31,7 +30,7 @@ static size_t find(const struct failures *all, const char *name, bool inside)
 static size_t least(const struct failures *all)
 {
 	for (size_t i = 0; i < all->n; i++)
-		if (all->is[i].err == -ENOENT)
+		if (all->is[i].absent)
 			return i;
 	return 0;
 }

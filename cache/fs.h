@@ -244,10 +244,11 @@ size_t fs_roots(struct fs *, struct fs_root *ret, size_t room);
 struct fs_failure {
 	char name[FS_NAME_MAX + 1];
 	char why[FS_NAME_MAX + 1];      /* "" if there is no more to say */
-	int err;                /* negative errno; -ENOENT: a name that was
-				 * tried below a [root] */
+	int err;                /* negative errno */
 	int64_t when;           /* seconds */
 	bool inside;
+	bool absent;            /* a name that was tried below a [root]: there
+				 * is none, or none for us, who have no token */
 };
 /* The youngest first, each name once; until its repository answers again.
  * Returns how many were written. */

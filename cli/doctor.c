@@ -198,7 +198,8 @@ static void check_silence(struct doctor *d, struct json_object *host)
 	doctor_advise("does this work?  curl -I https://%s", name);
 }
 
-/* Those that refuse: a wrong token, or a name that they keep to themselves. */
+/* Those that refuse whatever it is: a name that they keep to themselves is
+ * nothing of theirs. */
 static void check_refusals(struct doctor *d, struct json_object *host)
 {
 	struct json_object *answers =
@@ -206,12 +207,11 @@ static void check_refusals(struct doctor *d, struct json_object *host)
 	int64_t refused = answers ? json_i64_at(answers, "401") +
 				    json_i64_at(answers, "403") : 0;
 
-	if (!refused)
+	if (!refused || json_i64_at(answers, "200"))
 		return;
-	doctor_find(d, NOTE, "host", "%s refuses what it is asked, %lld so far",
+	doctor_find(d, NOTE, "host", "%s refuses all it is asked, %lld so far",
 		    json_text_at(host, "name"), (long long)refused);
-	doctor_advise("a token-file that is wrong, or that gitnfsd may not "
-		      "read?");
+	doctor_advise("is its token-file right, and is one needed?");
 }
 
 static void check_hosts(struct doctor *d)
@@ -284,27 +284,28 @@ static size_t check_repositories(struct doctor *d)
 	return bad;
 }
 
-/* Those that somebody asked for, and that could not be had. */
+/* Those that somebody asked for, and that could not be had; first what is
+ * wrong, then names that were only tried.  Returns how many are wrong. */
 static size_t check_failures(struct doctor *d)
 {
 	struct json_object *list = doctor_list(d, "failures");
-	size_t n = list ? json_object_array_length(list) : 0, bad = 0;
+	size_t n = list ? json_object_array_length(list) : 0, bad = 0, told = 0;
 
-	for (size_t i = 0; i < n && i < SOURCES_MOST; i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
+	for (size_t i = 0; i < 2 * n && told < SOURCES_MOST; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i % n);
 		const char *name = json_text_at(o, "name");
 		struct json_object *shown =
 			named(doctor_list(d, "repositories"), name);
+		bool absent = json_flag_at(o, "absent");
 
-		if (json_flag_at(o, "absent")) {
-			doctor_find(d, NOTE, "source", "%s: not found", name);
-			advise_why(o);
-		} else if (!shown || !json_text_at(shown, "trouble")) {
-			doctor_find(d, WRONG, "source", "%s: %s", name,
-				    json_text_at(o, "error"));
-			advise_why(o);
-			bad++;
-		}
+		if (absent != (i >= n) ||
+		    (shown && json_text_at(shown, "trouble")))
+			continue;
+		doctor_find(d, absent ? NOTE : WRONG, "source", "%s: %s", name,
+			    json_text_at(o, "error"));
+		advise_why(o);
+		bad += !absent;
+		told++;
 	}
 	if (n > SOURCES_MOST)
 		doctor_advise("gitnfs status --all tells of %zu more", n -

@@ -160,15 +160,13 @@ static void put_repositories(const struct screen *s, struct json_object *status)
 static void put_failure(const struct screen *s, struct json_object *o)
 {
 	const char *why = json_text_at(o, "why");
-	bool absent = json_flag_at(o, "absent");
 	char age[TEXT_SIZE], name[TEXT_PATH];
 
 	fprintf(s->to, "  %7s  %s%s: %s%s%s\n", ago(s, o, "when", age),
 		json_flag_at(o, "inside") ? "in " : "",
 		text_path(json_text_at(o, "name"), text_room(50), name),
-		text_look(absent ? LOOK_WARN : LOOK_BAD),
-		absent ? "not found" : json_text_at(o, "error"),
-		text_look(LOOK_PLAIN));
+		text_look(json_flag_at(o, "absent") ? LOOK_WARN : LOOK_BAD),
+		json_text_at(o, "error"), text_look(LOOK_PLAIN));
 	if (!why || !*why)
 		return;
 	fprintf(s->to, "%*s", INDENT + 3, "");

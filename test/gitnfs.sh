@@ -62,7 +62,13 @@ repo=$dir/repo
 git init -q -b main "$repo"
 git -C "$repo" -c user.name=t -c user.email=t@example.org commit -q \
 	--allow-empty -m one
+mkdir -p "$dir/host/repos"
+start_host "$dir/host"
+echo wrong >"$dir/token"
 {
+	printf '[root "forge"]\n\turl = %s/auth=x/{repo}\n' "$host"
+	printf '[root "own"]\n\turl = %s/auth=x/{repo}\n\ttoken-file = %s\n' \
+		"$host" "$dir/token"
 	printf '[root "any"]\n\turl = %s\n' \
 		"http://127.0.0.1:2/{owner}/{repo}.git"
 	printf '[root "mine"]\n\turl = %s\n' "$dir/{repo}"
@@ -73,7 +79,7 @@ serve --config "$dir/conf"
 run 0 -s "$state" status
 says stdout "^gitnfsd [0-9.]+, up .*, process $server, at $address:$port\$"
 says stdout '^repo +- .*not used yet'
-says stdout '^  and any any/\{owner\}/\{repo\}, mine/\{repo\}$'
+says stdout '^  and any forge/\{repo\}, own/\{repo\}, any/\{owner\}/\{repo\}, mine/\{repo\}$'
 ! grep -q '^FAILED' "$dir/stdout" || fail 'something has failed'
 says stdout '^MEMORY  0 B of 256 MiB, hits: dirs -,'
 says stdout '^CLIENTS 0$'
@@ -119,13 +125,16 @@ run 2 -s "$state" warm
 # What is not shown, since it failed, is told of all the same.
 run 1 -s "$state" warm any/ann/tools
 run 1 -s "$state" warm mine/none
-run 0 -s "$state" status
-says stdout '^FAILED  3 lately$'
+run 1 -s "$state" warm forge/mistyped
+run 1 -s "$state" warm own/tools
+run 0 -s "$state" status --all
+says stdout '^FAILED  5 lately$'
 says stdout '^ +[0-9]+ s  any/ann/tools: Connection refused$'
 says stdout '^ +127.0.0.1:2: .*check that it runs'
 says stdout '^ +[0-9]+ s  mine/none: not found$'
+says stdout '^ +[0-9]+ s  forge/mistyped: not found, or private$'
 git clone -q "$repo" "$dir/none"
-until run 0 -s "$state" status && ! grep -q mine/none: "$dir/stdout"; do
+until run 0 -s "$state" status --all && ! grep -q mine/none: "$dir/stdout"; do
 	timeout "$PATIENCE" "$gitnfs" -s "$state" warm mine/none \
 		>/dev/null 2>&1 || sleep 0.1
 done
@@ -145,6 +154,10 @@ says stdout "^ok +server .*, process $server\$"
 says stdout "^ok +cache +$dir/cache, "
 says stdout '^WRONG +source +gone: Connection refused$'
 says stdout '^WRONG +source +any/ann/tools: Connection refused$'
+# A name that somebody has mistyped is nothing wrong; a token is.
+says stdout '^note +source +forge/mistyped: not found, or private$'
+says stdout '^WRONG +source +own/tools: Permission denied$'
+says stdout '^note +host +127.0.0.1 refuses all it is asked'
 says stdout '^ +-> does this work\?  git ls-remote http://127.0.0.1:1/x.git HEAD'
 # A terminal's columns are kept to, and it is not told to do anything.
 long=$dir/$(printf 'm%.0s' {1..90})

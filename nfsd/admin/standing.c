@@ -130,6 +130,8 @@ static struct json_object *trouble(const struct fs_trouble *t)
 static const char *in_words(int err)
 {
 	switch (err) {
+	case -ENOENT:
+		return "not found";
 	case -EBADMSG:
 		return "what it sends is not sound";
 	case -EAGAIN:
@@ -203,8 +205,9 @@ static struct json_object *failures(const struct standing *s)
 
 		json_text(o, "name", f->name);
 		json_flag(o, "inside", f->inside);
-		json_flag(o, "absent", f->err == -ENOENT && !f->inside);
-		json_text(o, "error", in_words(f->err));
+		json_flag(o, "absent", f->absent);
+		json_text(o, "error", f->absent && f->err == -EACCES ?
+			  "not found, or private" : in_words(f->err));
 		json_text(o, "why", f->why);
 		moment(o, "when", f->when);
 		json_append(list, o);
