@@ -6,6 +6,7 @@
  * wait and is written by hand; nobody is remembered, so the rest has
  * little to tell. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "common/log.h"
 #include "nfsd/fh.h"
@@ -71,20 +72,30 @@ static int walk(const struct request *rq, const struct rule *given,
 }
 
 /* Secrets come first in a path: the listener's, then that of the root.  They
- * do not go into the log. */
+ * are told nobody: 'path' goes on behind them.  *own: whether the former was
+ * there.  Returns the rule of the latter, or NULL. */
+static const struct rule *take_secrets(const struct request *rq,
+				       const char **path, size_t *len,
+				       bool *own)
+{
+	const struct service *s = rq->service;
+
+	*own = rule_takes_secret(rq->caller.client->rule, path, len);
+	for (size_t i = 0; i < s->nrule; i++)
+		if (rule_takes_secret(s->rule[i], path, len))
+			return s->rule[i];
+	return NULL;
+}
+
 static int enter(const struct request *rq, const char *path, size_t len,
 		 struct waiter *w, struct node *ret)
 {
-	const struct rule *own = rq->caller.client->rule, *given = NULL;
-	const struct service *s = rq->service;
+	bool own;
+	const struct rule *given = take_secrets(rq, &path, &len, &own);
 	int r;
 
-	if (!rule_lets_in(own, &rq->caller,
-			  rule_takes_secret(own, &path, &len)))
+	if (!rule_lets_in(rq->caller.client->rule, &rq->caller, own))
 		return -EACCES;
-	for (size_t i = 0; !given && i < s->nrule; i++)
-		if (rule_takes_secret(s->rule[i], &path, &len))
-			given = s->rule[i];
 	r = walk(rq, given, path, len, w, ret);
 	if (r != -EINPROGRESS)
 		log_debug("mount", "path=%.*s error=%s", (int)len, path,
@@ -146,6 +157,25 @@ static void export(struct request *rq, const void *arg, void *res)
 		     &all : NULL;
 }
 
+static void about(const struct request *rq, char *ret, size_t room)
+{
+	struct reader in = rq->args;
+	const char *path;
+	size_t len;
+	bool own;
+
+	*ret = '\0';
+	if (rq->proc != &mount3_program.proc[MOUNTPROC3_MNT] &&
+	    rq->proc != &mount3_program.proc[MOUNTPROC3_UMNT])
+		return;
+	path = (const char *)get_opaque(&in, MNTPATHLEN, &len);
+	if (in.bad)
+		return;
+	take_secrets(rq, &path, &len, &own);
+	snprintf(ret, room, "%s%.*s", len && *path == '/' ? "" : "/",
+		 (int)len, path);
+}
+
 static bool_t xdr_nothing(XDR *xdrs, void *nothing)
 {
 	(void)xdrs;
@@ -191,4 +221,5 @@ const struct program mount3_program = {
 	.nproc = sizeof procs / sizeof *procs,
 	.proc = procs,
 	.status = status_of,
+	.about = about,
 };

@@ -71,6 +71,13 @@ chmod 644 "$dir/secret"
 does_not_start 'others may read it' --listen 127.0.0.1:0 --config "$conf"
 chmod 600 "$dir/secret"
 serve --listen 127.0.0.1:0 --config "$conf"
+mkfifo "$dir/trace"
+"$PWD/gitnfs" -s "$dir/state" trace --json >"$dir/trace" &
+servers+=($!)
+exec 6<"$dir/trace"
+until "$PWD/gitnfs" -s "$dir/state" status --json | grep -q '"watchers": *1'; do
+	sleep 0.1
+done
 answers "$refused" 127.0.0.1 /
 answers "$refused" 127.0.0.1 /all
 answers $ok 127.0.0.1 /$secret
@@ -79,6 +86,15 @@ answers "$refused" 127.0.0.1 /$secret/some 0
 answers $ok 127.0.0.1 /$secret/some 1000
 answers "$refused" 127.0.0.1 /$secret/some 1001
 answers $ok 127.0.0.1 /$secret/some 2999
+traced=
+until [[ $traced == *'"MNT","path":"/some",'*'"uid":2999,'* ]]; do
+	IFS= read -r -t $PATIENCE -u 6 line || fail "it told: $traced"
+	traced+=$line
+done
+exec 6<&-
+[[ $traced == *'"MNT","path":"/",'* && $traced == *'"MNT","path":"/all",'* ]] ||
+	fail "it told: $traced"
+[[ $traced != *$secret* ]] || fail 'who watches is told the secret'
 end_server TERM || fail 'it did not stop well'
 logs 'by=server.secret-file'
 logs 'by=source.some.uid'

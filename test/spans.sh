@@ -85,6 +85,7 @@ until [[ $calls == *READ* && $requests == *POST* ]]; do
 done
 [[ $requests =~ \"method\":\"GET\",\"host\":\"127.0.0.1\",\"what\":\"$host/well/r/info/refs\?service=git-upload-pack\",\"status\":200,\"bytes\":[1-9][0-9]*,\"us\":[1-9] ]] ||
 	fail "requests: $requests"
+[[ $calls == *'"procedure":"MNT","path":"/r",'* ]] || fail "calls: $calls"
 kill "$watcher"
 exec 6<&-
 unwatched() { gitnfs status --json | grep -q '"watchers": *0'; }
