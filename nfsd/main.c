@@ -289,6 +289,7 @@ static int serve(struct reloading *rl, char why[CONFIG_WHY])
 		server_options.mounted_arg = rpcbind;
 	}
 	config_rules_warn(rules, c);
+	places_warn(c);
 	r = places_add(fs, c, why);
 	if (!r)
 		r = fs_start(fs, why);
@@ -394,8 +395,10 @@ int main(int argc, char **argv)
 		r = config_rules_make(&c, &rules, why);
 		if (!r)
 			r = places_check(&c, why);
-		if (!r)
+		if (!r) {
 			places_log(&c);
+			places_warn(&c);
+		}
 		break;
 	case CONFIG_SERVE:
 		privilege_raise_files();

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
@@ -126,21 +127,38 @@ static void log_root(const struct config_place *p)
 		 p->token_file ? p->token_file : "");
 }
 
+/* ---- files that are named ---- */
+
+/* With a placeholder it is many. */
+static bool is_one(const char *file)
+{
+	return file && !strchr(file, '{');
+}
+
+struct named_file {
+	const char *key, *name;
+};
+enum { NAMED_FILES = 2 };
+
+static void named_files(const struct config_place *p,
+			struct named_file ret[NAMED_FILES])
+{
+	ret[0] = (struct named_file){ "token-file", p->token_file };
+	ret[1] = (struct named_file){ "ca-file", p->ca_file };
+}
+
 /* What is read when it is needed may be there by then; but a name that leads
  * nowhere is worth a word to who asks. */
 static int check_files(const struct config_place *p, const char **key,
 		       char why[CONFIG_WHY])
 {
-	const struct {
-		const char *key, *name;
-	} file[] = {
-		{ "token-file", p->token_file }, { "ca-file", p->ca_file },
-	};
+	struct named_file file[NAMED_FILES];
 
-	for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+	named_files(p, file);
+	for (size_t i = 0; i < NAMED_FILES; i++) {
 		int err;
 
-		if (!file[i].name || !access(file[i].name, R_OK))
+		if (!is_one(file[i].name) || !access(file[i].name, R_OK))
 			continue;
 		err = errno;
 		*key = file[i].key;
@@ -150,6 +168,27 @@ static int check_files(const struct config_place *p, const char **key,
 		return -err;
 	}
 	return 0;
+}
+
+/* Meanwhile what needs none of them is shown. */
+static void warn_of_files(const struct config_place *p)
+{
+	struct named_file file[NAMED_FILES];
+	struct stat st;
+
+	named_files(p, file);
+	for (size_t i = 0; i < NAMED_FILES; i++)
+		if (is_one(file[i].name) && access(file[i].name, R_OK))
+			log_warning("file cannot be read", "name=%s key=%s "
+				    "file=%s error=%s do=have the user that "
+				    "runs gitnfsd read it; it is looked for "
+				    "when a host asks", p->name, file[i].key,
+				    file[i].name, strerror(errno));
+	if (is_one(p->token_file) && !stat(p->token_file, &st) &&
+	    st.st_mode & S_IROTH)
+		log_warning("others can read a token", "name=%s file=%s "
+			    "do=chmod o-r %s", p->name, p->token_file,
+			    p->token_file);
 }
 
 /* ---- all ---- */
@@ -315,6 +354,12 @@ int places_add(struct fs *fs, const struct config *c, char why[CONFIG_WHY])
 		r = config_place_blame(place(c, i), NULL,
 				       add(fs, &all.place[i], why), why);
 	return r;
+}
+
+void places_warn(const struct config *c)
+{
+	for (size_t i = 0; i < count(c); i++)
+		warn_of_files(place(c, i));
 }
 
 void places_log(const struct config *c)

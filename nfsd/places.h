@@ -22,6 +22,8 @@ int places_check(const struct config *, char why[CONFIG_WHY]);
 /* Show them, before fs_start(). */
 int places_add(struct fs *, const struct config *, char why[CONFIG_WHY]);
 void places_log(const struct config *);
+/* Of files that are named, and are not as they should be. */
+void places_warn(const struct config *);
 
 /* From one configuration to another: whatever is wrong with the new one is
  * found out here.  Both must stay. */

@@ -187,6 +187,7 @@ int reload(struct reloading *rl, struct reload *ret, char why[CONFIG_WHY])
 		*rl->config = new;
 		new = was;
 		config_rules_warn(rl->rules, rl->config);
+		places_warn(rl->config);
 	}
 	places_change_free(ch.places);
 	config_rules_free(&ch.rules);

@@ -190,6 +190,22 @@ wrong_config wrong '[unfinished'
 wrong_config "wrong:21: root.x.token-file: $dir/no-token" "[root \"x\"]
 	url = https://example.org/{repo}
 	token-file = $dir/no-token"
+# One for each owner; and one that others can read is told of.
+echo secret >"$dir/token"
+chmod 644 "$dir/token"
+{
+	cat "$dir/conf"
+	printf '[root "x"]\n\turl = https://example.org/{owner}/{repo}\n'
+	printf '\ttoken-file = %s/keys/{owner}\n' "$dir"
+	printf '[root "y"]\n\turl = https://example.org/{repo}\n'
+	printf '\ttoken-file = %s\n' "$dir/token"
+} >"$dir/tokens"
+run 0 --config "$dir/tokens" --check-config
+grep -q "others can read a token\" name=y .* do=\"chmod o-r $dir/token\"$" \
+	"$dir/stderr" || fail 'a token that others can read'
+chmod 600 "$dir/token"
+run 0 --config "$dir/tokens" --check-config
+! grep -q 'level=warning' "$dir/stderr" || fail "$(cat "$dir/stderr")"
 { cat "$dir/conf"; printf '[source "x"]\n\turl = %s\n\tuid = 0\n' "$repo"; } \
 	>"$dir/ruled"
 run 0 --config "$dir/ruled" --check-config
@@ -232,6 +248,14 @@ if [ -e /proc/net/if_inet6 ] &&
 else
 	echo 'no IPv6 here: [::1] is not tried'
 fi
+
+# A token that is not there is told of, and what needs none is served.
+rm "$dir/token"
+serve --config "$dir/tokens" --listen 127.0.0.1:0
+end_server TERM || fail "SIGTERM: exit status $?"
+grep -q "file cannot be read\" name=y key=token-file file=\"$dir/token\" .*do=" \
+	"$dir/log" || fail 'nothing about a token that is not there'
+nothing_more
 
 # The option goes before the file: one listener, though the file has two.
 serve --config "$dir/conf" --listen 127.0.0.1:0
