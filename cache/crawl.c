@@ -20,7 +20,7 @@ enum {
 	FIRST = 16,             /* objects in the first chunk, ... */
 	GROWTH = 4,             /* ... and so many times more in the next */
 	SCAN = 1 << 14,         /* entries looked at for a chunk, ... */
-	KEPT = 256,             /* ... while all are on this disk already */
+	KEPT = 1024,            /* ... while all are on this disk already */
 	RECENT = 1024,          /* objects that tell how large others are */
 	MARKS = 1 << 15,        /* directories whose last chunk is known */
 	DEPTH_MAX = 256,

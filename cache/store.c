@@ -12,7 +12,7 @@
 
 enum {
 	SHARE = 4,              /* an object may take a 4th of the store */
-	PIECE = 64 << 10,       /* bytes read at a time */
+	PIECE = 16 << 10,       /* bytes read at a time, onto the stack */
 };
 
 /* ---- writing ---- */
@@ -163,10 +163,10 @@ static void renew(struct store *s, const struct found *f)
 static int give(const struct found *f, const struct oid *oid, enum obj type,
 		struct job *job)
 {
-	CLEANUP_FREE char *piece = malloc(PIECE);
+	char piece[PIECE];
 	uint64_t left = f->record.size;
 	off_t at = f->slot.at + (off_t)sizeof f->record;
-	int r = piece ? job->ops->start(job, oid, type, left) : -ENOMEM;
+	int r = job->ops->start(job, oid, type, left);
 
 	while (!r && left) {
 		size_t n = left < PIECE ? (size_t)left : PIECE;

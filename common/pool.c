@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +20,7 @@ struct pool {
 	pthread_cond_t more;
 	struct list queue;      /* struct work */
 	bool stopping;
+	atomic_uint submitting; /* threads that are not done with it */
 	unsigned threads;
 	pthread_t thread[];
 };
@@ -92,12 +95,20 @@ int pool_start(struct pool **ret, const char *name, unsigned threads)
 	return 0;
 }
 
+static void put(struct pool *p, struct work *w)
+{
+	LOCK_SCOPE(&p->lock);
+	list_add_tail(&p->queue, &w->link);
+	p->submitting++;
+}
+
+/* Whom it wakes shall not find the lock taken. */
 void pool_submit(struct pool *p, struct work *w)
 {
 	w->span = span_now;
-	LOCK_SCOPE(&p->lock);
-	list_add_tail(&p->queue, &w->link);
+	put(p, w);
 	pthread_cond_signal(&p->more);
+	p->submitting--;
 }
 
 static void tell_to_stop(struct pool *p)
@@ -114,6 +125,8 @@ void pool_stop(struct pool *p)
 	tell_to_stop(p);
 	for (unsigned i = 0; i < p->threads; i++)
 		pthread_join(p->thread[i], NULL);
+	while (p->submitting)
+		sched_yield();
 	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
