@@ -11,13 +11,14 @@
 #include "cache/composite_own.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/large.h"
 
 enum {
 	TOP_ID = 1,
 	KNOWN_MAX = 1 << 18,    /* names that services list */
 	DEPTH_MAX = 16,         /* levels above a repository */
 	DENIED_MS = 1000,       /* for which one may be believed not to be */
-	BUCKETS_MIN = 64,
+	PLACES_MIN = 64,
 };
 
 /* ---- the table of children; its lock is held ---- */
@@ -29,72 +30,85 @@ static uint64_t hash_of(const struct composite *c, const struct level *in,
 	return keyed_hash(c->ids, name, strlen(name)) ^ in->id;
 }
 
-static struct child **bucket_of(const struct composite *c, uint64_t hash)
+/* Where it is, or the next that is free.  Places there are. */
+static struct child_place *place_of(const struct composite *c, uint64_t hash,
+				    const struct level *in, const char *name)
 {
-	return &c->bucket[hash & (c->nbuckets - 1)];
+	size_t i = hash & (c->places - 1);
+
+	for (;; i = (i + 1) & (c->places - 1)) {
+		const struct child *child = c->place[i].child;
+
+		if (!child || (c->place[i].hash == hash && child->in == in &&
+			       !strcmp(child->name, name)))
+			return &c->place[i];
+	}
 }
 
 struct child *composite_find(struct composite *c, const struct level *in,
 			     const char *name)
 {
-	uint64_t hash = hash_of(c, in, name);
-	struct child *child = c->nbuckets ? *bucket_of(c, hash) : NULL;
-
-	while (child && (child->hash != hash || child->in != in ||
-			 strcmp(child->name, name)))
-		child = child->next;
-	return child;
+	return c->places ?
+		place_of(c, hash_of(c, in, name), in, name)->child : NULL;
 }
 
-static void link_child(struct composite *c, struct child *child)
+static void put(struct composite *c, struct child_place place)
 {
-	struct child **bucket = bucket_of(c, child->hash);
+	size_t i = place.hash & (c->places - 1);
 
-	child->next = *bucket;
-	*bucket = child;
+	while (c->place[i].child)
+		i = (i + 1) & (c->places - 1);
+	c->place[i] = place;
 }
 
-/* About one in each. */
-static bool make_buckets(struct composite *c)
+/* Room for one more. */
+static bool grow(struct composite *c)
 {
-	struct child **old = c->bucket, **more;
-	uint32_t had = c->nbuckets, n = had ? 2 * had : BUCKETS_MIN;
+	struct child_place *old = c->place, *more;
+	size_t had = c->places, n = had ? 2 * had : PLACES_MIN;
 
-	if (c->nfindable < had)
+	if (2 * c->nfindable < had)
 		return true;
-	more = calloc(n, sizeof *more);
+	more = large_alloc(n * sizeof *more);
 	if (!more)
-		return had;
-	c->bucket = more;
-	c->nbuckets = n;
-	for (uint32_t i = 0; i < had; i++) {
-		for (struct child *at = old[i], *next; at; at = next) {
-			next = at->next;
-			link_child(c, at);
-		}
-	}
-	free(old);
+		return c->nfindable + 1 < had;
+	c->place = more;
+	c->places = n;
+	for (size_t i = 0; i < had; i++)
+		if (old[i].child)
+			put(c, old[i]);
+	large_free(old, had * sizeof *old);
 	return true;
 }
 
 /* False: out of memory. */
 static bool insert_child(struct composite *c, struct child *child)
 {
-	if (!make_buckets(c))
+	if (!grow(c))
 		return false;
-	child->hash = hash_of(c, child->in, child->name);
-	link_child(c, child);
+	put(c, (struct child_place){
+		hash_of(c, child->in, child->name), child,
+	});
 	c->nfindable++;
 	return true;
 }
 
+/* Those behind it move up, as far as each may. */
 static void remove_child(struct composite *c, struct child *child)
 {
-	struct child **at = bucket_of(c, child->hash);
+	struct child_place *free_place = place_of(
+		c, hash_of(c, child->in, child->name), child->in, child->name);
+	size_t mask = c->places - 1, to = (size_t)(free_place - c->place);
 
-	while (*at != child)
-		at = &(*at)->next;
-	*at = child->next;
+	for (size_t i = to; c->place[i = (i + 1) & mask].child;) {
+		size_t home = c->place[i].hash & mask;
+
+		if (((i - home) & mask) < ((i - to) & mask))
+			continue;
+		c->place[to] = c->place[i];
+		to = i;
+	}
+	c->place[to].child = NULL;
 	c->nfindable--;
 }
 
@@ -493,15 +507,16 @@ void composite_free(struct composite *c)
 {
 	if (!c)
 		return;
-	for (uint32_t i = 0; i < c->nbuckets; i++) {
-		for (struct child *at = c->bucket[i], *next; at; at = next) {
-			next = at->next;
-			source_free(at->source);
-			free(at->own);
-			free(at);
-		}
+	for (size_t i = 0; i < c->places; i++) {
+		struct child *child = c->place[i].child;
+
+		if (!child)
+			continue;
+		source_free(child->source);
+		free(child->own);
+		free(child);
 	}
-	free(c->bucket);
+	large_free(c->place, c->places * sizeof *c->place);
 	for (struct list *at; (at = list_pop(&c->levels));) {
 		struct level *l = container_of(at, struct level, link);
 

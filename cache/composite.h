@@ -50,9 +50,9 @@ struct pattern;
 struct source {
 	uint64_t number;        /* the scope of its objects' keys */
 	struct level *level;
-	char *name;             /* with its levels: "github/torvalds/linux" */
+	const char *name;       /* with its levels: "github/torvalds/linux" */
 	const char *base;       /* without: "linux" */
-	char *location;         /* absolute path or URL */
+	const char *location;   /* absolute path or URL */
 	_Atomic(char *) ref;    /* what NAME shows; NULL: the default branch */
 	_Atomic uint32_t refresh;       /* ms a ref is believed; 0: as usual */
 	_Atomic unsigned rule;  /* what fs_restrict() said */
@@ -69,6 +69,7 @@ struct source {
 						 * 0: never */
 	bool seen;              /* the levels' times tell of it; composite's
 				 * lock */
+	char text[];            /* name and location */
 };
 
 /* 'ids' must outlive it. */

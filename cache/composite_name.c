@@ -26,8 +26,10 @@ static const char *const probes[] = {
 
 /* May it be a component of a pattern?  It goes into a URL or a path: so none
  * of it has a meaning there. */
-static bool legal(const char *name, size_t len)
+static bool legal(const char *name)
 {
+	size_t len = strlen(name);
+
 	if (!len || len > PART_MAX || *name == '.' || *name == '-')
 		return false;
 	for (size_t i = 0; i < len; i++)
@@ -35,7 +37,7 @@ static bool legal(const char *name, size_t len)
 		    !strchr("._-+~", name[i]))
 			return false;
 	for (size_t i = 0; i < sizeof probes / sizeof *probes; i++)
-		if (strlen(probes[i]) == len && !memcmp(probes[i], name, len))
+		if (*probes[i] == *name && !strcmp(probes[i], name))
 			return false;
 	return true;
 }
@@ -56,7 +58,7 @@ bool composite_may_be(const struct level *l, const char *name)
 {
 	struct level_name place = { l, name };
 
-	return l->pattern && legal(name, strlen(name)) &&
+	return l->pattern && legal(name) &&
 	       pattern_permits((const char *const *)l->pattern->allow,
 			       (const char *const *)l->pattern->deny,
 			       composite_part, &place, l->depth + 1);
@@ -90,15 +92,13 @@ int composite_expand(const struct level *l, const char *base, char **path,
 int composite_stands_for(const struct level *l, const char *base,
 			 const char *location, bool *ret)
 {
-	CLEANUP_FREE char *path = NULL, *url = NULL;
-	int r;
+	struct level_name place = { l, base };
 
 	*ret = false;
 	if (composite_holds_levels(l) || !composite_may_be(l, base))
 		return 0;
-	r = composite_expand(l, base, &path, &url);
-	*ret = !r && !strcmp(url, location);
-	return r == -ENOMEM ? r : 0;
+	return pattern_makes(l->pattern->url, composite_part, &place,
+			     location, ret);
 }
 
 /* The one spelling only: %2F and %25 for what must be so written. */

@@ -54,13 +54,17 @@ struct level {
 /* A name in a level.  Neither of the two: one that is only known to be
  * there. */
 struct child {
-	struct child *next;     /* in its bucket */
-	uint64_t hash;
 	const struct level *in;
 	const char *name;       /* the level's, the source's or its own */
 	char *own;              /* or NULL */
 	struct level *level;
 	struct source *source;
+};
+
+/* Where a child is, found without looking at others. */
+struct child_place {
+	uint64_t hash;          /* of its level and name */
+	struct child *child;
 };
 
 struct composite {
@@ -70,8 +74,9 @@ struct composite {
 	bool started;
 	struct level *top;
 	pthread_mutex_t lock;   /* covers what follows */
-	struct child **bucket;  /* all of them, by level and name */
-	uint32_t nbuckets, nfindable;
+	struct child_place *place;      /* by hash, or the next that is free */
+	size_t places;          /* a power of two, half of them used */
+	size_t nfindable;
 	void *by_id;            /* struct level; tsearch(3) */
 	struct list levels;     /* all, in order of making */
 	uint32_t nlevels, nsources, nknown;

@@ -159,7 +159,8 @@ struct source *composite_new_source(struct composite *c, struct level *l,
 				    const char *name, const char *location,
 				    const char *ref)
 {
-	struct source *s = calloc(1, sizeof *s);
+	size_t n = strlen(name) + 1, m = strlen(location) + 1;
+	struct source *s = calloc(1, sizeof *s + n + m);
 	const char *slash;
 
 	if (!s)
@@ -167,10 +168,10 @@ struct source *composite_new_source(struct composite *c, struct level *l,
 	s->composite = c;
 	s->number = c->number++;
 	s->level = l;
-	s->name = strdup(name);
-	s->location = strdup(location);
+	s->name = memcpy(s->text, name, n);
+	s->location = memcpy(s->text + n, location, m);
 	s->ref = ref ? strdup(ref) : NULL;
-	if (!s->name || !s->location || (ref && !s->ref)) {
+	if (ref && !s->ref) {
 		source_free(s);
 		return NULL;
 	}
@@ -188,8 +189,6 @@ void source_free(void *source)
 	if (!s)
 		return;
 	backend_close(s->backend);
-	free(s->name);
-	free(s->location);
 	free(s->ref);
 	free(s);
 }
@@ -211,11 +210,11 @@ int composite_make(struct composite *c, struct level *l,
 	return 0;
 }
 
-/* The lock is held.  Each level on the way up is listed from now on; the
- * source comes last, as after an error it is still the caller's. */
-static int attach(struct composite *c, struct source *s)
+/* The lock is held.  'known': its name, if that is there, without a source.
+ * Each level on the way up is listed from now on; the source comes last, as
+ * after an error it is still the caller's. */
+static int attach(struct composite *c, struct source *s, struct child *known)
 {
-	struct child *known = composite_find(c, s->level, s->base);
 	int r = make_current(s);
 
 	if (!r && c->nsources == SOURCES_MAX)
@@ -247,7 +246,7 @@ int composite_attach(struct composite *c, struct source *s,
 
 	first = there ? there->source : NULL;
 	if (!first)
-		r = attach(c, s);
+		r = attach(c, s, there);
 	lock_drop(&c->lock);
 	if (r)
 		return r;
@@ -299,7 +298,7 @@ static int recall(struct composite *c, const char *name, const char *location,
 	s = composite_new_source(c, l, name, location, NULL);
 	if (!s)
 		return -ENOMEM;
-	r = attach(c, s);
+	r = attach(c, s, child);
 	if (r)
 		source_free(s);
 	else

@@ -101,6 +101,36 @@ int pattern_expand(const char *url, pattern_part *part, void *arg, char **ret)
 	return pattern_fill(url, url, part, arg, ret);
 }
 
+int pattern_makes(const char *url, pattern_part *part, void *arg,
+		  const char *text, bool *ret)
+{
+	bool is_url = strstr(url, "://"), same = true;
+	unsigned seen = 0;
+
+	for (const char *p = url; same && *p;) {
+		CLEANUP_FREE char *encoded = NULL;
+		const char *end = placeholder_end(p), *name;
+		size_t len;
+
+		if (!end) {
+			same = *p++ == *text++;
+			continue;
+		}
+		name = part(arg, find_placeholder(url, p) == p ?
+			    seen++ : placeholder_number(url, p));
+		if (is_url)
+			name = encoded = url_encode(name, strlen(name));
+		if (!name)
+			return -ENOMEM;
+		len = strlen(name);
+		same = !strncmp(text, name, len);
+		text += len;
+		p = end;
+	}
+	*ret = same && !*text;
+	return 0;
+}
+
 /* The directory that a path has before its first placeholder is there. */
 static int check_directory(const char *url, char why[BACKEND_WHY])
 {

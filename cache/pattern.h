@@ -29,6 +29,9 @@ typedef const char *pattern_part(void *arg, unsigned n);
 
 /* Put a name in place of the placeholders; in a URL, encoded. */
 int pattern_expand(const char *url, pattern_part *, void *arg, char **ret);
+/* Would that make 'text'? */
+int pattern_makes(const char *url, pattern_part *, void *arg, const char *text,
+		  bool *ret);
 
 /* Is the host whatever the name says? */
 bool pattern_any_host(const char *url);

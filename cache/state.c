@@ -23,6 +23,7 @@
 enum {
 	SECONDS_DIGITS = 18,            /* of what fits in 63 bits */
 	READ_SIZE = 1 << 16,
+	READ_PAST = 8,                  /* see get_oid() */
 };
 
 struct state {
@@ -155,25 +156,32 @@ static bool get_text(char **at, const char **ret)
 	return true;
 }
 
+/* The digits tell where they end, and the end of a line is none.  Eight are
+ * read at a time. */
 static bool get_oid(char **at, struct oid *ret)
 {
 	char *s = *at;
-	char *end = s ? find_end(s) : NULL;
 
 	if (!s)
 		return false;
-	if (end == s + 1 && *s == '-')
+	if (*s == '-') {
 		*ret = (struct oid){ 0 };
-	else if (oid_parse(s, (size_t)(end - s), ret))
-		return false;
-	return end_field(at, end);
+		return end_field(at, s + 1);
+	}
+	if (!oid_parse(s, 2 * OID_SHA1, ret) && end_field(at, s + 2 * OID_SHA1))
+		return true;
+	return !oid_parse(s, 2 * OID_SHA256, ret) &&
+	       end_field(at, s + 2 * OID_SHA256);
 }
 
 /* As many digits as there are, up to 'max'.  Returns what follows them. */
 static char *get_digits(char *s, int max, int64_t *ret)
 {
 	int64_t n = 0;
+	uint32_t eight;
 
+	for (; max >= 8 && hex_read_decimal(s, &eight); max -= 8, s += 8)
+		n = 100000000 * n + eight;
 	for (; max && *s >= '0' && *s <= '9'; max--, s++)
 		n = 10 * n + (*s - '0');
 	*ret = n;
@@ -202,16 +210,15 @@ static bool get_time(char **at, struct timespec *ret)
 
 static bool get_id(char **at, uint64_t *ret)
 {
-	char *end = *at ? find_end(*at) : NULL;
+	char *s = *at;
 	uint8_t id[sizeof *ret];
 
-	if (!end || end - *at != 2 * sizeof id ||
-	    !hex_read(*at, sizeof id, id))
+	if (!s || !hex_read(s, sizeof id, id))
 		return false;
 	*ret = 0;
 	for (size_t i = 0; i < sizeof id; i++)
 		*ret = *ret << 8 | id[i];
-	return end_field(at, end);
+	return end_field(at, s + 2 * sizeof id);
 }
 
 /* A line that makes no sense is passed over: it is not ours, or the disk's
@@ -360,7 +367,7 @@ static int read_journal(struct state *s, const struct state_reader *rd,
 			void *arg)
 {
 	size_t cap = READ_SIZE, len = 0;        /* of the line to come */
-	CLEANUP_FREE char *text = malloc(cap);
+	CLEANUP_FREE char *text = malloc(cap + READ_PAST);
 	off_t good = 0;
 
 	if (!text)
@@ -375,6 +382,7 @@ static int read_journal(struct state *s, const struct state_reader *rd,
 		if (!n)
 			break;
 		len += (size_t)n;
+		memset(text + len, 0, READ_PAST);
 		done = read_lines(s, text, len, rd, arg);
 		if (done < 0)
 			return (int)done;
@@ -382,7 +390,7 @@ static int read_journal(struct state *s, const struct state_reader *rd,
 		len -= (size_t)done;
 		memmove(text, text + done, len);
 		if (len == cap) {
-			char *more = realloc(text, cap *= 2);
+			char *more = realloc(text, (cap *= 2) + READ_PAST);
 
 			if (!more)
 				return -ENOMEM;

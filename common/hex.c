@@ -39,10 +39,15 @@ static uint64_t from(uint64_t x, char c)
 	return x + EACH(128u - (unsigned char)c);
 }
 
+static uint64_t decimal(uint64_t x)
+{
+	return from(x, '0') & ~from(x, '9' + 1);
+}
+
 static bool are_digits(uint64_t x)
 {
 	uint64_t lower = x | EACH(0x20);
-	uint64_t digit = from(x, '0') & ~from(x, '9' + 1);
+	uint64_t digit = decimal(x);
 	uint64_t letter = from(lower, 'a') & ~from(lower, 'f' + 1);
 
 	return !(x & EACH(0x80)) &&
@@ -65,5 +70,20 @@ bool hex_read(const char *hex, size_t n, uint8_t *ret)
 		ret[i + 2] = (uint8_t)(x >> 32);
 		ret[i + 3] = (uint8_t)(x >> 48);
 	}
+	return true;
+}
+
+bool hex_read_decimal(const char s[8], uint32_t *ret)
+{
+	uint64_t x = load(s);
+
+	if (x & EACH(0x80) || (decimal(x) & EACH(0x80)) != EACH(0x80))
+		return false;
+	/* Pairs of digits, then of pairs, then of fours: the first of a pair
+	 * is the lower one. */
+	x &= EACH(0x0f);
+	x = (10 * x + (x >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+	x = (100 * x + (x >> 16)) & UINT64_C(0x0000ffff0000ffff);
+	*ret = (uint32_t)(10000 * x + (x >> 32));
 	return true;
 }

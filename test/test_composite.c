@@ -429,6 +429,9 @@ START_TEST(what_the_journal_recalls)
 	ck_assert_ptr_null(recall("hub", "h:"));
 	ck_assert_ptr_null(recall("hub/o", "h:o"));
 	ck_assert_ptr_null(recall("hub/o/r", "elsewhere:o/r"));
+	ck_assert_ptr_null(recall("hub/o/r", "h:o/re"));
+	ck_assert_ptr_null(recall("hub/o/r", "h:o/"));
+	ck_assert_ptr_null(recall("hub/o/r", "h:o"));
 	ck_assert_ptr_null(recall("hub/o/.x", "h:o/.x"));
 	s = recall("hub/o/r", "h:o/r");
 	ck_assert_ptr_nonnull(s);
@@ -436,6 +439,11 @@ START_TEST(what_the_journal_recalls)
 	hub = into(top, "hub");
 	ck_assert_str_eq(listing(hub), "o ");
 	ck_assert_str_eq(listing(into(hub, "o")), "r r@@ ");
+	ck_assert_int_eq(add_pattern(c, "web", "http://h/{r}/{o}/{r}"), 0);
+	ck_assert_ptr_null(recall("web/r/o", "http://h/r/o/o"));
+	ck_assert_ptr_nonnull(recall("web/r/o", "http://h/r/o/r"));
+	ck_assert_ptr_null(recall("web/a/b+c", "http://h/a/b+c/a"));
+	ck_assert_ptr_nonnull(recall("web/a/b+c", "http://h/a/b%2Bc/a"));
 }
 END_TEST
 
@@ -543,6 +551,33 @@ START_TEST(ten_thousand)
 		ck_assert_str_eq(s->base, name);
 	}
 	ck_assert_uint_eq(composite_sources(c), 10000);
+}
+END_TEST
+
+/* Names that go leave those that stay where they are found. */
+START_TEST(many_go)
+{
+	enum { N = 300, EACH = 3 };
+	char name[N][8];
+	struct fs_place left[N];
+	struct composite_name cn;
+
+	for (int i = 0; i < N; i++) {
+		snprintf(name[i], sizeof name[i], "n%d", i);
+		ck_assert_int_eq(composite_add(c, name[i], "/n", NULL, NULL), 0);
+	}
+	for (size_t step = EACH; step < N; step *= EACH) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < N; i += step)
+			left[n++] = (struct fs_place){ .name = name[i],
+						       .location = "/n" };
+		ck_assert_int_eq(composite_change(c, left, n, step, NULL), 0);
+		for (size_t i = 0; i < N; i++)
+			ck_assert_int_eq(parse(top, name[i], &cn),
+					 i % step ? -ENOENT : 0);
+		ck_assert_uint_eq(composite_sources(c), n);
+	}
 }
 END_TEST
 
@@ -669,6 +704,7 @@ static void add(TCase *t)
 	tcase_add_test(t, times);
 	tcase_add_test(t, a_denied_name);
 	tcase_add_test(t, ten_thousand);
+	tcase_add_test(t, many_go);
 	tcase_add_test(t, found_after_a_change);
 	tcase_add_test(t, rules_come_first);
 	tcase_add_test(t, opened_as_is_said_now);

@@ -524,6 +524,13 @@ START_TEST(garbage_lines_are_passed_over)
 		"move 0000000000000001 - - 1.000000000\n"
 		"move 0000000000000001 abc - 1.000000000 1.000000000\n"
 		"move 0000000000000001 - - 1.000000000 1.1\n"
+		"move 0000000000000001 "
+			"0123456789012345678901234567890123456789a - "
+			"1.000000000 1.000000000\n"
+		"move 0000000000000001 "
+			"012345678901234567890123456789012345678 - "
+			"1.000000000 1.000000000\n"
+		"move 0000000000000001 -- - 1.000000000 1.000000000\n"
 		"\0\0\0\0\n"
 		"top\0 0000000000000001 7.000000000\n"
 		"\xff\xfe\x80\n"
@@ -536,7 +543,7 @@ START_TEST(garbage_lines_are_passed_over)
 	put_file("journal", text, sizeof text - 1);
 	s = open_expecting("top 1 7 0\nroot 2 [a] [b] default[]\n"
 			   "move 2 [] [] 1 0 2 0\ntop 3 7 0\n");
-	ck_assert_uint_eq(state_lines(s), 41);
+	ck_assert_uint_eq(state_lines(s), 44);
 	state_close(s);
 }
 END_TEST

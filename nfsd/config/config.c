@@ -78,14 +78,16 @@ static int load(struct config *c, int argc, char **argv, char *why)
 int config_load(struct config *ret, int argc, char **argv,
 		char why[CONFIG_WHY])
 {
-	int r;
+	static bool loaded;
 
+	/* It stays: it reads the certificates of all authorities first, and
+	 * repositories on this disk would have it do so again. */
+	if (!loaded)
+		git_libgit2_init();
+	loaded = true;
 	*ret = (struct config){ 0 };
 	config_unset(config_settings, ret);
-	git_libgit2_init();
-	r = load(ret, argc, argv, why);
-	git_libgit2_shutdown();
-	return r;
+	return load(ret, argc, argv, why);
 }
 
 void config_free(struct config *c)
