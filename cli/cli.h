@@ -59,5 +59,8 @@ struct cli_option {
  * counts it and argv[0].  END_USAGE: said what is wrong. */
 int cli_options(const struct cli *, const struct cli_option *, int *argc,
 		char **argv);
+/* The same for a command that takes nothing else. */
+int cli_options_only(const struct cli *, const struct cli_option *, int *argc,
+		     char **argv);
 
 #endif

@@ -327,12 +327,10 @@ int cli_doctor(struct cli *cli, int argc, char **argv)
 {
 	const struct cli_option options[] = { { NULL, NULL, NULL } };
 	struct doctor d = { .cli = cli };
-	int status = cli_options(cli, options, &argc, argv);
+	int status = cli_options_only(cli, options, &argc, argv);
 
 	if (status)
 		return status;
-	if (argc > 1)
-		return cli_usage(cli, "\"%s\" is too much", argv[1]);
 	check_server(&d);
 	check_ports(&d);
 	doctor_here(&d);

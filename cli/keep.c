@@ -126,14 +126,12 @@ int cli_gc(struct cli *cli, int argc, char **argv)
 		{ "to", NULL, &to },
 		{ NULL, NULL, NULL },
 	};
-	int status = cli_options(cli, options, &argc, argv);
+	int status = cli_options_only(cli, options, &argc, argv);
 	struct json_object *request;
 	uint64_t size = 0;
 
 	if (status)
 		return status;
-	if (argc > 1)
-		return cli_usage(cli, "\"%s\" is too much", argv[1]);
 	if (to && !parse_size(to, &size))
 		return cli_usage(cli, "--to \"%s\": give bytes, perhaps with "
 				 "k, m or g behind them", to);

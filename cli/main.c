@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -148,12 +149,14 @@ static char **option(struct cli *cli, const char *text, size_t len)
 	return NULL;
 }
 
-/* The options before the command; returns where that is, or -1: wrong. */
+/* The options before the command, or before what is asked instead of one;
+ * returns where that is, or -1: wrong. */
 static int take_options(struct cli *cli, int argc, char **argv)
 {
 	int i;
 
-	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+	for (i = 1; i < argc && argv[i][0] == '-' &&
+	     strcmp(argv[i], "--help") && strcmp(argv[i], "--version"); i++) {
 		const char *o = argv[i], *equal = strchr(o, '=');
 		const char *value = equal ? equal + 1 : argv[i + 1];
 		char **to = option(cli, o, equal ? (size_t)(equal - o) :
@@ -186,29 +189,38 @@ static int run(struct cli *cli, int argc, char **argv)
 
 static int with_arguments(struct cli *cli, int argc, char **argv)
 {
-	int at, status;
+	int at = take_options(cli, argc, argv);
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") ||
-			 !strcmp(argv[1], "help"))) {
-		help();
-		return END_WELL;
-	}
-	if (argc > 1 && !strcmp(argv[1], "--version")) {
-		puts("gitnfs " PACKAGE_VERSION);
-		return END_WELL;
-	}
-	at = take_options(cli, argc, argv);
 	if (at < 0)
 		return END_USAGE;
 	if (at == argc)
 		return cli_usage(cli, "say what to do");
+	if (!strcmp(argv[at], "--help") || !strcmp(argv[at], "help")) {
+		help();
+		return END_WELL;
+	}
+	if (!strcmp(argv[at], "--version")) {
+		puts("gitnfs " PACKAGE_VERSION);
+		return END_WELL;
+	}
 	if (!cli->state_dir)
 		cli->state_dir = find_state_dir(cli);
 	if (!cli->state_dir)
 		return cli_usage(cli, "there is no HOME to keep things in; "
 				 "give --state-dir");
-	status = run(cli, argc - at, argv + at);
-	return fflush(stdout) && status == END_WELL ? END_FAILED : status;
+	return run(cli, argc - at, argv + at);
+}
+
+/* Who asked shall not take half of it for all; who stopped reading knows. */
+static int is_written(const struct cli *cli)
+{
+	struct stat st;
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return END_WELL;
+	if (fstat(STDOUT_FILENO, &st) || !S_ISFIFO(st.st_mode))
+		cli_say(cli, "the answer cannot be written: is the disk full?");
+	return END_FAILED;
 }
 
 int main(int argc, char **argv)
@@ -226,6 +238,8 @@ int main(int argc, char **argv)
 	} else {
 		cli.name = "gitnfs";
 		status = with_arguments(&cli, argc, argv);
+		if (status == END_WELL)
+			status = is_written(&cli);
 	}
 	free(cli.self);
 	free(cli.state_dir);

@@ -57,3 +57,12 @@ int cli_options(const struct cli *cli, const struct cli_option *all,
 	*argc = kept;
 	return END_WELL;
 }
+
+int cli_options_only(const struct cli *cli, const struct cli_option *all,
+		     int *argc, char **argv)
+{
+	int status = cli_options(cli, all, argc, argv);
+
+	return status || *argc == 1 ? status :
+	       cli_usage(cli, "\"%s\" is too much", argv[1]);
+}

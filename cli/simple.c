@@ -61,7 +61,7 @@ int cli_reload(struct cli *cli, int argc, char **argv)
 {
 	CLEANUP_JSON struct json_object *result = NULL;
 	struct json_object *restart;
-	int status = cli_options(cli, none, &argc, argv);
+	int status = cli_options_only(cli, none, &argc, argv);
 	size_t n;
 
 	if (!status)
@@ -98,7 +98,7 @@ int cli_log_level(struct cli *cli, int argc, char **argv)
 
 int cli_stop(struct cli *cli, int argc, char **argv)
 {
-	int status = cli_options(cli, none, &argc, argv);
+	int status = cli_options_only(cli, none, &argc, argv);
 
 	return status ? status : serve_stop(cli);
 }

@@ -438,12 +438,10 @@ int cli_status(struct cli *cli, int argc, char **argv)
 		{ "all", &all, NULL },
 		{ NULL, NULL, NULL },
 	};
-	int status = cli_options(cli, options, &argc, argv);
+	int status = cli_options_only(cli, options, &argc, argv);
 
 	if (status)
 		return status;
-	if (argc > 1)
-		return cli_usage(cli, "\"%s\" is too much", argv[1]);
 	do {
 		CLEANUP_JSON struct json_object *o = NULL;
 
@@ -459,8 +457,6 @@ int cli_status(struct cli *cli, int argc, char **argv)
 			put_again(o, all);
 		else
 			put_status(stdout, o, all);
-		if (fflush(stdout))
-			return END_FAILED;
-	} while (watch && !sleep(WATCH_S));
+	} while (watch && !fflush(stdout) && !sleep(WATCH_S));
 	return status;
 }

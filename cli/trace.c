@@ -119,12 +119,10 @@ int cli_trace(struct cli *cli, int argc, char **argv)
 	};
 	struct json_object *request, *line;
 	struct talk *t = NULL;
-	int r, status = cli_options(cli, options, &argc, argv);
+	int r, status = cli_options_only(cli, options, &argc, argv);
 
 	if (status)
 		return status;
-	if (argc > 1)
-		return cli_usage(cli, "\"%s\" is too much", argv[1]);
 	if (slow && (!*slow || slow[strspn(slow, "0123456789")]))
 		return cli_usage(cli, "--slow \"%s\": give milliseconds",
 				 slow);

@@ -46,11 +46,34 @@ run 2 -s
 run 2 -s "$state" status --nonsense
 run 2 -s "$state" mount
 run 2 -s "$state" mount --pinned --follow "$dir/m"
-for command in status refresh stop 'log-level info'; do
+wrong_usage=(mount umount 'umount a b' warm 'warm a b' 'pin a b' unpin
+	'unpin a b' 'du a b' 'gc x' 'gc --to much' 'refresh a b' 'trace x'
+	'trace --slow soon' 'status x' 'doctor x' 'reload x' 'stop x'
+	log-level 'log-level info debug')
+for command in "${wrong_usage[@]}"; do
+	# shellcheck disable=SC2086
+	run 2 -s "$state" $command
+	says stderr 'gitnfs --help'
+	run 2 -s "$state" "${command%% *}" --nonsense
+done
+for command in status refresh stop reload trace pin du gc 'log-level info' \
+	'refresh x' 'warm x' 'pin x' 'unpin x' 'du x'; do
 	# shellcheck disable=SC2086
 	run 3 -s "$state" $command
 	says stderr 'gitnfs mount DIR'
 done
+run 0 -s "$state" umount "$dir"
+says stderr 'nothing is mounted'
+run 1 -s "$state" mount "$dir/none" "$dir/m"
+says stderr 'no such directory'
+[ ! -e "$dir/m" ] || fail 'a failed mount leaves its directory'
+# As mount(8) wants it.
+ln -s "$gitnfs" "$dir/mount.gitnfs"
+gitnfs=$dir/mount.gitnfs
+run 1
+run 1 source
+run 32 "$dir/none" "$dir/m" -o "state-dir=$state"
+gitnfs=$PWD/gitnfs
 # The configuration says where it would be.
 printf '[state]\n\tdir = %s/elsewhere\n' "$dir" >"$dir/conf"
 run 3 -c "$dir/conf" status
@@ -183,6 +206,25 @@ rm -rf "$repo/.git"
 run 4 -s "$state" refresh repo
 run 1 -s "$state" log-level loud
 says stderr 'error, warning, info'
+run 0 -s "$state" reload
+run 0 -s "$state" gc
+run 0 -s "$state" pin
+run 1 -s "$state" unpin repo
+run 1 -s "$state" pin none
+run 1 -s "$state" du none
+cp "$dir/conf" "$dir/good"
+echo '[nonsense' >>"$dir/conf"
+run 1 -s "$state" reload
+says stderr "$dir/conf"
+cp "$dir/good" "$dir/conf"
+# What was asked for cannot be written.
+for command in status 'status --json' --help du; do
+	status=0
+	# shellcheck disable=SC2086
+	"$gitnfs" -s "$state" $command >/dev/full 2>"$dir/stderr" || status=$?
+	[ $status -eq 1 ] || fail "$command: exit status $status on a full disk"
+	says stderr "cannot be written"
+done
 # Somebody else's.
 if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 "$dir"
