@@ -22,24 +22,33 @@ static const struct {
 	const char *name;
 	cli_command *run;
 	const char *args, *what;        /* NULL: not for people */
+	const char *more;       /* options that are not among args, or NULL */
 } commands[] = {
 	{ "mount", cli_mount, "[SOURCE...] DIR",
-	  "show repositories there; starts a server" },
-	{ "umount", cli_umount, "DIR", "undo that" },
-	{ "status", cli_status, "[--json] [--watch]", "how things stand" },
-	{ "warm", cli_warm, "PATH", "fetch a repository, or a part of one, now" },
-	{ "pin", cli_pin, "[PATH]", "the same, and have it stay; or what does" },
-	{ "unpin", cli_unpin, "PATH", "let it go" },
-	{ "du", cli_du, "[PATH]", "what is here, on disk and in memory" },
-	{ "gc", cli_gc, "[--to SIZE]", "give disk back" },
-	{ "refresh", cli_refresh, "[PATH]", "look at sources now" },
+	  "show repositories there; starts a server",
+	  "[--follow | --pinned] [--options OPTIONS]\n"
+	  "                    [--server ADDRESS:PORT]" },
+	{ "umount", cli_umount, "DIR", "undo what mount did", NULL },
+	{ "status", cli_status, "[--json] [--watch]", "how things stand",
+	  "[--all]" },
+	{ "warm", cli_warm, "PATH", "fetch a repository, or a part of one, now",
+	  NULL },
+	{ "pin", cli_pin, "[PATH]", "fetch PATH, and have it stay; or tell what does",
+	  "[--json]" },
+	{ "unpin", cli_unpin, "PATH", "let what was pinned go", NULL },
+	{ "du", cli_du, "[PATH]", "what is here, on disk and in memory",
+	  "[--json]" },
+	{ "gc", cli_gc, "[--to SIZE]", "give disk back", NULL },
+	{ "refresh", cli_refresh, "[PATH]", "look at sources now", NULL },
 	{ "trace", cli_trace, "[--misses] [--slow MS]",
-	  "calls as they are answered" },
-	{ "doctor", cli_doctor, "", "what might be in the way" },
-	{ "reload", cli_reload, "", "have gitnfsd read its configuration again" },
-	{ "log-level", cli_log_level, "LEVEL", "log more or less, from now on" },
-	{ "stop", cli_stop, "", "stop the server" },
-	{ "attach", cli_attach, NULL, NULL },
+	  "calls as they are answered", "[--json]" },
+	{ "doctor", cli_doctor, "", "what might be in the way", NULL },
+	{ "reload", cli_reload, "", "have gitnfsd read its configuration again",
+	  NULL },
+	{ "log-level", cli_log_level, "LEVEL", "log more or less, from now on",
+	  NULL },
+	{ "stop", cli_stop, "", "stop the server", NULL },
+	{ "attach", cli_attach, NULL, NULL, NULL },
 };
 
 static void help(void)
@@ -59,6 +68,15 @@ static void help(void)
 	     "  -c, --config FILE            its configuration\n"
 	     "      --version                tell the version, and exit\n"
 	     "      --help                   this text; gitnfs(1) tells more");
+}
+
+static void help_of(size_t i)
+{
+	const char *more = commands[i].more;
+
+	printf("usage: gitnfs %s %s%s%s\n%s; gitnfs(1) tells more.\n",
+	       commands[i].name, more ? more : "", more ? " " : "",
+	       commands[i].args, commands[i].what);
 }
 
 void cli_say(const struct cli *cli, const char *fmt, ...)
@@ -180,8 +198,7 @@ static int run(struct cli *cli, int argc, char **argv)
 			continue;
 		if (argc != 2 || strcmp(argv[1], "--help") || !commands[i].what)
 			return commands[i].run(cli, argc, argv);
-		printf("usage: gitnfs %s %s\n%s; gitnfs(1) tells more.\n",
-		       commands[i].name, commands[i].args, commands[i].what);
+		help_of(i);
 		return END_WELL;
 	}
 	return cli_usage(cli, "there is no command \"%s\"", argv[0]);

@@ -121,6 +121,16 @@ perl -ne '$in = 1 if /^\.It/;
 	if (/Fl [a-z] , -([a-z-]+)/) { print "$1\n" }
 	last if /^\.Sh ENVIRONMENT/' "$src/man/gitnfs.1" >"$dir/doc"
 same 'gitnfs(1), options' 10
+cp "$dir/options" "$dir/code"
+{
+	"$gitnfs" --help
+	while IFS= read -r command; do
+		"$gitnfs" "$command" --help
+	done <"$dir/commands"
+} >"$dir/help"
+! grep '.\{81,\}' "$dir/help" || fail 'help is wider than 80 columns'
+grep -oE -e '--[a-z][a-z-]*' "$dir/help" | sed 's/^--//' >"$dir/doc"
+same 'gitnfs COMMAND --help' 10
 for file in gitnfs.bash _gitnfs gitnfs.fish; do
 	cp "$dir/options" "$dir/code"
 	grep -v '^#' "$completion/$file" |
