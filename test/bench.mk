@@ -25,13 +25,15 @@ bench-growth: gitnfsd test/bench/load
 # What is elsewhere, beside "git clone".  REPOSITORY=DIR as above; more of it
 # is said in bench_cold.c.
 if HAVE_CHECK
-EXTRA_PROGRAMS += test/bench_cold test/bench_pack
+EXTRA_PROGRAMS += test/bench_cold test/bench_forges test/bench_pack
+test_bench_forges_SOURCES = test/bench_forges.c $(forges)
+test_bench_forges_LDADD = $(common_test_libs)
 test_bench_cold_LDADD = $(common_test_libs)
 test_bench_pack_LDADD = $(backend_libs) $(common_libs)
 
 # How many requests each type of root makes.
-bench-forges: gitnfsd test/it_forges
-	srcdir=$(srcdir) test/it_forges --requests
+bench-forges: gitnfsd test/bench_forges
+	srcdir=$(srcdir) test/bench_forges
 bench-cold: gitnfsd test/bench_cold
 	srcdir=$(srcdir) REPOSITORY=$(REPOSITORY) test/bench_cold
 endif

@@ -10,8 +10,12 @@ check_PROGRAMS += \
 	test/it_held \
 	test/it_hostile \
 	test/it_levels \
+	test/it_levels_grow \
+	test/it_levels_many \
 	test/it_memo \
 	test/it_moves \
+	test/it_moves_refs \
+	test/it_moves_trouble \
 	test/it_names \
 	test/it_nfs3 \
 	test/it_oracle \
@@ -25,6 +29,12 @@ check_PROGRAMS += \
 	test/it_stress \
 	test/it_truncated \
 	test/it_upgrade
+test_it_levels_SOURCES = test/it_levels.c $(levels)
+test_it_levels_grow_SOURCES = test/it_levels_grow.c $(levels)
+test_it_levels_many_SOURCES = test/it_levels_many.c $(levels)
+test_it_moves_SOURCES = test/it_moves.c $(moves)
+test_it_moves_refs_SOURCES = test/it_moves_refs.c $(moves)
+test_it_moves_trouble_SOURCES = test/it_moves_trouble.c $(moves)
 test_it_shortage_LDFLAGS = -Wl,--wrap=write -Wl,--wrap=pwrite -Wl,--wrap=fsync \
 	-Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=open \
 	-Wl,--wrap=openat -Wl,--wrap=accept4 -Wl,--wrap=malloc \
