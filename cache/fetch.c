@@ -247,20 +247,33 @@ int fetch_blob(struct fetcher *f, struct source *source,
 	return r;
 }
 
-int fetch_known_blob(struct fetcher *f, const struct source *source,
-		     const struct oid *oid, struct blob **ret)
+static struct key blob_key(const struct source *source, const struct oid *oid)
 {
-	struct key key = {
+	return (struct key){
 		.scope = source->number,
 		.kind = KIND_BLOB,
 		.oid = *oid,
 	};
+}
+
+int fetch_known_blob(struct fetcher *f, const struct source *source,
+		     const struct oid *oid, struct blob **ret)
+{
+	struct key key = blob_key(source, oid);
 	struct value *v;
 	int r = flight_peek(f->flights, &key, &v);
 
 	if (!r)
 		*ret = (struct blob *)v;
 	return r;
+}
+
+void fetch_drop_blob(struct fetcher *f, const struct source *source,
+		     const struct oid *oid, const struct blob *b)
+{
+	struct key key = blob_key(source, oid);
+
+	flight_drop(f->flights, &key, &b->v);
 }
 
 /* ---- sizes ---- */

@@ -106,6 +106,9 @@ int fetch_blob(struct fetcher *, struct source *, const struct spot *,
 /* One that is in memory and has been asked for before; else -EINPROGRESS. */
 int fetch_known_blob(struct fetcher *, const struct source *,
 		     const struct oid *, struct blob **ret);
+/* It is of no use any more. */
+void fetch_drop_blob(struct fetcher *, const struct source *,
+		     const struct oid *, const struct blob *);
 /* Of the blob that entry 'index' names.  -EIO: it cannot be learnt. */
 int fetch_size(struct fetcher *, struct source *, struct tree *,
 	       uint32_t index, struct waiter *, uint64_t *ret);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cache/intake.h"
+#include "common/bus.h"
 #include "common/cleanup.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
 	SPOOL_DISCOUNT = 32,    /* ... and count for a 32nd of their size */
 	COMMIT_MAX = 1 << 24,   /* bytes; trees may be larger */
 	TREE_MAX = 1 << 30,
+	COPY_BELOW = 4096,      /* of what is mapped: more than anybody copies */
 };
 
 void intake_drop(struct intake *in)
@@ -152,6 +154,55 @@ int intake_blob(struct intake *in, const struct spool *spool,
 	}
 	*ret = b;
 	return 0;
+}
+
+struct piece {
+	struct value v;
+	char data[];
+};
+
+static void piece_free(struct value *v)
+{
+	free(v);
+}
+
+/* What is short is copied into replies, when it might be gone again. */
+static int copy_of(struct slice from, struct slice *ret)
+{
+	struct piece *p = malloc(sizeof *p + from.len);
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	r = bus_copy(p->data, from.data, from.len);
+	if (r) {
+		free(p);
+		return r;
+	}
+	p->v = (struct value){ .refs = 1, .free = piece_free };
+	*ret = (struct slice){ &p->v, p->data, from.len };
+	return 0;
+}
+
+int blob_slice(struct blob *b, uint64_t off, size_t len, struct slice *ret)
+{
+	struct slice s = { .owner = &b->v };
+	int r;
+
+	if (off > b->len)
+		off = b->len;
+	s.data = (const char *)b->data + off;
+	s.len = len < b->len - off ? len : b->len - (size_t)off;
+	if (b->mapped && s.len < COPY_BELOW) {
+		r = copy_of(s, ret);
+		if (!r)
+			value_unref(&b->v);
+		return r;
+	}
+	r = b->mapped ? bus_touch(s.data, s.len) : 0;
+	if (!r)
+		*ret = s;
+	return r;
 }
 
 /* ---- trees and commits ---- */

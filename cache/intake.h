@@ -6,7 +6,8 @@
  * whose bytes have been compared with its name.
  *
  * A blob too large to be kept in memory is spooled into an unlinked file,
- * and mapped.
+ * and mapped.  What of it is shown has been seen to be in memory: a page that
+ * its disk has lost is an error, not zeros.
  *
  * Knows git's objects; not where they come from, nor who wants them.
  *
@@ -19,6 +20,7 @@
 #define CACHE_INTAKE_H
 
 #include "cache/dcache.h"
+#include "cache/fs.h"
 #include "common/oid.h"
 #include "common/value.h"
 
@@ -26,7 +28,7 @@ struct blob {
 	struct value v;
 	void *data;             /* NULL when empty */
 	size_t len;
-	bool mapped;
+	bool mapped;            /* only blob_slice() touches it */
 };
 
 static inline void blob_unrefp(struct blob **b)
@@ -35,6 +37,10 @@ static inline void blob_unrefp(struct blob **b)
 		value_unref(&(*b)->v);
 }
 #define CLEANUP_BLOB __attribute__((cleanup(blob_unrefp)))
+
+/* Up to 'len' of its bytes from 'off'.  Takes over the reference, unless it
+ * fails.  -EIO: it was spooled, and the disk does not give it back. */
+int blob_slice(struct blob *, uint64_t off, size_t len, struct slice *ret);
 
 /* Where large blobs go. */
 struct spool {

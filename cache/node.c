@@ -500,6 +500,22 @@ static int get_blob(struct node *n, struct waiter *w, struct blob **ret)
 	return r == -ENOENT ? -EIO : r;
 }
 
+/* Takes over 'b'.  What its disk does not give back is fetched again when
+ * it is asked for again. */
+static int show(struct node *n, struct blob *b, uint64_t off, size_t len,
+		struct slice *ret)
+{
+	struct oid oid = tree_oid(n->tree, n->index);
+	int r = blob_slice(b, off, len, ret);
+
+	if (r == -EIO)
+		fetch_drop_blob(n->fs->fetcher, n->dir->root->source, &oid,
+				b);
+	if (r)
+		value_unref(&b->v);
+	return r;
+}
+
 static void pin_free(struct value *v)
 {
 	free(v);
@@ -536,21 +552,7 @@ int fs_readlink(struct node *n, struct waiter *w, struct slice *ret)
 	if (n->kind != NODE_FILE || n->tree->entry[n->index].type != FT_SYMLINK)
 		return -EINVAL;
 	r = get_blob(n, w, &b);
-	if (!r)
-		*ret = (struct slice){ &b->v, b->data, b->len };
-	return r;
-}
-
-/* Takes over 'b'. */
-static void slice_of(struct blob *b, uint64_t off, size_t len,
-		     struct slice *ret, bool *eof)
-{
-	if (off > b->len)
-		off = b->len;
-	if (len > b->len - off)
-		len = b->len - off;
-	*eof = off + len == b->len;
-	*ret = (struct slice){ &b->v, (const char *)b->data + off, len };
+	return r ? r : show(n, b, 0, b->len, ret);
 }
 
 int fs_read(struct node *n, uint64_t off, size_t len, struct waiter *w,
@@ -564,9 +566,10 @@ int fs_read(struct node *n, uint64_t off, size_t len, struct waiter *w,
 	if (n->kind == NODE_PIN || n->tree->entry[n->index].type == FT_SYMLINK)
 		return -EINVAL;
 	r = get_blob(n, w, &b);
-	if (!r)
-		slice_of(b, off, len, ret, eof);
-	return r;
+	if (r)
+		return r;
+	*eof = off >= b->len || len >= b->len - off;
+	return show(n, b, off, len, ret);
 }
 
 int fs_peek(struct fs *fs, const struct fs_proof *proof, uint64_t off,
@@ -577,6 +580,9 @@ int fs_peek(struct fs *fs, const struct fs_proof *proof, uint64_t off,
 	if (!proof->content.len ||
 	    fetch_known_blob(fs->fetcher, proof->source, &proof->content, &b))
 		return -EINPROGRESS;
-	slice_of(b, off, len, ret, eof);
-	return 0;
+	*eof = off >= b->len || len >= b->len - off;
+	if (!blob_slice(b, off, len, ret))
+		return 0;
+	value_unref(&b->v);
+	return -EINPROGRESS;
 }

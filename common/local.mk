@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
+	common/bus.c common/bus.h \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
 	common/dirs.c common/dirs.h \

@@ -5,7 +5,6 @@ libnfsd_a_SOURCES = \
 	nfsd/access.c nfsd/access.h \
 	nfsd/attr.c nfsd/attr.h \
 	nfsd/batch.c nfsd/batch.h \
-	nfsd/bus.c nfsd/bus.h \
 	nfsd/conn.c nfsd/conn.h \
 	nfsd/endpoint.c nfsd/endpoint.h \
 	nfsd/fh.c nfsd/fh.h \

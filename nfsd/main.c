@@ -20,12 +20,12 @@
 
 #include "backend/otlp.h"
 #include "cache/fs.h"
+#include "common/bus.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
 #include "nfsd/admin/admin.h"
-#include "nfsd/bus.h"
 #include "nfsd/config/config.h"
 #include "nfsd/config/config_rules.h"
 #include "nfsd/handover.h"

@@ -41,6 +41,7 @@ test_it_shortage_LDFLAGS = -Wl,--wrap=write -Wl,--wrap=pwrite -Wl,--wrap=fsync \
 	-Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup \
 	-Wl,--wrap=strndup -Wl,--wrap=asprintf -Wl,--wrap=open_memstream \
 	-Wl,--wrap=mmap -Wl,--wrap=utf8proc_map
+test_it_truncated_LDFLAGS = -Wl,--wrap=mkostemp
 
 # With a client that is not ours; the last two run the program itself.
 test_it_oracle_LDADD = $(nfsd_test_libs) $(NFS_LIBS)

@@ -28,9 +28,9 @@
 
 #include "backend/backend.h"
 #include "cache/fs.h"
+#include "common/bus.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "nfsd/bus.h"
 #include "nfsd/config/config.h"
 #include "nfsd/config/config_rules.h"
 #include "nfsd/server.h"

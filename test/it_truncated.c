@@ -2,19 +2,28 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* A pack is cut short while it is mapped: that is no end of the server. */
+/* What is mapped is cut short: a pack, or a large file that was spooled.  That
+ * is no end of the server, and nobody is shown zeros.
+ *
+ * The linker puts mkostemp() here in place of the C library's (--wrap), so
+ * that the spool, which has no name, can be got at. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "common/bus.h"
 #include "common/cleanup.h"
-#include "nfsd/bus.h"
 #include "test/call.h"
+#include "test/fake.h"
 #include "test/harness.h"
 #include "test/scratch.h"
 
-enum { FILES = 40, FEW = 3, SIZE = 200000, PATIENCE = 10000 };
+enum {
+	FILES = 40, FEW = 3, SIZE = 200000, PATIENCE = 10000,
+	MEMORY = 8 << 20, LARGE = MEMORY / 4, SOME = 65536, LITTLE = 100,
+};
 
 static struct harness h;
 static struct source source = { .name = "src" };
@@ -85,8 +94,83 @@ START_TEST(a_mapped_pack)
 }
 END_TEST
 
+/* ---- a spooled file ---- */
+
+int __real_mkostemp(char *, int);
+int __wrap_mkostemp(char *, int);
+
+static int spool = -1;
+
+int __wrap_mkostemp(char *path, int flags)
+{
+	int fd = __real_mkostemp(path, flags);
+
+	if (spool >= 0)
+		close(spool);
+	spool = dup(fd);
+	return fd;
+}
+
+/* The status of a READ in the second half; what it gives is right. */
+static uint32_t read_some(const struct fh *file, const char *text,
+			  uint32_t len)
+{
+	CLEANUP_WIRE struct wire data = { 0 };
+	uint32_t s;
+
+	do
+		s = call_read(&conn, file, LARGE / 2, len, &data, NULL, NULL);
+	while (s == N3_JUKEBOX);
+	if (s == N3_OK) {
+		ck_assert_uint_eq(data.len, len);
+		ck_assert_mem_eq(data.p, text + LARGE / 2, len);
+	}
+	return s;
+}
+
+/* Its disk fails: an error, and then it is fetched again. */
+static void fail_under(const struct fh *file, const char *text, uint32_t len)
+{
+	ck_assert_uint_eq(read_some(file, text, len), N3_OK);
+	ck_assert_int_ge(spool, 0);
+	ck_assert(!ftruncate(spool, LARGE / 4));
+	ck_assert_uint_eq(read_some(file, text, len), N3_IO);
+	ck_assert_uint_eq(read_some(file, text, len), N3_OK);
+}
+
+START_TEST(a_spooled_file)
+{
+	static char text[LARGE + 1];
+	struct fake *f = source.fake = fake_new();
+	struct fake_entry entry = { "100644", "large", { 0 } };
+	struct fh top, file;
+	struct oid tree;
+
+	for (int i = 0; i < LARGE; i++)
+		text[i] = (char)('a' + i % 23);
+	entry.oid = fake_blob(f, text);
+	tree = fake_tree(f, 1, &entry);
+	fake_ref(f, NULL, &tree);
+	bus_guard();
+	h = (struct harness){ .source = &source, .nsource = 1,
+			      .memory = MEMORY };
+	harness_start(&h);
+	raw_open(&conn, h.port);
+	ck_assert_uint_eq(call_mnt(&conn, "/src", &top), N3_OK);
+	ck_assert_uint_eq(call_find(&conn, &top, "large", &file, NULL),
+			  N3_OK);
+	fail_under(&file, text, SOME);
+	fail_under(&file, text, LITTLE);
+	raw_close(&conn);
+	harness_stop(&h);
+	fake_free(f);
+	close(spool);
+}
+END_TEST
+
 static void add(TCase *c)
 {
+	tcase_add_test(c, a_spooled_file);
 	tcase_add_test(c, a_mapped_pack);
 }
 
