@@ -19,21 +19,9 @@
 #include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/fd.h"
 
 extern char **environ;
-
-static int pipe_cloexec(int fd[2])
-{
-#if HAVE_PIPE2
-	return pipe2(fd, O_CLOEXEC) ? -errno : 0;
-#else
-	if (pipe(fd))
-		return -errno;
-	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
-	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
-	return 0;
-#endif
-}
 
 static void close_pipe(int fd[2])
 {
@@ -119,10 +107,10 @@ int program_start(struct program *ret, const char *const argv[],
 	int in[2], out[2], r;
 	pid_t pid;
 
-	r = pipe_cloexec(in);
+	r = fd_pipe(in);
 	if (r)
 		return r;
-	r = pipe_cloexec(out);
+	r = fd_pipe(out);
 	if (r) {
 		close_pipe(in);
 		return r;

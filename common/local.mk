@@ -4,6 +4,7 @@ libcommon_a_SOURCES = \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
 	common/dirs.c common/dirs.h \
+	common/fd.c common/fd.h \
 	common/hex.c common/hex.h \
 	common/json.h \
 	common/keyed.c common/keyed.h \

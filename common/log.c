@@ -23,6 +23,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/fd.h"
 
 /* A line at its longest, every byte escaped, is below PIPE_BUF unless it is
  * JSON: it passes through a pipe whole. */
@@ -342,11 +343,10 @@ static int open_file(const char *name)
 static int open_journal(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int fd = fd_socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	if (fd < 0)
-		return -errno;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
+		return fd;
 	strcpy(addr.sun_path, JOURNAL);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof addr)) {
 		int err = -errno;

@@ -16,6 +16,7 @@
 #endif
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "nfsd/loop.h"
 
 struct loop {
@@ -67,6 +68,7 @@ int loop_new(struct loop **ret)
 {
 	struct event_config *config;
 	struct loop *l = calloc(1, sizeof *l);
+	int r;
 
 	if (!l)
 		return -ENOMEM;
@@ -84,16 +86,13 @@ int loop_new(struct loop **ret)
 		loop_free(l);
 		return -ENOMEM;
 	}
-	if (pipe(l->pipe)) {
-		int err = -errno;
-
+	r = fd_pipe(l->pipe);
+	if (r) {
 		loop_free(l);
-		return err;
+		return r;
 	}
-	for (int i = 0; i < 2; i++) {
-		evutil_make_socket_closeonexec(l->pipe[i]);
+	for (int i = 0; i < 2; i++)
 		evutil_make_socket_nonblocking(l->pipe[i]);
-	}
 	l->wake = event_new(l->base, l->pipe[0], EV_READ | EV_PERSIST,
 			    on_wake, l);
 	if (!l->wake || event_priority_set(l->wake, 0) ||

@@ -23,6 +23,7 @@
 #include "common/bus.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/fd.h"
 #include "common/list.h"
 #include "common/log.h"
 #include "nfsd/admin/admin.h"
@@ -63,7 +64,7 @@ static void notify(const char *state)
 	memcpy(addr.sun_path, path, len);
 	if (*path == '@')       /* of Linux's abstract names */
 		addr.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	fd = fd_socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (fd < 0 || sendto(fd, state, strlen(state), 0,
 			     (struct sockaddr *)&addr,
 			     (socklen_t)(offsetof(struct sockaddr_un,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "nfsd/access.h"
 #include "nfsd/conn.h"
@@ -93,18 +94,10 @@ static int accept_one(const struct listener *l, struct client *ret)
 	struct sockaddr_storage addr = { 0 };
 	struct sockaddr *at = (struct sockaddr *)&addr;
 	socklen_t len = sizeof addr;
-#ifdef HAVE_ACCEPT4
-	int fd = accept4(l->fd, at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-#else
-	int fd = accept(l->fd, at, &len);
-#endif
+	int fd = fd_accept(l->fd, at, &len);
 
 	if (fd < 0)
-		return -errno;
-#ifndef HAVE_ACCEPT4
-	evutil_make_socket_nonblocking(fd);
-	evutil_make_socket_closeonexec(fd);
-#endif
+		return fd;
 	*ret = client_at(at, len, l->rule);
 	ret->portmap = l->portmap;
 	return fd;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "nfsd/handover.h"
 
@@ -30,11 +31,10 @@ static int bind_to(const struct sockaddr_storage *at, int type,
 		*ret = TAKE_FD(fd);
 		return 0;
 	}
-	fd = socket(at->ss_family, type, 0);
+	fd = fd_socket(at->ss_family, type, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	evutil_make_socket_nonblocking(fd);
-	evutil_make_socket_closeonexec(fd);
 	/* For datagrams it would let two have one port. */
 	if (type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

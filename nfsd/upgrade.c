@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 
 extern char **environ;
 
@@ -147,11 +148,10 @@ static int start_check(struct upgrade *u, char **argv)
 	more[0] = argv[0];
 	more[1] = (char *)(uintptr_t)"--check-config";
 	memcpy(more + 2, argv + 1, (n - 1) * sizeof *more);
-	if (pipe(out))
-		return -errno;
+	r = fd_pipe(out);
+	if (r)
+		return r;
 	u->said = out[0];
-	evutil_make_socket_closeonexec(out[0]);
-	evutil_make_socket_closeonexec(out[1]);
 	evutil_make_socket_nonblocking(out[0]);
 	r = start(u, more, out[1]);
 	close(out[1]);

@@ -151,6 +151,11 @@ sub serve {
 		answer($client, 302, 'text/html', '<p>here', "Location: $url");
 		return;
 	}
+	if (my $long = $fault{head}) {		# KiB
+		answer($client, 302, 'text/html', '<p>here', ('X-More: ' .
+			'x' x 1014) x $long, "Location: $url");
+		return;
+	}
 	if ($fault{hang}) {
 		sleep 3600;
 		return;

@@ -4,7 +4,8 @@
 # gitnfs: git repositories as a read-only file system over NFSv3
 #
 # The layers lean one way: nfsd -> cache/fs.h -> cache -> backend/backend.h
-# <- drivers, and common below all.
+# <- drivers, and common below all.  And descriptors that programs which are
+# started meanwhile must not have are made in one place.
 cd "${srcdir:-.}" || exit 99
 for d in common backend cache nfsd cli; do
 	test -d $d || { echo "no $d here"; exit 99; }
@@ -31,5 +32,8 @@ bad=$(
 	for d in common backend cache nfsd cli; do
 		includes $d | grep -vE '"(common|backend|cache|nfsd|cli)/'
 	done
+	grep -rnE --include='*.c' \
+	    '[^a-z_](socket|accept4?|pipe2?|socketpair|dup)\([^0-9)]' \
+	    common backend cache nfsd | grep -v '^common/fd\.c:'
 )
 test -z "$bad" || { printf '%s\n' "$bad"; exit 1; }

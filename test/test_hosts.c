@@ -330,6 +330,7 @@ START_TEST(refusals_say_why)
 	     "text/html");
 	ends("127.0.0.1", "v0", NULL, -EPROTONOSUPPORT, "version 2");
 	ends("127.0.0.1", "circle", NULL, -EBADMSG, "too often");
+	ends("127.0.0.1", "head=300", NULL, -EBADMSG, "head does not end");
 }
 END_TEST
 

@@ -23,6 +23,7 @@
 #include "backend/inquiry.h"
 #include "backend/wait.h"
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/list.h"
 
 enum {
@@ -34,6 +35,8 @@ enum {
 	IDLE_CONNECTIONS = 32,
 	POLL_MS = 60000,
 	FIELDS_MAX = 32 << 10,  /* bytes of an answer's head that we keep */
+	HEADS_MAX = 256 << 10,  /* bytes of all that may come: of redirections,
+				 * of answers to come, and behind the body */
 };
 
 /* What the thread shall do with a request. */
@@ -49,6 +52,7 @@ struct http {
 	unsigned hops;
 	bool own;               /* no request to a source */
 	struct inquiry *inquiry;        /* or NULL */
+	size_t heads;           /* bytes of heads that have come */
 	uint64_t came;          /* bytes of the answer */
 	bool refused;           /* an address that may not be asked */
 	char why[BACKEND_WHY];  /* what we say; */
@@ -111,10 +115,8 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose,
 	(void)purpose;
 	if (!permits(arg, &a->addr))
 		return CURL_SOCKET_BAD;
-	fd = socket(a->family, a->socktype, a->protocol);
-	if (fd >= 0)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-	return fd;
+	fd = fd_socket(a->family, a->socktype, a->protocol);
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 #if LIBCURL_VERSION_NUM >= 0x075000
@@ -247,6 +249,9 @@ static size_t on_field(char *line, size_t one, size_t len, void *arg)
 	char *more;
 
 	(void)one;
+	x->heads += len;
+	if (x->heads > HEADS_MAX)
+		return 0;
 	if (x->answered)                /* behind the body */
 		return len;
 	if (len > 5 && !memcmp(line, "HTTP/", 5))
@@ -386,6 +391,11 @@ static void finish(struct http *x, CURLcode code)
 	x->added = false;
 	if (r && x->refused)
 		r = -EPERM;
+	if (r && x->heads > HEADS_MAX) {
+		snprintf(x->why, sizeof x->why, "the answer's head does not "
+			 "end within %d KiB", HEADS_MAX >> 10);
+		r = -EBADMSG;
+	}
 	if (!r)
 		r = follow(x);
 	if (r > 0) {
@@ -490,13 +500,11 @@ static void *run(void *arg)
 
 static int open_pipe(int fd[2])
 {
-	if (pipe(fd))
-		return -errno;
-	for (int i = 0; i < 2; i++) {
-		fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+	int r = fd_pipe(fd);
+
+	for (int i = 0; !r && i < 2; i++)
 		fcntl(fd[i], F_SETFL, O_NONBLOCK);
-	}
-	return 0;
+	return r;
 }
 
 static void release(void)

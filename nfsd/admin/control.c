@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/unix.h"
@@ -223,12 +224,12 @@ static void pause_accepting(struct control *c)
 static void on_connection(evutil_socket_t listener, short what, void *arg)
 {
 	struct control *c = arg;
-	int fd = accept(listener, NULL, NULL);
+	int fd = fd_accept(listener, NULL, NULL);
 	struct peer *p;
 
 	(void)what;
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE)
+		if (fd == -EMFILE || fd == -ENFILE)
 			pause_accepting(c);
 		return;
 	}
@@ -237,8 +238,6 @@ static void on_connection(evutil_socket_t listener, short what, void *arg)
 		close(fd);
 		return;
 	}
-	evutil_make_socket_nonblocking(fd);
-	evutil_make_socket_closeonexec(fd);
 	p->io = bufferevent_socket_new(loop_base(c->loop), fd,
 				       BEV_OPT_CLOSE_ON_FREE);
 	if (!p->io) {
@@ -350,14 +349,13 @@ static int listen_at(struct control *c, const char *path)
 		unix_address_clear(&addr);
 		return 0;
 	}
-	c->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	c->fd = fd_socket(AF_UNIX, SOCK_STREAM, 0);
 	if (c->fd < 0) {
-		r = -errno;
+		r = c->fd;
 		unix_address_clear(&addr);
 		return r;
 	}
 	evutil_make_socket_nonblocking(c->fd);
-	evutil_make_socket_closeonexec(c->fd);
 	unlink(path);
 	mask = umask(077);      /* never open to others, not for a moment */
 	if (bind(c->fd, (struct sockaddr *)&addr.addr, addr.len) ||

@@ -19,6 +19,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/fd.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "nfsd/endpoint.h"
@@ -288,11 +289,10 @@ static int listen_at(struct web *web, const char *text)
 			   (struct sockaddr *)&addr, endpoint_len(&addr));
 	given = fd >= 0;
 	if (!given)
-		fd = socket(addr.ss_family, SOCK_STREAM, 0);
+		fd = fd_socket(addr.ss_family, SOCK_STREAM, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	evutil_make_socket_nonblocking(fd);
-	evutil_make_socket_closeonexec(fd);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if ((!given && bind(fd, (struct sockaddr *)&addr,
 			    endpoint_len(&addr))) ||

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/fd.h"
 #include "nfsd/portmap/neighbour.h"
 #include "nfsd/xdr.h"
 
@@ -26,10 +27,10 @@ static int connect_local(uint16_t port)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), r;
+	int fd = fd_socket(AF_INET, SOCK_STREAM, 0), r;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* On Linux this bounds connect(2) too; elsewhere a connection to
 	 * this machine is made or refused at once. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
