@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/mesa/place.h"
 #include "common/clock.h"
 #include "test/githost.h"
 #include "test/job.h"
@@ -283,6 +284,28 @@ START_TEST(by_path)
 }
 END_TEST
 
+/* However long a service makes the paths of what it lists. */
+START_TEST(places_are_bounded)
+{
+	const struct oid oid = { .len = 20, .id = { 1 } };
+	char path[PLACE_PATH_MAX + 2];
+	struct places *ps = places_new();
+	struct place *p;
+
+	memset(path, 'x', sizeof path);
+	path[PLACE_PATH_MAX + 1] = '\0';
+	places_note(ps, &oid, &oid, path, false);
+	ck_assert_ptr_null(places_find(ps, &oid));
+	path[PLACE_PATH_MAX] = '\0';
+	places_note(ps, &oid, &oid, path, false);
+	p = places_find(ps, &oid);
+	ck_assert_ptr_nonnull(p);
+	ck_assert_str_eq(p->path, path);
+	free(p);
+	places_free(ps);
+}
+END_TEST
+
 static int read_root(struct backend *b, const char *repo)
 {
 	struct run *r = run_new(b, 1);
@@ -461,6 +484,7 @@ static void add(TCase *c)
 	tcase_add_loop_test(c, lists_organisations, 0, GENERATIONS);
 	tcase_add_test(c, keys);
 	tcase_add_test(c, by_path);
+	tcase_add_test(c, places_are_bounded);
 	tcase_add_test(c, what_cannot_be);
 	tcase_add_test(c, submodules);
 	tcase_add_test(c, commits_by_git);

@@ -48,12 +48,16 @@ static size_t slot_of(const struct oid *oid)
 void places_note(struct places *ps, const struct oid *oid,
 		 const struct oid *commit, const char *path, bool link)
 {
-	struct place *p = malloc(sizeof *p + strlen(path) + 1), *old = p;
+	size_t len = strlen(path);
+	struct place *p, *old;
 
+	if (len > PLACE_PATH_MAX)
+		return;
+	old = p = malloc(sizeof *p + len + 1);
 	if (!p)
 		return;
 	*p = (struct place){ .oid = *oid, .commit = *commit, .link = link };
-	strcpy(p->path, path);
+	memcpy(p->path, path, len + 1);
 	lock_take(&ps->lock);
 	if (!ps->slot)
 		ps->slot = calloc(SLOTS, sizeof *ps->slot);

@@ -3,7 +3,8 @@
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
 /* place.h - where objects have been seen: at which path of which commit, for
- * a service that goes by path.  It forgets.
+ * a service that goes by path.  It forgets, and does not remember paths of
+ * more than PLACE_PATH_MAX bytes: what is there is found by who has a path.
  *
  * Threads: any.
  * Errors: what there is no memory for is not remembered.
@@ -16,6 +17,8 @@
 #include "common/oid.h"
 
 struct places;
+
+enum { PLACE_PATH_MAX = 4096 };
 
 struct place {
 	struct oid oid, commit;
