@@ -220,19 +220,25 @@ int fs_check(const struct fs_place *p, size_t n, size_t *wrong,
 static int change(struct fs *fs, struct fs_place *p, size_t n, uint64_t hash,
 		  char why[FS_WHY])
 {
+	CLEANUP_FREE struct fs_place *all = calloc(n + 1, sizeof *all);
 	CLEANUP_FREE struct fs_pattern *pattern = calloc(n + 1,
 							 sizeof *pattern);
 	CLEANUP_FREE struct backend_options *opt = calloc(n + 1, sizeof *opt);
-	int r = pattern && opt ? 0 : -ENOMEM;
+	int r = all && pattern && opt ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !r && i < n; i++) {
+		all[i] = p[i];
 		if (!p[i].pattern)
 			continue;
 		complete(fs, p[i].pattern, &opt[i], &pattern[i]);
-		p[i].pattern = &pattern[i];
+		all[i].pattern = &pattern[i];
 	}
-	if (!r)
-		r = roots_change(fs->roots, p, n, hash);
+	if (!r) {
+		r = roots_change(fs->roots, all, n, hash);
+		/* Those that were not taken over. */
+		for (size_t i = 0; i < n; i++)
+			p[i].backend = all[i].backend;
+	}
 	if (r == -ENOMEM)
 		snprintf(why, FS_WHY, "out of memory");
 	else if (r)

@@ -477,6 +477,24 @@ START_TEST(usage_of_what_is_shown)
 }
 END_TEST
 
+/* Who asked for a change keeps what he asked for: it can be asked for again. */
+START_TEST(what_is_to_be_shown_stays_as_it_was)
+{
+	static const struct fs_pattern pattern = {
+		.url = "/{owner}/{repo}.git",
+	};
+	struct fs_place place = { .name = "all", .pattern = &pattern };
+	char why[FS_WHY];
+	size_t wrong;
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_msg(!fs_change(fs, &place, 1, &wrong, why), "%s", why);
+		ck_assert_ptr_eq(place.pattern, &pattern);
+		ck_assert_str_eq(place.name, "all");
+	}
+}
+END_TEST
+
 /* The one that there is. */
 static struct fs_shown shown(void)
 {
@@ -622,6 +640,7 @@ static void add(TCase *c)
 	tcase_add_test(c, sizes_cost_some_blobs);
 	tcase_add_test(c, less_memory);
 	tcase_add_test(c, usage_of_what_is_shown);
+	tcase_add_test(c, what_is_to_be_shown_stays_as_it_was);
 	tcase_add_test(c, two_pushes);
 	tcase_add_test(c, refreshed_in_vain);
 	tcase_add_test(c, setting_up_may_fail);
