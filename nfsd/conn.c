@@ -26,7 +26,11 @@ enum {
 	 * receive carry many calls. */
 	IN_SIZE = 128 << 10,
 	LAST_FRAGMENT = 1u << 31,
-	PUMP_MAX = 8 << 20,     /* bytes of replies at a time */
+	/* What one connection may have done before it is the others' turn.
+	 * The clock is looked at after every few calls. */
+	TURN_BYTES = 256 << 10, /* of replies */
+	TURN_NS = 500000,
+	TURN_CALLS = 4,
 };
 
 _Static_assert(IN_SIZE > RPC_RECORD_MAX + 4,
@@ -39,13 +43,17 @@ struct conns {
 				 * got nowhere for longest */
 	size_t n, max;          /* that are open */
 	size_t kept, queued;    /* bytes, for all: in and out */
-	struct list later;      /* have more to run, after the others */
+	size_t waiters;         /* out, for all */
+	uint64_t turned_away;   /* calls that might not wait */
+	uint64_t turn;          /* clock_ticks(): it began */
+	struct list later;      /* have more to run: one a time, and whoever
+				 * has come meanwhile before the next */
 	struct event *later_timer;
 	struct list dirty;      /* answered since the last flush */
 	struct task flush;
 	bool flushing;          /* 'flush' is posted */
 	struct batch *batch;    /* replies that wait for nobody: of the one
-				 * connection that is pumping */
+				 * connection whose turn it is */
 	uint8_t *spare;         /* an input buffer nobody needs now */
 	struct event *stop_timer;
 	bool stopping;
@@ -75,7 +83,8 @@ struct conn {
 	struct client client;
 	struct event *readable, *writable;
 	bool reading, writing;  /* which of the two are added */
-	bool pumping;           /* pump() runs, and will send what is queued */
+	bool pumping;           /* run_turn() will send what is queued */
+	bool more;              /* there is a record that has not been run */
 	bool ending;            /* read no more; close when all is answered */
 	bool broken;            /* a reply has been lost: what comes behind it
 				 * must not be sent */
@@ -153,11 +162,21 @@ static bool is_full(const struct conn *c)
 	       evbuffer_get_length(c->out) + batch_bytes(b) >= CONN_OUT_MAX;
 }
 
+static bool turn_is_over(const struct conn *c)
+{
+	const struct conns *cs = c->home;
+
+	return batch_bytes(cs->batch) >= TURN_BYTES ||
+	       (c->records % TURN_CALLS == 0 &&
+		clock_ticks_ns(cs->turn, clock_ticks()) > TURN_NS);
+}
+
 /* Run the records that are complete.  -EAGAIN: there is another, but the
- * connection is full.  Other errors: it is of no use. */
+ * connection is full, or its turn is over.  Other errors: it is of no use. */
 static int run_records(struct conn *c)
 {
 	struct input *in = &c->in;
+	uint64_t before = c->records;
 
 	for (;;) {
 		if (in->left) {
@@ -176,7 +195,8 @@ static int run_records(struct conn *c)
 		} else if (in->last) {
 			int r;
 
-			if (is_full(c))
+			if (is_full(c) ||
+			    (c->records != before && turn_is_over(c)))
 				return -EAGAIN;
 			r = rpc_record(c->home->rpc, c, in->buf + in->start,
 				     in->len);
@@ -259,21 +279,28 @@ static int grow_input(struct conn *c)
 	return 0;
 }
 
+/* As much as is taken, or a turn's. */
 static int send_queued(struct conn *c)
 {
 	int r = batch_send(c->home->batch, c->fd, c->out);
 
 	if (r)
 		return r;
-	while (evbuffer_get_length(c->out)) {
-		if (evbuffer_write(c->out, c->fd) >= 0)
-			continue;
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
-			return 0;
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
+	if (!evbuffer_get_length(c->out) ||
+	    evbuffer_write_atmost(c->out, c->fd, TURN_BYTES) >= 0 ||
+	    errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+		return 0;
+	return -errno;
+}
+
+/* At the end: all that is taken. */
+static void send_rest(struct conn *c)
+{
+	size_t left;
+
+	do
+		left = evbuffer_get_length(c->out);
+	while (!send_queued(c) && evbuffer_get_length(c->out) < left);
 }
 
 static int set_events(struct conn *c, bool reading, bool writing)
@@ -371,15 +398,37 @@ static void go_on_later(struct conn *c)
 	evtimer_add(cs->later_timer, &now);
 }
 
-/* Do all that can be done now: run, send, and wait for the right events.
- * May free 'c'. */
-static void pump(struct conn *c)
+/* Send what there is and wait for the right events.  'r': what became of its
+ * records.  May free 'c'. */
+static void settle(struct conn *c, int r)
 {
 	struct conns *cs = c->home;
-	size_t bytes = 0, queued = c->queued;
+	size_t queued = c->queued;
+	int sent = c->broken ? -ENOMEM : send_queued(c);
+
+	if (r == -EBADMSG || r == -EMSGSIZE)
+		log_info("connection closed", "reason=%s",
+			 r == -EMSGSIZE ? "record too large" : "not RPC");
+	c->more = r == -EAGAIN;
+	take_stock(c);
+	if (c->queued < queued)
+		touch(c);
+	if ((r && !c->more) || sent ||
+	    (c->ending && !r && !c->calls && !c->queued) ||
+	    set_events(c, !c->ending && !r, c->queued))
+		conn_close(c);
+	else if (c->more && !is_full(c))
+		go_on_later(c);
+	if (cs->kept > CONNS_IN_MAX || cs->queued > CONNS_OUT_MAX)
+		make_room(cs);
+}
+
+/* Run what has come, for a turn.  May free 'c'. */
+static void run_turn(struct conn *c)
+{
+	struct conns *cs = c->home;
 	uint64_t records = c->records;
-	int r, sent;
-	bool more;
+	int r;
 
 	if (c->broken) {
 		conn_close(c);
@@ -387,43 +436,35 @@ static void pump(struct conn *c)
 	}
 	c->pumping = true;
 	rpc_batch(cs->rpc);
-	do {
-		r = run_records(c);
-		tidy_input(c);
-		bytes += batch_bytes(cs->batch);
-		sent = send_queued(c);
-		more = r == -EAGAIN && !sent && !is_full(c);
-	} while (more && bytes < PUMP_MAX);
+	cs->turn = clock_ticks();
+	r = run_records(c);
 	c->pumping = false;
-	rpc_sent(cs->rpc);
-
-	if (r == -EBADMSG || r == -EMSGSIZE)
-		log_info("connection closed", "reason=%s",
-			 r == -EMSGSIZE ? "record too large" : "not RPC");
+	tidy_input(c);
 	shrink_input(c);
-	take_stock(c);
-	if (c->records != records || c->queued < queued)
+	if (c->records != records)
 		touch(c);
-	if ((r && r != -EAGAIN) || sent ||
-	    (c->ending && !r && !c->calls && !c->queued) ||
-	    set_events(c, !c->ending && !r, c->queued))
-		conn_close(c);
-	else if (more)
-		go_on_later(c);
-	if (cs->kept > CONNS_IN_MAX || cs->queued > CONNS_OUT_MAX)
-		make_room(cs);
+	settle(c, r);
+	rpc_sent(cs->rpc);
+}
+
+/* No more than send: what it has to run waits for its turn. */
+static void send_only(struct conn *c)
+{
+	settle(c, c->more ? -EAGAIN : 0);
 }
 
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval now = { 0, 0 };
 	struct conns *cs = arg;
-	struct list later, *n;
+	struct list *n = list_pop(&cs->later);
 
 	(void)fd;
 	(void)what;
-	list_take(&later, &cs->later);
-	while ((n = list_pop(&later)))
-		pump(container_of(n, struct conn, later));
+	if (n)
+		run_turn(container_of(n, struct conn, later));
+	if (!list_empty(&cs->later))
+		evtimer_add(cs->later_timer, &now);
 }
 
 /* Take what has arrived, if anything. */
@@ -453,14 +494,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (receive(c))
 		conn_close(c);
 	else
-		pump(c);
+		run_turn(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	pump(arg);
+	send_only(arg);
 }
 
 static void run_flush(struct task *t)
@@ -471,7 +512,7 @@ static void run_flush(struct task *t)
 	cs->flushing = false;
 	list_take(&dirty, &cs->dirty);
 	while ((n = list_pop(&dirty)))
-		pump(container_of(n, struct conn, dirty));
+		send_only(container_of(n, struct conn, dirty));
 }
 
 /* ---- for rpc.c ---- */
@@ -521,15 +562,28 @@ bool conn_is_closed(const struct conn *c)
 	return c->fd < 0;
 }
 
+/* Who has none waiting always may: nobody is turned away for others only. */
 bool conn_may_park(const struct conn *c)
 {
-	return c->waiters < CONN_WAITERS_MAX;
+	return !c->waiters || (c->waiters < CONN_WAITERS_MAX &&
+			       c->home->waiters < CONNS_WAITERS_MAX);
+}
+
+void conn_turned_away(struct conn *c)
+{
+	c->home->turned_away++;
+}
+
+uint64_t conns_turned_away(const struct conns *cs)
+{
+	return cs->turned_away;
 }
 
 void conn_parked(struct conn *c)
 {
 	c->calls++;
 	c->waiters++;
+	c->home->waiters++;
 }
 
 void conn_answered(struct conn *c)
@@ -540,6 +594,7 @@ void conn_answered(struct conn *c)
 void conn_released(struct conn *c)
 {
 	c->waiters--;
+	c->home->waiters--;
 	if (!c->waiters && conn_is_closed(c))
 		conn_free(c);
 }
@@ -624,7 +679,7 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 		if (conn_is_closed(c))
 			continue;
 		if (!c->broken)
-			send_queued(c);
+			send_rest(c);
 		conn_close(c);
 	}
 	loop_end(cs->loop);
@@ -648,7 +703,7 @@ void conns_stop(struct conns *cs)
 			continue;
 		}
 		c->ending = true;
-		pump(c);
+		run_turn(c);
 	}
 	cs->stopping = true;
 	if (list_empty(&cs->all))

@@ -11,12 +11,15 @@
  * Bounds, for each connection: a record is at most RPC_RECORD_MAX bytes,
  * more is hung up on.  With CONN_CALLS_MAX calls parked or CONN_OUT_MAX
  * bytes queued nothing more is read until there are less.  A connection
- * without bytes of its own to keep has no input buffer.  After PUMP_MAX bytes
- * of replies it is the others' turn.
+ * without bytes of its own to keep has no input buffer.  After half a
+ * millisecond, or 256 KiB of replies, it is the others' turn.  Who has more
+ * then waits in line: one of those runs at a time, and before the next
+ * everybody from whom something has come.
  *
  * And for all of a loop: with one connection too many, or with too many
  * bytes kept for all together, the one that has got nowhere for longest is
- * closed; clients connect again when they want something.
+ * closed; clients connect again when they want something.  With
+ * CONNS_WAITERS_MAX calls parked a connection may have one.
  *
  * Ownership: a connection lives as long as it is open or one of its calls
  * has a waiter out.
@@ -47,6 +50,8 @@ enum {
 	 * not complete, and bytes that were not taken. */
 	CONNS_IN_MAX = 32 << 20,
 	CONNS_OUT_MAX = 128 << 20,
+	/* And waiters out: about a KiB each. */
+	CONNS_WAITERS_MAX = 16 << 10,
 };
 
 /* The connections of one loop, up to 'max' of them. */
@@ -71,6 +76,9 @@ struct conn_peer {
 void conns_peers(struct conns *, void (*each)(void *arg,
 					      const struct conn_peer *),
 		 void *arg);
+
+/* Calls that had to wait and might not, as too many did. */
+uint64_t conns_turned_away(const struct conns *);
 
 /* Read no more; answer what is under way, for up to CONN_STOP_MS; close;
  * then end the loop. */
@@ -98,6 +106,8 @@ int conn_fd(const struct conn *);
 /* The stages of a call that parks: its first wait; its answer; the return
  * of its waiter for good, after which the connection may be gone. */
 bool conn_may_park(const struct conn *);
+/* It was one that may not: it is told to come again. */
+void conn_turned_away(struct conn *);
 void conn_parked(struct conn *);
 void conn_answered(struct conn *);
 void conn_released(struct conn *);

@@ -352,9 +352,8 @@ static void set_span(struct request *rq)
  * as STALE would be taken for true by all other users of that client. */
 static bool is_admitted(const struct request *rq)
 {
-	if (rq->proc->open)
-		return true;
-	if (!rule_admits(rq->caller.client->rule, &rq->caller))
+	if (!rq->proc->open &&
+	    !rule_admits(rq->caller.client->rule, &rq->caller))
 		return false;
 	return !rq->program->admits || rq->program->admits(rq);
 }
@@ -390,6 +389,8 @@ static void run(struct request *rq)
 		if (rq->held)
 			log_error("call does not end", "proc=%s runs=%u",
 				  rq->proc->name, rq->runs);
+		else
+			conn_turned_away(rq->conn);
 		send_failure(rq, rq->held ? -EIO : -EAGAIN);
 		count(rq, TALLY_LATE);
 		break;

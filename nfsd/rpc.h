@@ -117,7 +117,8 @@ struct proc {
 	/* A failure's results: the status and so many zero words. */
 	uint8_t fail_words;
 	bool later;             /* among which is "ask again later" */
-	/* Whoever calls: there is nothing to hide, or it says so itself. */
+	/* The listener's rule is not asked: there is nothing to hide, or the
+	 * program asks itself. */
 	bool open;
 };
 

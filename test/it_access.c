@@ -21,6 +21,7 @@ enum {
 	TOO_WEAK = 5, PROCS = 22, MEBI = 1 << 20,
 	ROOT = 0, ANN = 1000, BOB = 1001,
 	PORT_MIN = 900, PORT_MAX = 1023,
+	PORTMAP = 100000,
 };
 
 static struct harness h;
@@ -300,6 +301,11 @@ START_TEST(a_listener_admits_networks)
 	/* Is it alive?  That much may be known. */
 	ck_assert(!too_weak(&out, RAW_NFS, 0, NULL, NULL));
 	ck_assert(!too_weak(&out, RAW_MOUNT, 0, NULL, NULL));
+	ck_assert(!too_weak(&out, PORTMAP, 0, NULL, NULL));
+	/* Where what is, by TCP as in datagrams, which are not answered. */
+	for (uint32_t proc = 1; proc < 5; proc++)
+		ck_assert(too_weak(&out, PORTMAP, proc, NULL, NULL));
+	ck_assert(!too_weak(&in, PORTMAP, 4, NULL, NULL));
 	/* Who else has mounted, what there is to mount. */
 	for (uint32_t proc = 2; proc < 6; proc++)
 		ck_assert(too_weak(&out, RAW_MOUNT, proc, NULL, NULL));

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "nfsd/conn.h"
+#include "nfsd/server.h"
 #include "test/call.h"
 #include "test/fake.h"
 #include "test/harness.h"
@@ -36,13 +38,16 @@ enum {
 	HALVES = 800,           /* half records: more than 32 MiB a loop */
 	DEAF = 40,              /* who take no replies: more than 128 MiB */
 	SAMPLES = 30,
+	GLUTTONS = 32,
+	WAITING = CONNS_WAITERS_MAX / CONN_CALLS_MAX,   /* each with all it may */
 };
 
 static struct harness h;
 static struct source source = { .name = "src" };
 static struct fake *f;
 static struct raw conn;
-static struct fh top, root, file, large;
+static struct fh top, root, file, large, cold;
+static struct oid cold_oid;
 
 static void setup(void)
 {
@@ -51,14 +56,16 @@ static void setup(void)
 
 	memset(text, 'x', LARGE);
 	f = source.fake = fake_new();
+	cold_oid = fake_blob(f, "cold\n");
 	const struct fake_entry all[] = {
+		{ "100644", "cold", cold_oid },
 		{ "100644", "file", fake_blob(f, "text\n") },
 		{ "100644", "large", fake_blob(f, text) },
 	};
-	tree = fake_tree(f, 2, all);
+	tree = fake_tree(f, 3, all);
 	fake_ref(f, NULL, &tree);
 	h = (struct harness){ .source = &source, .nsource = 1, .loops = 1,
-			      .ref_ttl = 3600000 };
+			      .ref_ttl = 3600000, .jukebox_ms = 60000 };
 }
 
 static void start(void)
@@ -229,12 +236,12 @@ static void ask_for_much(struct raw *r, unsigned times)
 START_TEST(who_takes_no_replies)
 {
 	static struct raw r[DEAF];
-	unsigned open, closed;
+	int open, closed;
 	uint64_t before;
 
 	start();
 	before = harness_memory();
-	open = descriptors();
+	open = (int)descriptors();
 	for (unsigned i = 0; i < DEAF; i++) {
 		raw_open(&r[i], h.port);
 		ask_for_much(&r[i], 100);
@@ -246,10 +253,10 @@ START_TEST(who_takes_no_replies)
 	/* The other ends of those that are: a deaf one does not hear it. */
 	do {
 		all_is_well();
-		closed = open + 2 * DEAF - descriptors();
-	} while (!closed);
-	printf("%u of %u closed\n", closed, DEAF);
-	ck_assert_uint_lt(closed, DEAF);
+		closed = open + 2 * DEAF - (int)descriptors();
+	} while (closed <= 0);
+	printf("%d of %d closed\n", closed, DEAF);
+	ck_assert_int_lt(closed, DEAF);
 	for (unsigned i = 0; i < DEAF; i++)
 		raw_close(&r[i]);
 	all_is_well();
@@ -482,6 +489,133 @@ START_TEST(a_glutton)
 }
 END_TEST
 
+/* Takes what all of them get. */
+static void *feast(void *arg)
+{
+	static uint8_t sink[MEBI];
+	struct pollfd *ready = arg;
+
+	while (!over && poll(ready, GLUTTONS, 100) >= 0)
+		for (unsigned i = 0; i < GLUTTONS; i++) {
+			ssize_t n = ready[i].revents & POLLIN ?
+				recv(ready[i].fd, sink, sizeof sink,
+				     MSG_DONTWAIT) : 0;
+
+			if (n > 0)
+				taken += (unsigned long)n;
+		}
+	return NULL;
+}
+
+/* And however many they are. */
+START_TEST(many_gluttons)
+{
+	static struct raw r[GLUTTONS];
+	struct pollfd ready[GLUTTONS];
+	unsigned long meanwhile[SAMPLES];
+	pthread_t eats;
+
+	start();
+	for (unsigned i = 0; i < GLUTTONS; i++) {
+		raw_open(&r[i], h.port);
+		ask_for_much(&r[i], 400);
+		ready[i] = (struct pollfd){ .fd = r[i].fd, .events = POLLIN };
+	}
+	ck_assert(!pthread_create(&eats, NULL, feast, ready));
+	while (taken < 64u * MEBI)
+		sched_yield();
+	for (unsigned i = 0; i < SAMPLES; i++) {
+		unsigned long before = taken;
+
+		ck_assert_uint_eq(call_getattr(&conn, &file, NULL), N3_OK);
+		meanwhile[i] = taken - before;
+	}
+	over = true;
+	pthread_join(eats, NULL);
+	qsort(meanwhile, SAMPLES, sizeof *meanwhile, ulong_cmp);
+	printf("while one GETATTR waited the others took %lu to %lu KiB\n",
+	       meanwhile[0] >> 10, meanwhile[SAMPLES - 1] >> 10);
+	ck_assert_uint_le(meanwhile[SAMPLES / 2], 40u * MEBI);
+	for (unsigned i = 0; i < GLUTTONS; i++)
+		raw_close(&r[i]);
+	all_is_well();
+}
+END_TEST
+
+/* ---- waiting ---- */
+
+static void ask_for_cold(struct raw *r, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		CLEANUP_WIRE struct wire call = { 0 };
+
+		raw_head(&call, i, RAW_NFS, 3, CALL_READ);
+		call_put_fh(&call, &cold);
+		wire_put64(&call, 0);
+		wire_put32(&call, LARGE);
+		raw_record(r, &call);
+	}
+}
+
+static uint32_t next_status(struct raw *r)
+{
+	CLEANUP_WIRE struct wire reply = { 0 };
+
+	ck_assert(raw_receive(r, &reply));
+	raw_reply(&reply);
+	return wire_get32(&reply);
+}
+
+static void count_one(void *arg, const struct rpc_parked *p)
+{
+	(void)p;
+	++*(unsigned *)arg;
+}
+
+static void visit(void *arg, struct rpc *rpc, struct conns *conns)
+{
+	(void)conns;
+	rpc_parked(rpc, count_one, arg);
+}
+
+static unsigned count_waiting(void)
+{
+	unsigned n = 0;
+
+	ck_assert(!server_visit(h.server, visit, &n));
+	return n;
+}
+
+/* Then who has none waiting may have one, and the next is to come again. */
+START_TEST(too_many_wait)
+{
+	static struct raw r[WAITING];
+
+	start();
+	ck_assert_uint_eq(call_find(&conn, &root, "cold", &cold, NULL),
+			  N3_OK);
+	fake_hold(f, &cold_oid);
+	for (unsigned i = 0; i < WAITING; i++) {
+		raw_open(&r[i], h.port);
+		ask_for_cold(&r[i], CONN_CALLS_MAX);
+		/* One more is not even read. */
+		ask_for_cold(&r[i], 1);
+	}
+	while (count_waiting() < WAITING * CONN_CALLS_MAX)
+		;
+	ask_for_cold(&conn, 2);
+	ck_assert_uint_eq(next_status(&conn), N3_JUKEBOX);
+	all_is_well();
+	fake_release(f, &cold_oid);
+	ck_assert_uint_eq(next_status(&conn), N3_OK);
+	for (unsigned i = 0; i < WAITING; i++) {
+		for (unsigned k = 0; k <= CONN_CALLS_MAX; k++)
+			ck_assert_uint_eq(next_status(&r[i]), N3_OK);
+		raw_close(&r[i]);
+	}
+}
+END_TEST
+
 static void add(TCase *c)
 {
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -495,6 +629,8 @@ static void add(TCase *c)
 	tcase_add_test(c, churn);
 	tcase_add_test(c, replays);
 	tcase_add_test(c, a_glutton);
+	tcase_add_test(c, many_gluttons);
+	tcase_add_test(c, too_many_wait);
 }
 
 int main(void)

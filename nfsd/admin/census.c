@@ -85,10 +85,10 @@ static void visit(void *arg, struct rpc *rpc, struct conns *conns)
 
 	rpc_parked(rpc, add_call, arg);
 	conns_peers(conns, add_client, arg);
-	if (!c->tally)
-		return;
 	LOCK_SCOPE(&c->lock);
-	tally_add(c->tally, rpc_tally(rpc));
+	c->turned_away += conns_turned_away(conns);
+	if (c->tally)
+		tally_add(c->tally, rpc_tally(rpc));
 }
 
 static int older_first(const void *a, const void *b)

@@ -37,6 +37,7 @@ struct census {
 	size_t ncall, call_room;
 	struct census_client *client;   /* who has asked most first */
 	size_t nclient, client_room;
+	uint64_t turned_away;           /* calls, as too many waited */
 	struct tally *tally;            /* while it is taken */
 	int err;
 	pthread_mutex_t lock;           /* while it is taken */

@@ -323,6 +323,9 @@ void metrics_write(struct evbuffer *to, const struct standing *s,
 	evbuffer_add_printf(to, "gitnfs_parked_oldest_seconds %.3f\n",
 			    s->census.ncall ?
 			    (double)s->census.call[0].age_ms / 1000 : 0);
+	one(to, "turned_away_calls_total", "counter",
+	    "Calls told to come again at once, as too many waited.",
+	    s->census.turned_away);
 	one(to, "clients", "gauge", "Connections.", s->census.nclient);
 	put_caches(to, &s->fs);
 	put_hosts(to, s);

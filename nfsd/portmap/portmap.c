@@ -319,9 +319,18 @@ static int dump3(struct request *rq, struct waiter *w)
 
 /* ---- the tables ---- */
 
-/* Port numbers are no secret, and who asks for them tells no uid.  Those
- * after DUMP, as CALLIT, which asks others in the caller's place,
- * are not there. */
+/* Who asks for port numbers tells no uid, and uses any port: of the listener's
+ * rule it is the address that counts, as it does for datagrams. */
+static bool admits(const struct request *rq)
+{
+	const struct client *client = rq->caller.client;
+
+	return rq->proc->run == null ||
+	       rule_admits_address(client->rule, client);
+}
+
+/* Those after DUMP, as CALLIT, which asks others in the caller's place, are
+ * not there. */
 static const struct proc procs2[] = {
 	{ .name = "PMAP NULL", .run = null, .open = true },
 	{ .name = "PMAP SET", .run = set2, .open = true },
@@ -344,6 +353,7 @@ const struct program portmap2_program = {
 	.nproc = sizeof procs2 / sizeof *procs2,
 	.proc = procs2,
 	.status = status_of,
+	.admits = admits,
 };
 
 const struct program portmap3_program = {
@@ -352,6 +362,7 @@ const struct program portmap3_program = {
 	.nproc = sizeof procs3 / sizeof *procs3,
 	.proc = procs3,
 	.status = status_of,
+	.admits = admits,
 };
 
 const struct program portmap4_program = {
@@ -360,4 +371,5 @@ const struct program portmap4_program = {
 	.nproc = sizeof procs3 / sizeof *procs3,
 	.proc = procs3,
 	.status = status_of,
+	.admits = admits,
 };
