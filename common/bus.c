@@ -55,8 +55,7 @@ static void on_bus(int sig, siginfo_t *info, void *context)
 
 void bus_guard(void)
 {
-	/* Who jumps out leaves nothing blocked. */
-	struct sigaction act = { .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction act = { .sa_flags = SA_SIGINFO };
 
 	page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
 	act.sa_sigaction = on_bus;
@@ -84,7 +83,7 @@ static int get_guarded(void *to, const void *data, size_t len)
 {
 	sigjmp_buf env;
 
-	if (sigsetjmp(env, 0)) {
+	if (sigsetjmp(env, 1)) {        /* out of a handler, with its mask */
 		on_error = NULL;
 		return -EIO;
 	}
