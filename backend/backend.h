@@ -117,8 +117,8 @@ struct backend_options {
 	const char *token_file; /* its first line is a password or token */
 	const char *ca_file;    /* certificates to trust, PEM */
 	bool anonymous;         /* everybody sees it: show it only what a
-				 * stranger may, whatever git's helpers
-				 * know */
+				 * stranger may, whatever ~/.netrc and git's
+				 * helpers know */
 	const char *spool_dir;  /* for files without a name; else TMPDIR */
 	/* Networks that may be asked though they are not public, or though
 	 * they are this machine's: "10.0.0.0/8 ::1". */

@@ -20,6 +20,7 @@ libbackend_a_SOURCES += \
 	backend/http/address.c backend/http/address.h \
 	backend/http/circuit.c backend/http/circuit.h \
 	backend/http/cred.c backend/http/cred.h \
+	backend/http/netrc.c backend/http/netrc.h \
 	backend/http/http.c backend/http/http.h \
 	backend/http/ledger.c backend/http/ledger.h \
 	backend/http/limit.c backend/http/limit.h \

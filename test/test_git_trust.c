@@ -140,16 +140,57 @@ START_TEST(never_to_another_host)
 }
 END_TEST
 
+static int fetch_as(const struct backend_options *opt)
+{
+	struct oid commit = id_of("r", "main");
+	struct backend *b = open_with("127.0.0.1", "auth=" BASIC, "r", opt);
+	int r = fetch_one(b, &commit, OBJ_COMMIT, REACH_NEAR);
+
+	backend_close(b);
+	return r;
+}
+
 START_TEST(netrc)
 {
+	static const struct backend_options
+		me = { .user = "me" }, you = { .user = "you" },
+		stranger = { .anonymous = true };
 	struct oid commit = id_of("r", "main");
 	struct backend *b;
 
 	write_file("home/.netrc",
 		   "machine 127.0.0.1 login me password s3cret\n");
+	ck_assert_int_eq(fetch_as(NULL), 0);
+	ck_assert_uint_eq(githost_count("authorization= "), 0);
+	ck_assert_int_eq(fetch_as(&me), 0);
+	/* What nobody may show to everybody. */
+	ck_assert_int_eq(fetch_as(&stranger), -EACCES);
+	ck_assert_uint_eq(githost_count("authorization= "), 1);
+	ck_assert_int_eq(fetch_as(&you), -EACCES);
+	ck_assert_uint_eq(githost_count("authorization= "), 1);
+
+	write_file("home/.netrc",
+		   "# machine 127.0.0.1 login me password none\n"
+		   "machine elsewhere login me password none\n"
+		   "macdef init\nmachine 127.0.0.1 login me password none\n"
+		   "\n"
+		   "machine 127.0.0.1\n\tlogin you\n\tpassword none\n"
+		   "machine 127.0.0.1 password \"s3\\cret\" login me\n"
+		   "default login me password none");
+	ck_assert_int_eq(fetch_as(&me), 0);
+	ck_assert_int_eq(fetch_as(NULL), -EACCES);
+	ck_assert_int_eq(fetch_as(&you), -EACCES);
+
+	/* A wrong one is read again. */
+	write_file("home/.netrc", "default login me password old");
 	b = open_faulty("auth=" BASIC, "r");
+	ck_assert_int_eq(fetch_one(b, &commit, OBJ_COMMIT, REACH_NEAR),
+			 -EACCES);
+	write_file("home/.netrc", "default login me password s3cret");
 	ck_assert_int_eq(fetch_one(b, &commit, OBJ_COMMIT, REACH_NEAR), 0);
 	backend_close(b);
+	write_file("home/.netrc", "machine 127.0.0.1 login");
+	ck_assert_int_eq(fetch_as(NULL), -EACCES);
 	unlink("home/.netrc");
 }
 END_TEST

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/http/netrc.h"
 #include "backend/program.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -26,8 +27,8 @@ struct cred {
 
 	pthread_mutex_t lock;   /* covers the rest */
 	struct cred_pair now;
-	bool read;              /* the token file has been */
-	bool anonymous;         /* no helper is asked */
+	bool read;              /* the token file, or ~/.netrc, has been */
+	bool anonymous;         /* neither that nor a helper is asked */
 	bool helper;            /* 'now' is from a helper ... */
 	bool approved;          /* ... that knows that they are good */
 	uint64_t denied_until;  /* clock_ms(): there were none */
@@ -108,6 +109,23 @@ static int read_token(const struct cred *c, struct cred_pair *ret)
 	}
 	*ret = p;
 	return 0;
+}
+
+/* ---- ~/.netrc ---- */
+
+static int read_netrc(const struct cred *c, struct cred_pair *ret)
+{
+	CLEANUP_FREE char *host = strdup(c->host);
+	char *end;
+
+	if (!host)
+		return -ENOMEM;
+	/* Without the port, nor the brackets of an address. */
+	end = strchr(host, *host == '[' ? ']' : ':');
+	if (end)
+		*end = '\0';
+	return netrc_find(host + (*host == '['), c->user, &ret->user,
+			  &ret->password);
 }
 
 /* ---- git's helpers ---- */
@@ -223,20 +241,26 @@ const char *cred_file(const struct cred *c)
 
 int cred_get(struct cred *c, struct cred_pair *ret)
 {
-	LOCK_SCOPE(&c->lock);
-	if (c->token_file && !c->read) {
-		struct cred_pair p;
-		int r = read_token(c, &p);
+	struct cred_pair p = { NULL, NULL, 0 };
+	int r = 0;
 
-		if (r)
-			return r;
+	LOCK_SCOPE(&c->lock);
+	if (c->read)
+		return pair_copy(&c->now, ret);
+	if (c->token_file)
+		r = read_token(c, &p);
+	else if (!c->anonymous)
+		r = read_netrc(c, &p);
+	if (r && (c->token_file || r != -ENOENT))
+		return r;
+	if (p.password)
 		set(c, &p);
-		c->read = true;
-	}
+	c->read = true;
 	return pair_copy(&c->now, ret);
 }
 
-/* 0: others are there already; 1: look for others. */
+/* 0: others are there already; 1: look for others; -EACCES: a helper has just
+ * had none. */
 static int refused_now(struct cred *c, const struct cred_pair *p,
 		       bool *from_helper)
 {
@@ -260,22 +284,37 @@ static int keep(struct cred *c, struct cred_pair *p, bool helper)
 	return -EACCES;
 }
 
+/* Has somebody changed ~/.netrc? */
+static int find_other(const struct cred *c, const struct cred_pair *used,
+		      struct cred_pair *ret)
+{
+	int r = read_netrc(c, ret);
+
+	if (!r && same_password(ret, used)) {
+		cred_pair_clear(ret);
+		r = -ENOENT;
+	}
+	return r;
+}
+
 int cred_refused(struct cred *c, const struct cred_pair *used)
 {
 	struct cred_pair p = { NULL, NULL, 0 };
 	bool from_helper = false;
 	int r = refused_now(c, used, &from_helper);
 
-	if (r <= 0)
+	if (!r)
+		return 0;
+	if (!c->token_file && !c->anonymous && !find_other(c, used, &p))
+		return keep(c, &p, false);
+	if (r < 0)
 		return r;
-	if (c->token_file) {
+	if (from_helper)
+		tell_helper(c, "reject", used);
+	if (c->token_file)
 		read_token(c, &p);
-	} else {
-		if (from_helper)
-			tell_helper(c, "reject", used);
-		if (!c->anonymous)
-			ask_helper(c, &p);
-	}
+	else if (!c->anonymous)
+		ask_helper(c, &p);
 	return keep(c, &p, !c->token_file);
 }
 

@@ -4,9 +4,9 @@
  */
 /* cred.h - who we are to one host: a user and a password or token.
  *
- * From a token file, read again when the host refuses what it said; else
- * from git's credential helpers (gitcredentials(7)), asked when the host
- * refuses a request without.  They are sent to nobody else, and appear in
+ * From a token file, read again when the host refuses what it said; else from
+ * ~/.netrc, likewise; else from git's credential helpers (gitcredentials(7)),
+ * asked when the host refuses a request without.  They are sent to nobody else, and appear in
  * no argument, no message and no log.
  *
  * Threads: any.
@@ -31,7 +31,7 @@ struct cred_pair {
 int cred_new(struct cred **ret, const char *scheme, const char *host,
 	     const char *path, const char *user, const char *token_file);
 void cred_free(struct cred *);                  /* NULL is allowed */
-/* Helpers are not to be asked.  Before any other use. */
+/* Neither ~/.netrc nor helpers are to be asked.  Before any other use. */
 void cred_be_anonymous(struct cred *);
 
 /* The token file, or NULL. */

@@ -158,7 +158,6 @@ static int forget_credentials(struct http *x)
 	curl_easy_setopt(x->curl, CURLOPT_USERNAME, NULL);
 	curl_easy_setopt(x->curl, CURLOPT_PASSWORD, NULL);
 	curl_easy_setopt(x->curl, CURLOPT_XOAUTH2_BEARER, NULL);
-	curl_easy_setopt(x->curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	for (struct curl_slist *h = x->headers; h; h = h->next) {
 		struct curl_slist *more;
 		bool is_secret = false;
@@ -620,8 +619,6 @@ static void set_credentials(CURL *c, const struct http_ask *ask)
 	if (ask->password) {
 		curl_easy_setopt(c, CURLOPT_USERNAME, ask->user);
 		curl_easy_setopt(c, CURLOPT_PASSWORD, ask->password);
-	} else if (ask->named_by != NAMED_BY_ANYBODY) {
-		curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
 	}
 }
 

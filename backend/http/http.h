@@ -37,7 +37,7 @@ struct http_ask {
 	const char *const *headers;     /* "NAME: VALUE", then NULL */
 	const void *body;               /* POST this; NULL: GET */
 	size_t len;
-	const char *user, *password;    /* NULL: those of ~/.netrc, if any */
+	const char *user, *password;    /* or NULL */
 	const char *bearer;             /* a token, instead of these */
 	const char *ca_file;            /* PEM; NULL: the system's */
 	bool redirects;                 /* follow them, without a body */
