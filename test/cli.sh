@@ -332,3 +332,57 @@ perl -MIO::Socket::UNIX -e '
 ' "$dir/notify" "$gitnfsd" "${state[@]}" --listen 127.0.0.1:0 "$repo" \
 	>"$dir/stdout" 2>>"$dir/log" || fail 'systemd is not notified'
 [ "$(grep -c '^ready nfs=' "$dir/stdout")" -eq 1 ] || fail 'with NOTIFY_SOCKET'
+
+# The journal's own protocol, to a socket of ours where the journal's would
+# be: each datagram is a line, and its fields are these.
+how=-m
+[ "$(id -u)" -eq 0 ] || how=-mr
+if unshare $how sh -c 'mount -t tmpfs none /run' 2>/dev/null; then
+	cat >"$dir/journal.pl" <<-'END'
+		use strict; use warnings; use IO::Socket::UNIX; use Socket;
+		my ($dir, @command) = @ARGV;
+		mkdir $_ or die "$_: $!\n"
+			for qw(/run/systemd /run/systemd/journal);
+		my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM,
+			Local => '/run/systemd/journal/socket') or die "$!\n";
+		# As systemd connects what is written to standard error.
+		pipe my $r, my $w or die;
+		my ($dev, $ino) = stat $w;
+		defined(my $pid = fork) or die "fork: $!\n";
+		if (!$pid) {
+			$ENV{JOURNAL_STREAM} = "$dev:$ino";
+			open STDERR, '>&', $w or die;
+			exec @command;
+		}
+		close $w;
+		$SIG{ALRM} = sub { kill KILL => $pid; die "nothing more\n" };
+		alarm 60;
+		my %priority;
+		until (defined $priority{stopped}) {
+			defined $s->recv(my $datagram, 65536) or die "$!\n";
+			my ($level, $line) = $datagram =~
+				/\ASYSLOG_IDENTIFIER=gitnfsd\nPRIORITY=([0-7])\nMESSAGE=([^\n]+)\n\z/
+				or die "a datagram: $datagram\n";
+			my ($what) = $line =~ /^time=\S+ level=\w+ msg="([^"]+)"/
+				or die "a line: $line\n";
+			$priority{$what} = $level;
+			kill TERM => $pid if $what eq 'started';
+		}
+		waitpid $pid, 0;
+		local $/;
+		my $rest = <$r>;
+		die "on standard error: $rest\n" if $rest ne '';
+		open my $said, '>', "$dir/said" or die;
+		printf $said "%s %s %s %d\n", @priority{'started', 'stopped',
+			'file cannot be read'}, $? >> 8;
+	END
+	# shellcheck disable=SC2016
+	timeout $PATIENCE unshare $how sh -c 'mount -t tmpfs none /run &&
+		exec perl "$0" "$@"' "$dir/journal.pl" "$dir" "$gitnfsd" \
+		--config "$dir/tokens" --listen 127.0.0.1:0 --portmap off \
+		>/dev/null || fail 'the journal'
+	[ "$(cat "$dir/said")" = '6 6 4 0' ] ||
+		fail "the journal: $(cat "$dir/said")"
+else
+	echo 'no name space here: the journal is not tried'
+fi
