@@ -251,8 +251,8 @@ void talk_explain(const struct cli *cli, const char *path)
 		if (strncmp(path, name, len) ||
 		    (path[len] && !strchr("/@", path[len])))
 			continue;
-		cli_say(cli, "%s: %s%s%s", name, json_text_at(o, "error"),
-			*why ? "; " : "", why);
+		if (*why)
+			cli_say(cli, "%s", why);
 		return;
 	}
 }

@@ -143,7 +143,10 @@ for wrong in none repo@none repo/none repo/file/none; do
 done
 run 1 -s "$state" warm /
 run 1 -s "$state" warm gone
-says stderr 'gone: Connection refused; 127.0.0.1:1: .*check that it runs'
+says stderr '^gitnfs: /gone: Connection refused$'
+says stderr '^gitnfs: 127.0.0.1:1: '
+says stderr 'check that it runs'
+[ "$(grep -c 'Connection refused' "$dir/stderr")" -eq 1 ] || fail 'said twice'
 run 2 -s "$state" warm
 # What is not shown, since it failed, is told of all the same.
 run 1 -s "$state" warm any/ann/tools
