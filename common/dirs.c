@@ -43,6 +43,7 @@ char *dirs_default(enum dirs_kind kind)
 int dirs_make(const char *path)
 {
 	CLEANUP_FREE char *above = strdup(path);
+	int why = ENOENT;       /* there is none above */
 
 	if (!above)
 		return -ENOMEM;
@@ -50,10 +51,13 @@ int dirs_make(const char *path)
 		if (*p != '/' || p == above)
 			continue;
 		*p = '\0';
-		mkdir(above, 0755);
+		if (mkdir(above, 0755) && errno != EEXIST && why == ENOENT)
+			why = errno;
 		*p = '/';
 	}
 	if (!mkdir(path, 0700))
 		return 1;
-	return errno == EEXIST ? 0 : -errno;
+	if (errno == EEXIST)
+		return 0;
+	return errno == ENOENT ? -why : -errno;
 }

@@ -119,6 +119,10 @@ if ${nobody[@]+"${nobody[@]}"} test -x "$gitnfsd" 2>/dev/null; then
 	run 1 --state-dir "$dir/nobody/s" --cache-dir "$dir/nobody/c" \
 		--listen 127.0.0.1:0 --portmap off "$dir/secret.git"
 	says secret.git
+	mkdir -m 555 "$dir/closed"
+	run 1 --state-dir "$dir/closed/a/s" --cache-dir "$dir/nobody/c" \
+		--listen 127.0.0.1:0 --portmap off "$srcdir"
+	says 'closed/a/s: .*Permission denied'
 	gitnfsd=$real
 fi
 chmod 700 "$dir/secret.git"
