@@ -132,7 +132,7 @@ START_TEST(hangs)
 		r[i]->want[0] = commit;
 		run_fetch(r[i], OBJ_COMMIT, REACH_NEAR, 3000);
 	}
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(fetch_one(other, &commit, OBJ_COMMIT,
 					   REACH_NEAR), 0);
 	for (int i = 0; i < 4; i++)

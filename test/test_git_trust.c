@@ -69,6 +69,26 @@ START_TEST(redirects_and_circuits)
 }
 END_TEST
 
+/* It is found where it has gone to since it was met. */
+START_TEST(renamed)
+{
+	struct oid commit = id_of("r", "main"), got;
+	struct backend *b;
+
+	shell("ln -s r repos/old.git; ln -s r repos/new.git");
+	b = open_faulty("none", "old.git");
+	ck_assert_int_eq(resolve(b, NULL, &got), 0);
+	shell("echo old new >moved");
+	ck_assert_int_eq(resolve(b, NULL, &got), 0);
+	ck_assert(oid_eq(&got, &commit));
+	/* And back. */
+	shell("echo new old >moved");
+	ck_assert_int_eq(fetch_one(b, &commit, OBJ_COMMIT, REACH_NEAR), 0);
+	backend_close(b);
+	shell("rm moved repos/old.git repos/new.git");
+}
+END_TEST
+
 /* ---- credentials ---- */
 
 #define BASIC "bWU6czNjcmV0"            /* me:s3cret */
@@ -244,6 +264,7 @@ static void add(TCase *c)
 {
 	tcase_add_test(c, redirects);
 	tcase_add_test(c, redirects_and_circuits);
+	tcase_add_test(c, renamed);
 	tcase_add_test(c, token_file);
 	tcase_add_test(c, never_to_another_host);
 	tcase_add_test(c, netrc);

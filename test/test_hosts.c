@@ -15,6 +15,7 @@
 
 #include "backend/http/address.h"
 #include "backend/http/circuit.h"
+#include "backend/http/http.h"
 #include "backend/http/route.h"
 #include "common/clock.h"
 #include "test/githost.h"
@@ -354,6 +355,33 @@ START_TEST(nobody_there)
 }
 END_TEST
 
+/* Where a host has sent us before, its silence is none of that host's. */
+START_TEST(nobody_elsewhere)
+{
+	static const char *const headers[] = { NULL };
+	static const char *const home[] = {
+		"http://127.0.0.1:1/r", "http://127.0.0.1:2/r",
+	};
+	uint64_t deadline = clock_ms() + 30000;
+	struct http_head head;
+
+	ck_assert_int_eq(http_up(), 0);
+	for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+		struct http *x;
+
+		ck_assert_int_eq(http_start(&(struct http_ask){
+			.url = "http://127.0.0.1:1/r", .headers = headers,
+			.home = home[elsewhere], .named_by = NAMED_BY_SOURCE,
+		}, &x), 0);
+		ck_assert_int_eq(http_head(x, deadline, &head),
+				 -ECONNREFUSED);
+		ck_assert_int_eq(http_moved(x), elsewhere);
+		http_close(x);
+	}
+	http_down();
+}
+END_TEST
+
 /* Who is sent away is not all who know the host. */
 START_TEST(each_is_limited_alone)
 {
@@ -463,6 +491,7 @@ static void add(TCase *c)
 	tcase_add_test(c, a_redirect_may_lead_here);
 	tcase_add_test(c, refusals_say_why);
 	tcase_add_test(c, nobody_there);
+	tcase_add_test(c, nobody_elsewhere);
 	tcase_add_test(c, each_is_limited_alone);
 	tcase_add_test(c, hung_hosts_hold_nobody);
 }

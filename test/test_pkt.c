@@ -2,7 +2,8 @@
  * Copyright (C) 2026 the gitnfs authors
  * gitnfs: git repositories as a read-only file system over NFSv3
  */
-/* Packets: what is read and written, in pieces of every size. */
+/* Packets: what is read and written, in pieces of every size; and what the
+ * protocol says in them. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "backend/git/pkt.h"
+#include "backend/git/protocol.h"
 #include "test/suite.h"
 
 /* A stream that comes 'piece' bytes at a time. */
@@ -175,6 +177,172 @@ START_TEST(writes)
 }
 END_TEST
 
+/* ---- the protocol ---- */
+
+/* Packets of these lines, but "-" is a flush, "|" a delimiter. */
+static void start_lines(struct text *t, const char *const *line)
+{
+	static struct pkt_buf b;
+
+	b.len = 0;
+	for (; *line; line++) {
+		if (!strcmp(*line, "-"))
+			pkt_flush(&b);
+		else if (!strcmp(*line, "|"))
+			pkt_delim(&b);
+		else
+			pkt_line(&b, "%s", *line);
+	}
+	start(t, b.data, b.len, 7);
+}
+
+START_TEST(capabilities)
+{
+	static const struct {
+		const char *line[8];
+		int err;
+	} all[] = {
+		{ { "version 2", "fetch", "-" }, 0 },
+		{ { "# service=x", "-", "version 2", "new=1", "fetch", "-" },
+		  0 },
+		{ { "version 2", "object-format=sha256", "fetch=filter", "-" },
+		  0 },
+		{ { "version 2", "object-format=sha512", "fetch", "-" },
+		  -EPROTONOSUPPORT },
+		{ { "version 2", "ls-refs", "fetcher", "-" },
+		  -EPROTONOSUPPORT },
+		{ { "version 1", "fetch", "-" }, -EPROTONOSUPPORT },
+		{ { "-" }, -EPROTONOSUPPORT },
+		{ { "ERR no such repository" }, -ENOENT },
+		{ { "# service=x", "-", "ERR no" }, -ENOENT },
+		{ { "version 2", "fetch" }, -ECONNRESET },
+		{ { "version 2", "fetch", "|" }, -ECONNRESET },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct caps caps;
+		struct text t;
+		int r;
+
+		start_lines(&t, all[i].line);
+		r = protocol_read_caps(&reader, &caps);
+		ck_assert_msg(r == all[i].err, "%zu: %d", i, r);
+	}
+}
+END_TEST
+
+#define ID "0123456789012345678901234567890123456789"
+#define LONG_ID ID "012345678901234567890123"
+
+static void note_ref(void *arg, const struct ref_line *ref)
+{
+	(void)ref;
+	++*(int *)arg;
+}
+
+static void note_size(void *arg, const struct oid *oid, uint64_t size)
+{
+	(void)oid;
+	*(uint64_t *)arg += size;
+}
+
+START_TEST(answers)
+{
+	static const struct caps caps = { .oid_len = OID_SHA1 };
+	static const struct {
+		const char *line[4];
+		int refs, sizes;        /* an enum answer, or an error */
+	} all[] = {
+		{ { "-" }, ANSWER_GOOD, ANSWER_GOOD },
+		{ { NULL }, ANSWER_EMPTY, ANSWER_EMPTY },
+		{ { "ERR no" }, ANSWER_REFUSED, ANSWER_REFUSED },
+		{ { "|" }, -EBADMSG, -EBADMSG },
+		{ { ID " 12", "-" }, ANSWER_GOOD, ANSWER_GOOD },
+		{ { "size", ID " ", "-" }, -EBADMSG, ANSWER_GOOD },
+		{ { ID " 12" }, -ECONNRESET, -ECONNRESET },
+		{ { ID " 12", "|" }, -EBADMSG, -EBADMSG },
+		{ { ID " -1", "-" }, ANSWER_GOOD, -EBADMSG },
+		{ { ID " 99999999999999999999", "-" }, ANSWER_GOOD, -EBADMSG },
+		{ { LONG_ID " 12", "-" }, -EBADMSG, ANSWER_GOOD },
+		{ { ID " v1 peeled:" LONG_ID, "-" }, -EBADMSG, -EBADMSG },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		uint64_t size = 0;
+		struct text t;
+		int r, n = 0;
+
+		start_lines(&t, all[i].line);
+		r = protocol_read_refs(&reader, &caps, note_ref, &n);
+		ck_assert_msg(r == all[i].refs, "refs %zu: %d", i, r);
+		start_lines(&t, all[i].line);
+		r = protocol_read_sizes(&reader, &caps, note_size, &size);
+		ck_assert_msg(r == all[i].sizes, "sizes %zu: %d", i, r);
+		ck_assert(size == 0 || size == 12);
+	}
+}
+END_TEST
+
+/* Channel 1 is the pack; 2 is talk, but not for ever; 3 the end. */
+START_TEST(channels)
+{
+	static const struct {
+		const char *line[6];
+		ssize_t end;
+	} all[] = {
+		{ { "packfile", "\2talk", "\1PACK", "-" }, 0 },
+		{ { "shallow-info", "|", "packfile", "\1PACK", "-" }, 0 },
+		{ { "packfile", "\1PACK", "\3no" }, -EIO },
+		{ { "packfile", "\1PACK" }, -ECONNRESET },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct sideband pack;
+		struct oid missing;
+		struct text t;
+		char buf[64];
+		ssize_t n;
+
+		start_lines(&t, all[i].line);
+		ck_assert_int_eq(protocol_read_fetch(&reader, &pack, &missing),
+				 ANSWER_GOOD);
+		n = pack.stream.read(&pack.stream, buf, sizeof buf);
+		ck_assert_int_eq(n, 5);
+		ck_assert(!memcmp(buf, "PACK\n", 5));
+		n = pack.stream.read(&pack.stream, buf, sizeof buf);
+		ck_assert_msg(n == all[i].end, "%zu: %zd", i, n);
+	}
+}
+END_TEST
+
+static ssize_t endless(struct stream *s, void *buf, size_t len)
+{
+	static const char talk[] = "0009\2talk";
+
+	(void)s;
+	len -= len % (sizeof talk - 1);
+	for (size_t i = 0; i < len; i += sizeof talk - 1)
+		memcpy((char *)buf + i, talk, sizeof talk - 1);
+	return (ssize_t)len;
+}
+
+START_TEST(talk_without_end)
+{
+	struct stream s = { endless };
+	struct sideband pack = { .from = &reader };
+	struct text t;
+	struct oid missing;
+	char buf[64];
+
+	start_lines(&t, (const char *const[]){ "packfile", NULL });
+	ck_assert_int_eq(protocol_read_fetch(&reader, &pack, &missing),
+			 ANSWER_GOOD);
+	pkt_reader_init(&reader, &s);
+	ck_assert_int_eq(pack.stream.read(&pack.stream, buf, sizeof buf),
+			 -EBADMSG);
+}
+END_TEST
+
 static void add(TCase *c)
 {
 	tcase_add_test(c, reads_in_pieces_of_any_size);
@@ -183,6 +351,10 @@ static void add(TCase *c)
 	tcase_add_test(c, refuses_what_is_none);
 	tcase_add_test(c, knows_when_it_was_cut);
 	tcase_add_test(c, writes);
+	tcase_add_test(c, capabilities);
+	tcase_add_test(c, answers);
+	tcase_add_test(c, channels);
+	tcase_add_test(c, talk_without_end);
 }
 
 int main(void)

@@ -239,13 +239,46 @@ static void note_success(struct fetch *f, const struct oid *want,
 		note_by_id(o, true);
 }
 
+/* No name of the other algorithm is known there. */
+static void drop_foreign(struct fetch *f)
+{
+	for (size_t i = 0; i < f->wants.n; i++) {
+		const struct oid *oid = &f->wants.want[i].oid;
+
+		if (oid->len != f->caps.oid_len)
+			wants_fail(&f->wants, oid, -ENOENT);
+	}
+}
+
+/* What it can, which may be news after a failure. */
+static int learn(struct fetch *f)
+{
+	struct batch *b = f->batch;
+	int r = origin_caps(b->origin, &b->patience, &f->caps);
+	unsigned least;
+
+	if (r)
+		return r;
+	drop_foreign(f);
+	least = f->caps.filter ? simplest(b->origin) : FILTERS - 1;
+	if (f->filter < least)
+		f->filter = least;
+	return 0;
+}
+
 static int fetch_step(struct fetch *f, struct oid *want)
 {
 	struct origin *o = f->batch->origin;
-	size_t left = f->wants.left, n = wants_pick(&f->wants, want, f->max);
 	struct oid missing, tip;
-	int r;
+	size_t left, n;
+	int r = learn(f);
 
+	if (r)
+		return origin_pause(o, &f->batch->patience, r, &f->tries);
+	left = f->wants.left;
+	n = wants_pick(&f->wants, want, f->max);
+	if (!n)
+		return 0;
 	if (below_commit(f) && by_id(o, &tip) == BY_ID_NO) {
 		r = fetch_whole(f, &tip);
 		return r ? origin_pause(o, &f->batch->patience, r,
@@ -271,35 +304,13 @@ static int fetch_step(struct fetch *f, struct oid *want)
 	return r ? origin_pause(o, &f->batch->patience, r, &f->tries) : 0;
 }
 
-/* No name of the other algorithm is known there. */
-static void drop_foreign(struct fetch *f)
-{
-	for (size_t i = 0; i < f->wants.n; i++) {
-		const struct oid *oid = &f->wants.want[i].oid;
-
-		if (oid->len != f->caps.oid_len)
-			wants_fail(&f->wants, oid, -ENOENT);
-	}
-}
-
 static void fetch_all(struct fetch *f)
 {
 	CLEANUP_FREE struct oid *want = calloc(BATCH_WANTS, sizeof *want);
-	struct batch *b = f->batch;
-	int r;
+	int r = want ? 0 : -ENOMEM;
 
-	do
-		r = want ? origin_caps(b->origin, &b->patience, &f->caps) :
-			   -ENOMEM;
-	while (r && !(r = origin_pause(b->origin, &b->patience, r,
-				       &f->tries)));
-	if (!r)
-		drop_foreign(f);
-	f->filter = f->caps.filter ? simplest(b->origin) : FILTERS - 1;
 	while (!r && f->wants.left)
 		r = fetch_step(f, want);
-	if (r == -EBADMSG || r == -ENOENT || r == -EPROTONOSUPPORT)
-		origin_forget(b->origin);
 	if (r)
 		wants_fail_rest(&f->wants, false, r);
 }

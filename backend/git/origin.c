@@ -60,7 +60,7 @@ bool origin_known(struct origin *o)
 	return o->known;
 }
 
-void origin_forget(struct origin *o)
+static void forget(struct origin *o)
 {
 	LOCK_SCOPE(&o->lock);
 	o->known = false;
@@ -207,6 +207,18 @@ void request_end(struct request *q, bool whole)
 
 /* ---- trying again ---- */
 
+/* Is it not as it said, or no longer where it was? */
+static bool is_news(int err)
+{
+	switch (err) {
+	case -EBADMSG: case -ENOENT: case -EPROTONOSUPPORT:
+	case -ECONNREFUSED: case -EHOSTUNREACH: case -ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Between half of it and all, so that not all come back together. */
 static uint64_t jitter(uint64_t ms)
 {
@@ -221,6 +233,8 @@ int origin_pause(struct origin *o, struct patience *p, int err,
 {
 	uint64_t now = clock_ms(), pause, rest;
 
+	if (is_news(err))
+		forget(o);
 	switch (err) {
 	case -EAGAIN:
 		rest = o->transport->ops->rests_until(o->transport);

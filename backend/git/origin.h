@@ -58,8 +58,6 @@ int origin_caps(struct origin *, struct patience *, struct caps *ret);
  * was the same error. */
 void origin_blame(struct origin *, int err, const char *why);
 void origin_why(struct origin *, int err, char why[BACKEND_WHY]);
-/* It is not as it said: look again. */
-void origin_forget(struct origin *);
 
 struct request {
 	struct stream stream;
@@ -79,7 +77,8 @@ void request_end(struct request *, bool whole);
 int request_check(const struct request *);
 
 /* After a request failed with 'err': wait a while and return 0 when it is
- * worth another try, else the error.  '*tries' starts at 0. */
+ * worth another try, else the error.  '*tries' starts at 0.  Where that may be
+ * because it has changed, the next one asks for its capabilities again. */
 int origin_pause(struct origin *, struct patience *, int err,
 		 unsigned *tries);
 

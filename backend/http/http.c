@@ -63,7 +63,7 @@ struct http {
 
 	pthread_mutex_t lock;   /* covers the rest */
 	pthread_cond_t news;
-	bool moved;             /* it is not the first hop */
+	bool moved;             /* it is not the first hop, or not at home */
 	bool answered, ended, paused;
 	int err;
 	struct http_head head;
@@ -687,6 +687,7 @@ static int set_options(struct http *x, const struct http_ask *ask)
 			ask->named_by, ask->allow_address);
 	if (!r)
 		r = set_hop(x, ask->url);
+	x->moved = !x->route.at_home;
 	if (!r)
 		r = begin_inquiry(x, ask);
 	if (r || !ask->body)

@@ -76,8 +76,8 @@ const char *http_field(const struct http_head *, const char *name,
 /* Wait for some of the body; 0 at its end. */
 ssize_t http_read(struct http *, void *buf, size_t len, uint64_t deadline);
 
-/* Has the host that was asked sent us on?  Then it is there, though where it
- * sent us nobody may be. */
+/* Has the host that was configured sent us on, now or before?  Then it is
+ * there, though where it sent us nobody may be. */
 bool http_moved(struct http *);
 
 /* After an error: what it was, for a human; it may be empty. */
