@@ -753,8 +753,16 @@ sub serve {
 			sleep 3600 if $fault{hang};
 			last REQUEST;
 		}
+		if ($fault{away}) {	# to another host
+			my ($at) = $url =~ m{^/[^/]+(.*)$};
+			reply(301, 'text/html', '<p>there',
+				"Location: http://localhost:$port/-$at");
+		}
 		if (my $status = $fault{status}) {
 			my @more;
+			push @more, 'X-RateLimit-Remaining: 0',
+				'X-RateLimit-Reset: ' . (time + $fault{none})
+				if $fault{none};
 			push @more, "Retry-After: $fault{after}" if $fault{after};
 			reply($status, 'text/html', '<p>no', @more)
 				if $fault{html} || $service eq 'github';

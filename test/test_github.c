@@ -50,6 +50,7 @@ static struct backend *open_as(const char *git, const char *api,
 		 api_port, api);
 	ck_assert_msg(backend_open_with(&b, url, &(struct backend_options){
 		.type = "github", .api_url = api_url, .token_file = token,
+		.allow_address = "127.0.0.1 ::1",
 	}, why) == 0, "%s", why);
 	githost_mark();
 	return b;
@@ -270,6 +271,24 @@ START_TEST(renamed)
 }
 END_TEST
 
+/* On another host it is asked as nobody, and at home first each time. */
+START_TEST(away)
+{
+	struct backend *b = open_known("status=403", "away", "octo/hello");
+
+	head_of(b, "octo/hello");
+	head_of(b, "octo/hello");
+	run_free(read_root(b, "octo/hello"));
+	ck_assert_uint_eq(githost_count("/away/.* status=301"), 3);
+	ck_assert_uint_eq(githost_count("/-/github/.* user=-"), 3);
+	close_strict(b);
+	/* What it keeps to those it knows is not to be had there. */
+	b = open_known("status=403", "away", "octo/secret");
+	ck_assert_int_eq(resolve(b, NULL, &(struct oid){ 0 }), -ENOENT);
+	close_strict(b);
+}
+END_TEST
+
 START_TEST(truncated)
 {
 	struct backend *b = open_known("-", "trunc=10", "octo/hello");
@@ -444,12 +463,22 @@ START_TEST(busy)
 	struct backend *b = open_known("status=403", "busy@1,after=1",
 				       "octo/hello");
 	struct oid got;
+	uint64_t start;
 
 	head_of(b, "octo/hello");
 	ck_assert_uint_eq(githost_count("/github/.* status=403"), 1);
 	close_strict(b);
 	b = open_known("status=403", "status=429@1,after=1", "octo/hello");
 	head_of(b, "octo/hello");
+	close_strict(b);
+	/* None are left, it says, and no more. */
+	b = open_known("status=403", "status=403@1,none=1", "octo/hello");
+	head_of(b, "octo/hello");
+	close_strict(b);
+	b = open_known("status=403", "status=503@1,after=2", "octo/hello");
+	start = clock_ms();
+	head_of(b, "octo/hello");
+	ck_assert_uint_ge(clock_ms() - start, 2000);
 	close_strict(b);
 	/* At least a minute, when it does not say. */
 	b = open_known("status=403", "busy", "octo/hello");
@@ -480,6 +509,22 @@ START_TEST(without_git)
 {
 	reads_without_git("octo/hello", "-");
 	reads_without_git("octo/hello", "nolength");
+}
+END_TEST
+
+/* Nor is it waited for where it wants no more, or is in trouble. */
+START_TEST(git_in_trouble)
+{
+	static const char *const git[] = {
+		"status=429,after=3600", "post-status=500",
+	};
+
+	for (size_t i = 0; i < sizeof git / sizeof *git; i++) {
+		struct backend *b = open_known(git[i], "-", "octo/hello");
+
+		reads_blobs(b, "octo/hello");
+		close_strict(b);
+	}
 }
 END_TEST
 
@@ -672,6 +717,7 @@ static void add_good(TCase *c)
 	tcase_add_test(c, no_head);
 	tcase_add_test(c, empty);
 	tcase_add_test(c, renamed);
+	tcase_add_test(c, away);
 	tcase_add_test(c, truncated);
 	tcase_add_test(c, odd_names);
 	tcase_add_test(c, lists_owners);
@@ -686,6 +732,7 @@ static void add_bad(TCase *c)
 	tcase_add_test(c, limited_shortly);
 	tcase_add_test(c, busy);
 	tcase_add_test(c, without_git);
+	tcase_add_test(c, git_in_trouble);
 	tcase_add_test(c, commits_without_git);
 	tcase_add_test(c, without_api);
 	tcase_add_test(c, lies);

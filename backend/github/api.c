@@ -87,7 +87,9 @@ static char *path_of(struct github *g, const char *rest)
 			rest) < 0 ? NULL : path;
 }
 
-/* It was renamed, and redirects: each redirection would count. */
+/* It was renamed, and redirects: each redirection would count.  Where it is
+ * sent to another host, which is not told who asks, it is asked at home again,
+ * so that it can come back. */
 static void note_moved(struct github *g, const char *url, const char *rest)
 {
 	size_t len = strlen(url), tail = strlen(rest);

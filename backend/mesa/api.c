@@ -390,7 +390,7 @@ static int list_page(struct asked *a, const char *list, char **cursor)
 		next = NULL;
 	free(*cursor);
 	*cursor = next ? strdup(next) : NULL;
-	return 0;
+	return next && !*cursor ? -ENOMEM : 0;
 }
 
 static int list_as(struct asked *a, const struct words *w)

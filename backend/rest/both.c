@@ -133,12 +133,12 @@ static bool is_silence(int err)
 	}
 }
 
-/* Is git not to be had here, while the API may be?  To those it does not
- * know, its host refuses what is not there at all. */
+/* Is git not to be had here, or not now, while the API may be?  To those it
+ * does not know, its host refuses what is not there at all. */
 static bool is_refusal(int err)
 {
 	return is_silence(err) || err == -EACCES || err == -EBADMSG ||
-	       err == -EPROTONOSUPPORT;
+	       err == -EPROTONOSUPPORT || err == -EAGAIN || err == -EIO;
 }
 
 static void go_api(struct asked *a)

@@ -344,8 +344,8 @@ static void find_next(const struct http_head *head, char *ret, size_t size)
 	}
 }
 
-static int fill_reply(struct rest_reply *ret, struct http *x,
-		      const struct http_head *head)
+static int fill_reply(const struct rest *s, struct rest_reply *ret,
+		      struct http *x, const struct http_head *head)
 {
 	uint64_t length;
 
@@ -353,7 +353,7 @@ static int fill_reply(struct rest_reply *ret, struct http *x,
 		.http = x,
 		.status = (int)head->status,
 		.length = -1,
-		.url = strdup(head->url),
+		.url = strdup(at_home(s, head->url) ? head->url : ""),
 	};
 	if (!ret->url)
 		return -ENOMEM;
@@ -394,7 +394,7 @@ static int ask_as(struct rest *s, const struct cred_pair *cred,
 			note_trouble(s, r, x, head.status);
 	}
 	if (!r)
-		r = fill_reply(ret, x, &head);
+		r = fill_reply(s, ret, x, &head);
 	if (r)
 		http_close(x);
 	return r;

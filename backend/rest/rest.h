@@ -68,7 +68,7 @@ struct rest_reply {
 	int64_t length;         /* -1: not known */
 	char etag[256];         /* or empty */
 	char next[1024];        /* the URL of the next page, or empty */
-	char *url;              /* after redirects */
+	char *url;              /* after redirects; "": none of the service */
 	char *text;             /* rest_get(): all of it, ... */
 	size_t len;             /* ... a NUL behind it */
 };
