@@ -34,8 +34,6 @@ struct otlp_options {
 	void (*trouble)(const char *url, const char *why, uint64_t dropped);
 };
 
-/* Is it a URL that can be told? */
-int otlp_check(const char *url);
 int otlp_start(const struct otlp_options *);
 /* What is there is sent, if that takes a moment.  Without a start, nothing. */
 void otlp_stop(void);

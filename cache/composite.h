@@ -87,7 +87,7 @@ int composite_add_pattern(struct composite *, const char *name,
 			  const struct fs_pattern *);
 
 /* How long a ref of one that was added is believed, in ms.  -ENOENT. */
-int composite_refresh(struct composite *, const char *name, uint32_t ms);
+int composite_set_refresh(struct composite *, const char *name, uint32_t ms);
 /* The rule for one that was added and all that is below.  -ENOENT. */
 int composite_restrict(struct composite *, const char *name, unsigned rule);
 

@@ -168,23 +168,42 @@ uint64_t composite_hash(const struct composite *c)
 
 /* ---- what is said about it ---- */
 
+/* NULL: nothing is there. */
+static struct child *child_at(struct composite *c, const char *path)
+{
+	const struct level *l = c->top;
+	struct child *child;
+
+	for (;; path++) {
+		size_t len = strcspn(path, "/");
+		char name[FS_NAME_MAX + 1];
+
+		if (len >= sizeof name)
+			return NULL;
+		memcpy(name, path, len);
+		name[len] = '\0';
+		child = composite_find(c, l, name);
+		path += len;
+		if (!*path || !child)
+			return child;
+		l = child->level;
+		if (!l)
+			return NULL;
+	}
+}
+
 int composite_configured(struct composite *c, const char *name,
 			 struct source **source, struct level **pattern)
 {
-	struct level *above;
-	const char *base;
-	int r = composite_make_levels(c, name, true, &above, &base);
-	struct child *child = r ? NULL : composite_find(c, above, base);
+	const struct child *child = child_at(c, name);
 
 	*source = child ? child->source : NULL;
-	*pattern = child && !child->source && child->level->owns_pattern ?
+	*pattern = child && child->level && child->level->owns_pattern ?
 		   child->level : NULL;
-	if (*source || *pattern)
-		return 0;
-	return r ? r : -ENOENT;
+	return *source || *pattern ? 0 : -ENOENT;
 }
 
-int composite_refresh(struct composite *c, const char *name, uint32_t ms)
+int composite_set_refresh(struct composite *c, const char *name, uint32_t ms)
 {
 	struct level *pattern;
 	struct source *source;

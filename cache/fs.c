@@ -172,7 +172,7 @@ int fs_add_pattern(struct fs *fs, const char *name,
 
 int fs_refresh(struct fs *fs, const char *name, uint32_t ms)
 {
-	return composite_refresh(fs->composite, name, ms);
+	return composite_set_refresh(fs->composite, name, ms);
 }
 
 int fs_restrict(struct fs *fs, const char *name, unsigned rule)

@@ -362,8 +362,8 @@ static int lookup_root(struct fs *fs, struct level *level,
 				    ret);
 }
 
-int node_lookup_level(struct fs *fs, struct level *level, const char *name,
-		      size_t len, struct waiter *w, struct node *ret)
+static int lookup_level(struct fs *fs, struct level *level, const char *name,
+			size_t len, struct waiter *w, struct node *ret)
 {
 	struct composite_name cn;
 	int r = composite_parse(fs->composite, level, name, len, &cn);
@@ -475,7 +475,7 @@ int fs_lookup(struct node *n, const char *name, size_t len, struct waiter *w,
 	if (len == 2 && !memcmp(name, "..", 2))
 		return lookup_parent(n, ret);
 	if (n->kind == NODE_LEVEL)
-		return node_lookup_level(n->fs, n->level, name, len, w, ret);
+		return lookup_level(n->fs, n->level, name, len, w, ret);
 	if (node_is_gitlink(n))
 		return -ENOENT;
 	return lookup_entry(n, name, len, w, ret);

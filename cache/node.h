@@ -75,8 +75,6 @@ int entry_attr(struct fs *, const struct entry *, struct waiter *,
 /* What a root that is known shows.  -ESTALE: it is not served. */
 int node_history(struct fs *, const struct root *, struct waiter *,
 		 struct history **ret);
-int node_lookup_level(struct fs *, struct level *, const char *name,
-		      size_t len, struct waiter *, struct node *ret);
 /* What a source shows, under its own name. */
 int node_source(struct fs *, struct source *, bool pin, struct waiter *,
 		struct node *ret);

@@ -9,6 +9,7 @@ gitnfs_SOURCES = \
 	cli/mount.c \
 	cli/mounts.c cli/mounts.h \
 	cli/options.c \
+	cli/say.c \
 	cli/serve.c cli/serve.h \
 	cli/simple.c \
 	cli/source.c cli/source.h \

@@ -6,7 +6,6 @@
 #include <git2.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/dirs.h"
 
@@ -77,32 +75,6 @@ static void help_of(size_t i)
 	printf("usage: gitnfs %s %s%s%s\n%s; gitnfs(1) tells more.\n",
 	       commands[i].name, more ? more : "", more ? " " : "",
 	       commands[i].args, commands[i].what);
-}
-
-void cli_say(const struct cli *cli, const char *fmt, ...)
-{
-	CLEANUP_FREE char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
-	va_end(ap);
-	fflush(stdout);
-	text_fold(stderr, text ? text : fmt,
-		  fprintf(stderr, "%s: ", cli->name), 4);
-}
-
-int cli_usage(const struct cli *cli, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	cli_say(cli, "%s; see %s --help", text, cli->name);
-	return END_USAGE;
 }
 
 static char *find_self(const char *argv0)

@@ -64,16 +64,6 @@ void talk_close(struct talk *t)
 	free(t);
 }
 
-int talk_fd(const struct talk *t)
-{
-	return t->fd;
-}
-
-const char *talk_why(const struct talk *t)
-{
-	return t->why;
-}
-
 bool talk_is_up(const char *state_dir)
 {
 	struct talk *t;

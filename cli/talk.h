@@ -6,7 +6,7 @@
  *
  * Errors: -ENOENT, -ECONNREFUSED there is no server; -EACCES it is somebody
  * else's; -EPROTO it hung up, or says what is no answer; what the server
- * says is wrong, with its words in talk_why().
+ * says is wrong, whose words talk_once() shows.
  */
 #ifndef CLI_TALK_H
 #define CLI_TALK_H
@@ -20,14 +20,12 @@ struct talk;
 
 int talk_open(struct talk **ret, const char *state_dir);
 void talk_close(struct talk *);                 /* NULL is allowed */
-int talk_fd(const struct talk *);
 
 /* Send a request, which is taken over. */
 int talk_ask(struct talk *, struct json_object *request);
 /* Wait for the next line, which is the caller's.  1: one in between; 0: the
  * last, *ret is its result, or NULL. */
 int talk_next(struct talk *, struct json_object **ret);
-const char *talk_why(const struct talk *);
 
 /* Is somebody there? */
 bool talk_is_up(const char *state_dir);

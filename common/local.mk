@@ -15,6 +15,7 @@ libcommon_a_SOURCES = \
 	common/oid.c common/oid.h \
 	common/pool.c common/pool.h \
 	common/span.c common/span.h \
+	common/thread.c common/thread.h \
 	common/url.c common/url.h \
 	common/unix.c common/unix.h \
 	common/value.h \

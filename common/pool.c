@@ -7,12 +7,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "common/thread.h"
 
 struct pool {
 	char name[13];
@@ -68,7 +68,6 @@ static void *worker(void *arg)
 int pool_start(struct pool **ret, const char *name, unsigned threads)
 {
 	struct pool *p = calloc(1, sizeof *p + threads * sizeof *p->thread);
-	sigset_t all, old;
 	int err = 0;
 
 	if (!p)
@@ -78,18 +77,13 @@ int pool_start(struct pool **ret, const char *name, unsigned threads)
 	pthread_cond_init(&p->more, NULL);
 	list_init(&p->queue);
 
-	/* Signals are for the threads that expect them. */
-	sigfillset(&all);
-	sigdelset(&all, SIGBUS);        /* of a mapped file: its own */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!err && p->threads < threads) {
-		err = pthread_create(&p->thread[p->threads], NULL, worker, p);
+		err = thread_start(&p->thread[p->threads], worker, p);
 		p->threads += !err;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err) {
 		pool_stop(p);
-		return -EAGAIN;
+		return err;
 	}
 	*ret = p;
 	return 0;

@@ -44,7 +44,6 @@ static const char *const role_name[] = {
 
 static struct passed given[SOCKETS_MAX], kept[SOCKETS_MAX];
 static size_t ngiven, nkept;
-static bool ours;
 static char **arguments;
 
 /* ---- what we were given ---- */
@@ -80,7 +79,6 @@ static enum handover_role role_of(const char *name, size_t len)
 /* "nfs=7 http=9" */
 static void receive_ours(const char *text)
 {
-	ours = true;
 	while (*text) {
 		size_t len = strcspn(text, "=");
 		char *end;
@@ -135,11 +133,6 @@ void handover_receive(void)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");
-}
-
-bool handover_is_ours(void)
-{
-	return ours;
 }
 
 static int type_of(int fd)

@@ -35,8 +35,6 @@ enum handover_role {
 
 /* At the start, before any file is opened. */
 void handover_receive(void);
-/* Was it the program that we were before? */
-bool handover_is_ours(void);
 
 /* The addresses of the given sockets that NFS can be served at, "" of none
  * but that one: a list that ends in NULL, or NULL when there are none.  The

@@ -1,6 +1,10 @@
 # The benches, by hand: see HACKING.md.  REPOSITORY=DIR for a large
 # repository, such as Linux's.
 EXTRA_PROGRAMS += test/bench_cache test/bench/load test/bench/floor
+test_bench_load_SOURCES = test/bench/load.c \
+	test/bench/latency.c test/bench/latency.h \
+	test/bench/tree.c test/bench/tree.h \
+	test/bench/wire.c test/bench/wire.h
 test_bench_load_LDADD =
 test_bench_floor_LDADD =
 test_bench_cache_SOURCES = test/bench_cache.c test/asker.c test/asker.h

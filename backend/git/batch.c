@@ -27,7 +27,8 @@ static const struct pack_options pack_limits = {
 	.memory = 128 << 20,
 };
 
-void batch_fail(struct batch *b, int err)
+/* All jobs fail alike. */
+static void fail(struct batch *b, int err)
 {
 	for (size_t j = 0; j < b->jobs; j++)
 		b->job[j]->ops->done(b->job[j], err);
@@ -326,7 +327,7 @@ void batch_fetch(struct batch *b)
 	int r = wants_init(&f.wants, b);
 
 	if (r) {
-		batch_fail(b, r);
+		fail(b, r);
 		return;
 	}
 	fetch_all(&f);
@@ -386,7 +387,7 @@ void batch_stat(struct batch *b)
 	int r = wants_init(&w, b);
 
 	if (r) {
-		batch_fail(b, r);
+		fail(b, r);
 		return;
 	}
 	r = stat_all(b, &w);

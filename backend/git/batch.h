@@ -31,7 +31,4 @@ void batch_resolve(struct batch *);
 void batch_fetch(struct batch *);
 void batch_stat(struct batch *);
 
-/* All jobs fail alike. */
-void batch_fail(struct batch *, int err);
-
 #endif

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,7 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/span.h"
+#include "common/thread.h"
 
 enum {
 	REQUESTS = 4,           /* at a time, for one repository; of these */
@@ -244,25 +244,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct git *g)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* Signals are for the threads that expect them. */
-	sigfillset(&all);
-	sigdelset(&all, SIGBUS);        /* of a mapped file: its own */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&thread, &attr, run, g);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 /* Is one more thread of use?  As long as we know nothing of a repository,
  * one is enough to ask.  It counts from now on. */
 static bool more_threads(struct git *g)
@@ -293,7 +274,7 @@ static void help(struct git *g)
 {
 	struct list left, *n;
 
-	if (!more_threads(g) || !start_thread(g))
+	if (!more_threads(g) || !thread_start_detached(run, g))
 		return;
 	fewer_threads(g, &left);
 	while ((n = list_pop(&left))) {

@@ -81,7 +81,8 @@ static void note(struct origin *o, const struct caps *caps)
 	o->known = true;
 }
 
-void origin_blame(struct origin *o, int err, const char *why)
+/* Note why something went wrong, if that is known. */
+static void blame(struct origin *o, int err, const char *why)
 {
 	if (!*why)
 		return;
@@ -121,7 +122,7 @@ int origin_caps(struct origin *o, struct patience *p, struct caps *ret)
 	r = protocol_read_caps(&q->pkts, ret);
 	request_end(q, !r);
 	if (r == -EPROTONOSUPPORT)
-		origin_blame(o, r, "the host does not speak version 2 of "
+		blame(o, r, "the host does not speak version 2 of "
 			     "git's protocol (git 2.18 and later do), or a "
 			     "proxy before it takes the header Git-Protocol "
 			     "away");
@@ -191,7 +192,7 @@ int request_start(struct origin *o, const struct pkt_buf *message,
 			min(p->until(p), clock_ms() + SILENCE_MS), &q->reply,
 			why);
 	if (r) {
-		origin_blame(o, r, why);
+		blame(o, r, why);
 		free(q);
 		return r;
 	}

@@ -54,9 +54,7 @@ struct patience {
 /* Has a request been made to it before? */
 bool origin_known(struct origin *);
 int origin_caps(struct origin *, struct patience *, struct caps *ret);
-/* Note why something went wrong, if it is known; and what was noted, if it
- * was the same error. */
-void origin_blame(struct origin *, int err, const char *why);
+/* What is known of why something went wrong, if it was the same error. */
 void origin_why(struct origin *, int err, char why[BACKEND_WHY]);
 
 struct request {

@@ -162,14 +162,6 @@ static bool is_any(const char *word, size_t len)
 	return len == 3 && !memcmp(word, "any", 3);
 }
 
-bool address_check(const char *network)
-{
-	size_t len = strlen(network);
-	struct network n;
-
-	return is_any(network, len) || parse_network(network, len, &n);
-}
-
 bool address_listed(const char *list, const struct sockaddr *a)
 {
 	uint8_t address[16];

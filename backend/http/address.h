@@ -29,9 +29,6 @@ enum address_kind address_kind(const struct sockaddr *);
  * list may be NULL. */
 bool address_listed(const char *list, const struct sockaddr *);
 
-/* Is that one word of such a list? */
-bool address_check(const char *network);
-
 /* An address in figures, perhaps in brackets. */
 bool address_parse(const char *text, struct sockaddr_storage *ret);
 

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/list.h"
+#include "common/thread.h"
 
 enum {
 	CONNECT_MS = 10000,
@@ -516,7 +516,6 @@ static void release(void)
 
 static int start_thread(void)
 {
-	sigset_t all, old;
 	int r;
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
@@ -536,16 +535,10 @@ static int start_thread(void)
 			  (long)HOST_CONNECTIONS);
 	curl_multi_setopt(thread.multi, CURLMOPT_MAXCONNECTS,
 			  (long)IDLE_CONNECTIONS);
-	/* Signals are for the threads that expect them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&thread.thread, NULL, run, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r) {
+	r = thread_start(&thread.thread, run, NULL);
+	if (r)
 		release();
-		return -EAGAIN;
-	}
-	return 0;
+	return r;
 }
 
 int http_up(void)

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "backend/wait.h"
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/thread.h"
 
 enum {
 	BATCH = 256,            /* spans in one request */
@@ -195,7 +195,8 @@ static void *run(void *arg)
 
 /* ---- from without ---- */
 
-int otlp_check(const char *url)
+/* Is it a URL that can be told? */
+static int check_url(const char *url)
 {
 	const char *rest = !strncmp(url, "http://", 7) ? url + 7 :
 			   !strncmp(url, "https://", 8) ? url + 8 : "";
@@ -225,18 +226,14 @@ static void clear(void)
 static int start_thread(void)
 {
 	struct otlp_span *batch = malloc(BATCH * sizeof *batch);
-	sigset_t all, old;
 	int r;
 
 	if (!batch)
 		return -ENOMEM;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&out.thread, NULL, run, batch);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	r = thread_start(&out.thread, run, batch);
 	if (r)
 		free(batch);
-	return r ? -EAGAIN : 0;
+	return r;
 }
 
 static int set_up(const struct otlp_options *opt)
@@ -259,7 +256,7 @@ static void set_running(bool running)
 
 int otlp_start(const struct otlp_options *opt)
 {
-	int r = otlp_check(opt->url);
+	int r = check_url(opt->url);
 
 	if (r)
 		return r;

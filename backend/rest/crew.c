@@ -6,11 +6,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "common/thread.h"
 
 struct crew {
 	const char *name;
@@ -48,24 +48,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct crew *c)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* Signals are for the threads that expect them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&thread, &attr, run, c);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 /* True: one more thread is to be started; it counts from now on. */
 static bool enqueue(struct crew *c, struct work *w)
 {
@@ -80,7 +62,7 @@ static bool enqueue(struct crew *c, struct work *w)
 void crew_submit(struct crew *c, struct work *w)
 {
 	w->span = span_now;
-	if (enqueue(c, w) && start_thread(c))
+	if (enqueue(c, w) && thread_start_detached(run, c))
 		for (w = next(c); w; w = next(c))
 			work_run(w);
 }

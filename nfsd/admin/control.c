@@ -406,17 +406,13 @@ int control_hand_over(struct control *c)
 	return handover_keep(HANDOVER_CONTROL, c->fd);
 }
 
-void control_stop(struct control *c)
-{
-	for (struct list *l; (l = c->peers.next) != &c->peers;)
-		peer_free(container_of(l, struct peer, link));
-}
-
 void control_free(struct control *c)
 {
 	if (!c)
 		return;
-	control_stop(c);
+	/* Hang up on all, so that they end. */
+	for (struct list *l; (l = c->peers.next) != &c->peers;)
+		peer_free(container_of(l, struct peer, link));
 	if (c->ready)
 		event_free(c->ready);
 	if (c->resume)

@@ -64,8 +64,6 @@ void control_free(struct control *);
 /* Keep the socket for the program that takes our place.  As
  * handover_keep(). */
 int control_hand_over(struct control *);
-/* Hang up on all, so that they end. */
-void control_stop(struct control *);
 
 /* A line in between.  Takes over 'line', which may be NULL.  False: it was
  * left out. */

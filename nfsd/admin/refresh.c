@@ -56,7 +56,9 @@ static bool starts(const char *path, const char *with)
 	       (!len || !path[len] || path[len] == '/' || path[len] == '@');
 }
 
-bool refresh_concerns(const char *path, const char *name)
+/* Is one of these paths in the other?  Leading slashes and upper case do not
+ * count, and NAME@REF is in NAME. */
+static bool concerns(const char *path, const char *name)
 {
 	path += strspn(path, "/");
 	return starts(name, path) || starts(path, name);
@@ -197,7 +199,7 @@ int refresh_start(struct admin *a, const char *path,
 	}
 	for (size_t i = 0; i < rf->n; i++)
 		if (!rf->shown[i].id || rf->shown[i].fixed ||
-		    !refresh_concerns(path, rf->shown[i].name))
+		    !concerns(path, rf->shown[i].name))
 			rf->err[i] = 1;
 	for (size_t i = 0; i < AT_A_TIME; i++)
 		ask(rf, &rf->question[i]);

@@ -28,8 +28,4 @@ struct control_call;
 /* The command. */
 void refresh_begin(struct control_call *);
 
-/* Is one of these paths in the other?  Leading slashes and upper case do not
- * count, and NAME@REF is in NAME. */
-bool refresh_concerns(const char *path, const char *name);
-
 #endif

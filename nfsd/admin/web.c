@@ -363,8 +363,3 @@ int web_hand_over(const struct web *web)
 	return handover_keep(HANDOVER_HTTP,
 			     evconnlistener_get_fd(web->listener));
 }
-
-const char *web_address(const struct web *web)
-{
-	return web->address;
-}

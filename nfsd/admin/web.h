@@ -32,7 +32,5 @@ void web_free(struct web *);                    /* NULL is allowed */
 /* Keep its listener for the program that takes our place.  As
  * handover_keep(). */
 int web_hand_over(const struct web *);
-/* Where it listens, "127.0.0.1:9049". */
-const char *web_address(const struct web *);
 
 #endif

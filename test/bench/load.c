@@ -13,37 +13,28 @@
  * Prints one line of words KEY=VALUE.  Times are in microseconds, the
  * server's CPU time (user and system) is the kernel's account of process
  * PID. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "nfsd/xdr.h"
+#include "test/bench/latency.h"
+#include "test/bench/tree.h"
+#include "test/bench/wire.h"
 
 enum {
-	NFS = 100003, MOUNT = 100005, V3 = 3, MNT = 1,
-	GETATTR = 1, LOOKUP = 3, ACCESS = 4, READ = 6, READDIRPLUS = 17,
-	DIRECTORY = 2, REGULAR = 1,     /* ftype3 */
-	FH_MAX = 64, NAME_MAX_ = 255, ATTR = 84,
 	DEPTH_MAX = 256,
-	CALL_MAX = 512,                 /* bytes of a call */
 	IN_SIZE = 2 << 20,
 	LONG = 32 << 10,                /* a reply of which only the head ... */
 	HEAD = 160,                     /* ... of so many bytes is looked at */
-	PAGE = 64 << 10,                /* of a listing */
 	COMPLAINTS = 10,
 	TIMEOUT_MS = 15000,
-	LAST = 1u << 31,
 };
 
 static struct {
@@ -59,12 +50,6 @@ static struct {
 };
 
 static unsigned long errors;
-
-static void die(const char *what)
-{
-	fprintf(stderr, "load: %s\n", what);
-	exit(2);
-}
 
 static void wrong(const char *what)
 {
@@ -88,359 +73,6 @@ static uint32_t rnd(uint32_t n)
 	x ^= x >> 7;
 	x ^= x << 17;
 	return (uint32_t)((x >> 32) * n >> 32);
-}
-
-/* Room for one more of 'n' things of this size, doubling. */
-static void *grow(void *p, size_t n, size_t size)
-{
-	if (n & (n - 1))
-		return p;
-	p = realloc(p, (n ? 2 * n : 1) * size);
-	if (!p)
-		die("out of memory");
-	return p;
-}
-
-/* ---- calls ---- */
-
-struct fh {
-	uint8_t data[FH_MAX];
-	uint8_t len;
-};
-
-/* The record mark is put in by end_call(). */
-static struct writer begin_call(uint8_t *p, uint32_t xid, uint32_t program,
-				uint32_t proc)
-{
-	struct writer w = { p + 4, p + CALL_MAX, false };
-
-	put32(&w, xid);
-	put32(&w, 0);                   /* CALL */
-	put32(&w, 2);
-	put32(&w, program);
-	put32(&w, V3);
-	put32(&w, proc);
-	put32(&w, 1);                   /* AUTH_SYS */
-	put32(&w, 24);
-	put32(&w, 0);
-	put_opaque(&w, "load", 4);
-	put32(&w, 0);
-	put32(&w, 0);
-	put32(&w, 0);
-	put64(&w, 0);                   /* AUTH_NONE */
-	return w;
-}
-
-static size_t end_call(uint8_t *p, const struct writer *w)
-{
-	size_t len = (size_t)(w->p - p);
-
-	if (w->bad)
-		die("a call is too long");
-	store32(p, LAST | (uint32_t)(len - 4));
-	return len;
-}
-
-static void put_fh(struct writer *w, const struct fh *fh)
-{
-	put_opaque(w, fh->data, fh->len);
-}
-
-static void put_readdirplus(struct writer *w, const struct fh *fh,
-			    uint64_t cookie, uint64_t verf)
-{
-	put_fh(w, fh);
-	put64(w, cookie);
-	put64(w, verf);
-	put32(w, PAGE);
-	put32(w, PAGE);
-}
-
-/* To the results; *ret_xid is untouched when there are none. */
-static bool get_head(struct reader *r, uint32_t *ret_xid)
-{
-	uint32_t xid = get32(r);
-	bool ok = get32(r) == 1 && get32(r) == 0;
-	size_t len;
-
-	get32(r);
-	get_opaque(r, 400, &len);
-	ok = !get32(r) && ok && !r->bad;
-	if (ok)
-		*ret_xid = xid;
-	return ok;
-}
-
-static struct fh get_fh(struct reader *r)
-{
-	struct fh fh = { .len = 0 };
-	size_t len;
-	const uint8_t *p = get_opaque(r, FH_MAX, &len);
-
-	fh.len = (uint8_t)len;
-	if (p)
-		memcpy(fh.data, p, len);
-	return fh;
-}
-
-/* NULL: not sent. */
-static const uint8_t *get_attr(struct reader *r)
-{
-	return get32(r) ? get_bytes(r, ATTR) : NULL;
-}
-
-static uint32_t attr_type(const uint8_t *a) { return load32(a); }
-static uint64_t attr_size(const uint8_t *a) { return load64(a + 20); }
-static uint64_t attr_fileid(const uint8_t *a) { return load64(a + 52); }
-
-struct entry {
-	const char *name;
-	size_t len;
-	uint64_t cookie;
-	const uint8_t *attr;
-	struct fh fh;
-};
-
-/* False at the end of the list. */
-static bool get_entry(struct reader *r, struct entry *ret)
-{
-	if (!get32(r))
-		return false;
-	get64(r);
-	ret->name = (const char *)get_opaque(r, NAME_MAX_, &ret->len);
-	ret->cookie = get64(r);
-	ret->attr = get_attr(r);
-	ret->fh.len = 0;
-	if (get32(r))
-		ret->fh = get_fh(r);
-	return !r->bad;
-}
-
-static bool is_dot(const struct entry *e)
-{
-	return e->len && e->len <= 2 && !memcmp(e->name, "..", e->len);
-}
-
-static int connect_to(int port)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	const int on = 1;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to))
-		die(strerror(errno));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	return fd;
-}
-
-/* ---- before the measuring: what there is ---- */
-
-struct object {
-	struct fh fh, dir;
-	char *name;
-	size_t len;
-	uint32_t type;
-	uint64_t size, fileid;
-};
-
-static struct object *object;
-static uint32_t objects;
-static uint32_t *file, files;   /* the objects that READ asks for */
-static struct fh *dir;          /* those that were listed */
-static uint32_t dirs;
-
-static uint8_t *buffer;         /* IN_SIZE */
-
-static void receive_all(int fd, uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = recv(fd, p, len, 0);
-
-		if (n <= 0)
-			die("the server has hung up");
-		p += n;
-		len -= (size_t)n;
-	}
-}
-
-/* One call and its results, which may come in several fragments. */
-static struct reader ask(int fd, uint8_t *call, const struct writer *w)
-{
-	size_t len = end_call(call, w), got = 0;
-	uint32_t mark, xid;
-	struct reader r;
-
-	if (send(fd, call, len, MSG_NOSIGNAL) != (ssize_t)len)
-		die("cannot send");
-	do {
-		uint8_t head[4];
-
-		receive_all(fd, head, 4);
-		mark = load32(head);
-		if (got + (mark & ~LAST) > IN_SIZE)
-			die("a reply is too long");
-		receive_all(fd, buffer + got, mark & ~LAST);
-		got += mark & ~LAST;
-	} while (!(mark & LAST));
-	r = (struct reader){ buffer, buffer + got, false };
-	if (!get_head(&r, &xid))
-		die("a call was refused");
-	return r;
-}
-
-/* *attr: those that came with it, or NULL. */
-static struct fh look_up(int fd, const struct fh *in, const char *name,
-			 size_t len, const uint8_t **attr)
-{
-	uint8_t call[CALL_MAX];
-	struct writer w = begin_call(call, 1, NFS, LOOKUP);
-	struct reader r;
-
-	put_fh(&w, in);
-	put_opaque(&w, name, len);
-	r = ask(fd, call, &w);
-	if (get32(&r))
-		die("a name is not there");
-
-	struct fh found = get_fh(&r);
-
-	*attr = get_attr(&r);
-	return found;
-}
-
-/* PATH is what to mount and, after a colon, where to go from there. */
-static struct fh start_at(int fd, const char *path)
-{
-	size_t len = strcspn(path, ":");
-	int mount = connect_to(opt.mount_port);
-	uint8_t call[CALL_MAX];
-	struct writer w = begin_call(call, 1, MOUNT, MNT);
-	const uint8_t *attr;
-	struct reader r;
-	struct fh at;
-
-	put_opaque(&w, path, len);
-	r = ask(mount, call, &w);
-	if (get32(&r))
-		die("cannot mount");
-	at = get_fh(&r);
-	close(mount);
-	path += len;
-	while (*(path += strspn(path, ":/"))) {
-		len = strcspn(path, "/");
-		at = look_up(fd, &at, path, len, &attr);
-		path += len;
-	}
-	return at;
-}
-
-static void add_object(const struct entry *e, const struct fh *in)
-{
-	struct object *o;
-
-	object = grow(object, objects, sizeof *object);
-	o = &object[objects++];
-	*o = (struct object){
-		.fh = e->fh, .dir = *in, .len = e->len,
-		.name = strndup(e->name, e->len),
-		.type = attr_type(e->attr), .size = attr_size(e->attr),
-		.fileid = attr_fileid(e->attr),
-	};
-}
-
-/* What the listing did not tell, as a client does that wants to know. */
-static void find_out(int fd, const struct fh *in, char **name, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct entry e = { .name = name[i], .len = strlen(name[i]) };
-
-		e.fh = look_up(fd, in, e.name, e.len, &e.attr);
-		if (e.attr)
-			add_object(&e, in);
-		free(name[i]);
-	}
-}
-
-static void list(int fd, struct fh in)
-{
-	uint64_t cookie = 0, verf = 0;
-	char **untold = NULL;
-	size_t n = 0;
-	bool eof;
-
-	do {
-		uint8_t call[CALL_MAX];
-		struct writer w = begin_call(call, 1, NFS, READDIRPLUS);
-		struct reader r;
-		struct entry e;
-
-		put_readdirplus(&w, &in, cookie, verf);
-		r = ask(fd, call, &w);
-		if (get32(&r))
-			die("cannot list");
-		get_attr(&r);
-		verf = get64(&r);
-		while (get_entry(&r, &e)) {
-			cookie = e.cookie;
-			if (is_dot(&e))
-				continue;
-			if (e.attr && e.fh.len) {
-				add_object(&e, &in);
-				continue;
-			}
-			untold = grow(untold, n, sizeof *untold);
-			untold[n++] = strndup(e.name, e.len);
-		}
-		eof = get32(&r);
-		if (r.bad)
-			die("a listing is not what it should be");
-	} while (!eof);
-	find_out(fd, &in, untold, n);
-	free(untold);
-	dir = grow(dir, dirs, sizeof *dir);
-	dir[dirs++] = in;
-}
-
-/* At least opt.spread objects, from 'at' down. */
-static void gather(int fd, struct fh at)
-{
-	uint32_t next = 0;
-
-	list(fd, at);
-	for (; objects < opt.spread && next < objects; next++)
-		if (object[next].type == DIRECTORY)
-			list(fd, object[next].fh);
-	for (uint32_t i = 0; i < objects; i++) {
-		if (object[i].type != REGULAR || object[i].size < opt.size)
-			continue;
-		file = grow(file, files, sizeof *file);
-		file[files++] = i;
-	}
-	if (!objects)
-		die("there is nothing in the directory");
-}
-
-/* What a server that looks at nothing may be asked. */
-static void make_up(void)
-{
-	struct entry e = { .name = "file-0000000.c", .len = 14 };
-	uint8_t attr[ATTR] = { [3] = REGULAR, [22] = 64 };
-	struct fh in = { .len = 48 };
-
-	e.attr = attr;
-	e.fh.len = 48;
-	for (uint32_t i = 0; i < 1024; i++) {
-		store32(e.fh.data, i);
-		add_object(&e, &in);
-		file = grow(file, files, sizeof *file);
-		file[files++] = i;
-	}
-	dir = grow(dir, dirs, sizeof *dir);
-	dir[dirs++] = in;
 }
 
 /* ---- work that ends: a walk, or a walk that reads ---- */
@@ -485,34 +117,6 @@ static void push_entry(const struct entry *e)
 		w.len = rest < opt.size ? (uint32_t)rest : opt.size;
 		push_work(&w);
 	}
-}
-
-/* ---- latencies: 64 steps to each power of two ---- */
-
-enum { STEPS = 64, STEP_BITS = 6, BINS = 59 * STEPS };
-
-static uint64_t bin[BINS];
-
-static void count_latency(uint64_t ns)
-{
-	int shift = ns < STEPS ? 0 : 63 - __builtin_clzll(ns) - STEP_BITS;
-
-	bin[shift * STEPS + (int)(ns >> shift)]++;
-}
-
-static double percentile(double part, uint64_t of)
-{
-	uint64_t seen = 0;
-
-	for (int i = 0; i < BINS; i++) {
-		int shift = i < 2 * STEPS ? 0 : i / STEPS - 1;
-
-		seen += bin[i];
-		if (seen && (double)seen >= part * (double)of)
-			return (double)((uint64_t)(i - shift * STEPS) <<
-					shift) / 1e3;
-	}
-	return 0;
 }
 
 /* ---- connections ---- */
@@ -859,7 +463,7 @@ static struct mark mark(void)
 
 static void begin_measuring(void)
 {
-	memset(bin, 0, sizeof bin);
+	forget_latencies();
 	from = mark();
 }
 
@@ -934,16 +538,12 @@ static void report(void)
 {
 	double n = (double)(to.done - from.done);
 	double seconds = (double)(to.at - from.at) / 1e9;
-	uint64_t seen = 0;
 
-	for (int i = 0; i < BINS; i++)
-		seen += bin[i];
 	printf("calls=%.0f seconds=%.3f per_second=%.0f cpu=%.4f client=%.4f "
 	       "p50=%.1f p99=%.1f p999=%.1f entries=%llu bytes=%llu rss=%ld "
 	       "errors=%lu\n", n, seconds, n / seconds,
 	       (to.server - from.server) / n, (to.own - from.own) / n,
-	       percentile(0.5, seen), percentile(0.99, seen),
-	       percentile(0.999, seen),
+	       percentile(0.5), percentile(0.99), percentile(0.999),
 	       (unsigned long long)(to.entries - from.entries),
 	       (unsigned long long)(to.bytes - from.bytes), server_rss_kib(),
 	       errors);
@@ -1000,18 +600,17 @@ int main(int argc, char **argv)
 	int fd, poll;
 
 	parse(argc, argv);
-	buffer = malloc(IN_SIZE);
 	conn = calloc(opt.conns, sizeof *conn);
 	poll = epoll_create1(EPOLL_CLOEXEC);
-	if (!buffer || !conn || poll < 0)
+	if (!conn || poll < 0)
 		die("out of memory");
 	if (opt.raw) {
 		make_up();
 	} else {
 		fd = connect_to(opt.port);
-		top = start_at(fd, opt.path);
+		top = start_at(fd, opt.mount_port, opt.path);
 		if (!walking && op != OP_NULL)
-			gather(fd, top);
+			gather(fd, top, opt.spread, opt.size);
 		close(fd);
 	}
 	if (!files && (op == OP_READ || op == OP_MIX))
