@@ -46,8 +46,7 @@ struct conns {
 	size_t waiters;         /* out, for all */
 	uint64_t turned_away;   /* calls that might not wait */
 	uint64_t turn;          /* clock_ticks(): it began */
-	struct list later;      /* have more to run: one a time, and whoever
-				 * has come meanwhile before the next */
+	struct list later;      /* have more to run, behind whoever comes */
 	struct event *later_timer;
 	struct list dirty;      /* answered since the last flush */
 	struct task flush;
@@ -453,16 +452,22 @@ static void send_only(struct conn *c)
 	settle(c, c->more ? -EAGAIN : 0);
 }
 
+/* One turn after the other, for as long as one may take: then whoever has
+ * come is first. */
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval now = { 0, 0 };
+	uint64_t began = clock_ticks();
 	struct conns *cs = arg;
-	struct list *n = list_pop(&cs->later);
+	struct list *n;
 
 	(void)fd;
 	(void)what;
-	if (n)
-		run_turn(container_of(n, struct conn, later));
+	do {
+		n = list_pop(&cs->later);
+		if (n)
+			run_turn(container_of(n, struct conn, later));
+	} while (n && clock_ticks_ns(began, clock_ticks()) < TURN_NS);
 	if (!list_empty(&cs->later))
 		evtimer_add(cs->later_timer, &now);
 }

@@ -13,8 +13,8 @@
  * bytes queued nothing more is read until there are less.  A connection
  * without bytes of its own to keep has no input buffer.  After half a
  * millisecond, or 256 KiB of replies, it is the others' turn.  Who has more
- * then waits in line: one of those runs at a time, and before the next
- * everybody from whom something has come.
+ * then waits in line, and after each half millisecond everybody from whom
+ * something has come goes first.
  *
  * And for all of a loop: with one connection too many, or with too many
  * bytes kept for all together, the one that has got nowhere for longest is
