@@ -38,7 +38,7 @@ enum {
 	HALVES = 800,           /* half records: more than 32 MiB a loop */
 	DEAF = 40,              /* who take no replies: more than 128 MiB */
 	SAMPLES = 30,
-	GLUTTONS = 32,
+	GLUTTONS = 32, EACH = 200, SOME = 16 << 10,
 	WAITING = CONNS_WAITERS_MAX / CONN_CALLS_MAX,   /* each with all it may */
 };
 
@@ -216,7 +216,7 @@ END_TEST
 
 /* ---- replies that nobody takes ---- */
 
-static void ask_for_much(struct raw *r, unsigned times)
+static void ask_for_some(struct raw *r, unsigned times, uint32_t len)
 {
 	CLEANUP_WIRE struct wire all = { 0 };
 
@@ -226,11 +226,16 @@ static void ask_for_much(struct raw *r, unsigned times)
 		raw_head(&call, i, RAW_NFS, 3, CALL_READ);
 		call_put_fh(&call, &large);
 		wire_put64(&call, 0);
-		wire_put32(&call, LARGE);
+		wire_put32(&call, len);
 		wire_put32(&all, RAW_LAST | (uint32_t)call.len);
 		wire_put_bytes(&all, call.p, call.len);
 	}
 	raw_send(r, all.p, all.len);
+}
+
+static void ask_for_much(struct raw *r, unsigned times)
+{
+	ask_for_some(r, times, LARGE);
 }
 
 START_TEST(who_takes_no_replies)
@@ -492,59 +497,81 @@ START_TEST(a_glutton)
 }
 END_TEST
 
-/* Takes what all of them get. */
-static void *feast(void *arg)
+static atomic_bool held, go_on;
+
+static void hold(void *arg, struct rpc *rpc, struct conns *conns)
 {
-	static uint8_t sink[MEBI];
-	struct pollfd *ready = arg;
-
-	while (!over && poll(ready, GLUTTONS, 100) >= 0)
-		for (unsigned i = 0; i < GLUTTONS; i++) {
-			ssize_t n = ready[i].revents & POLLIN ?
-				recv(ready[i].fd, sink, sizeof sink,
-				     MSG_DONTWAIT) : 0;
-
-			if (n > 0)
-				taken += (unsigned long)n;
-		}
-	return NULL;
+	(void)arg, (void)rpc, (void)conns;
+	held = true;
+	while (!go_on)
+		sched_yield();
 }
 
-/* And however many they are. */
-START_TEST(many_gluttons)
+static void *hold_loop(void *arg)
+{
+	(void)arg;
+	return server_visit(h.server, hold, NULL) ? &h : NULL;
+}
+
+static void count_calls(void *arg, const struct conn_peer *p)
+{
+	*(uint64_t *)arg += p->calls;
+}
+
+static void visit_peers(void *arg, struct rpc *rpc, struct conns *conns)
+{
+	(void)rpc;
+	conns_peers(conns, count_calls, arg);
+}
+
+/* How many calls of many gluttons, who came first, have been answered when
+ * one is who came last. */
+static uint64_t answered_before(void)
 {
 	static struct raw r[GLUTTONS];
-	struct pollfd ready[GLUTTONS];
-	unsigned long meanwhile[SAMPLES];
-	pthread_t eats;
+	CLEANUP_WIRE struct wire reply = { 0 }, call = { 0 };
+	uint64_t before = 0, after = 0;
+	pthread_t holds;
+	void *failed;
 
-	start();
 	for (unsigned i = 0; i < GLUTTONS; i++) {
 		raw_open(&r[i], h.port);
-		ask_for_much(&r[i], 400);
-		ready[i] = (struct pollfd){ .fd = r[i].fd, .events = POLLIN };
+		ck_assert_uint_eq(call_getattr(&r[i], &file, NULL), N3_OK);
 	}
-	ck_assert(!pthread_create(&eats, NULL, feast, ready));
-	while (taken < 64u * MEBI)
+	ck_assert(!server_visit(h.server, visit_peers, &before));
+	held = go_on = false;
+	ck_assert(!pthread_create(&holds, NULL, hold_loop, NULL));
+	while (!held)
 		sched_yield();
-	for (unsigned i = 0; i < SAMPLES; i++) {
-		unsigned long before = taken;
-
-		while (taken == before)         /* it goes on */
-			sched_yield();
-		before = taken;
-		ck_assert_uint_eq(call_getattr(&conn, &file, NULL), N3_OK);
-		meanwhile[i] = taken - before;
-	}
-	over = true;
-	pthread_join(eats, NULL);
-	qsort(meanwhile, SAMPLES, sizeof *meanwhile, ulong_cmp);
-	printf("while one GETATTR waited the others took %lu to %lu KiB\n",
-	       meanwhile[0] >> 10, meanwhile[SAMPLES - 1] >> 10);
-	ck_assert_uint_le(meanwhile[SAMPLES / 2], 40u * MEBI);
+	for (unsigned i = 0; i < GLUTTONS; i++)
+		ask_for_some(&r[i], EACH, SOME);
+	raw_head(&call, 1, RAW_NFS, 3, CALL_GETATTR);
+	call_put_fh(&call, &file);
+	raw_record(&conn, &call);
+	go_on = true;
+	ck_assert(raw_receive(&conn, &reply));
+	ck_assert(!server_visit(h.server, visit_peers, &after));
+	pthread_join(holds, &failed);
+	ck_assert_ptr_null(failed);
 	for (unsigned i = 0; i < GLUTTONS; i++)
 		raw_close(&r[i]);
-	all_is_well();
+	return after - before;
+}
+
+/* And however many they are.  This thread may be late, but not always. */
+START_TEST(many_gluttons)
+{
+	uint64_t least = UINT64_MAX;
+
+	start();
+	for (int i = 0; i < 5; i++) {
+		uint64_t n = answered_before();
+
+		least = n < least ? n : least;
+	}
+	printf("%d calls of others, of %d, went before one\n", (int)least,
+	       GLUTTONS * EACH);
+	ck_assert_uint_lt(least, GLUTTONS * EACH / 2);
 }
 END_TEST
 
