@@ -80,6 +80,21 @@ static bool search(char *text, const char *host, const char *login,
 	return here && who && password;
 }
 
+static int copy(const char *login, const char *password, char **ret_login,
+		char **ret_password)
+{
+	CLEANUP_FREE char *l = strdup(login);
+	char *p = strdup(password);
+
+	if (!l || !p) {
+		free(p);
+		return -ENOMEM;
+	}
+	*ret_login = TAKE(l);
+	*ret_password = p;
+	return 0;
+}
+
 int netrc_find(const char *host, const char *login, char **ret_login,
 	       char **ret_password)
 {
@@ -97,9 +112,7 @@ int netrc_find(const char *host, const char *login, char **ret_login,
 		setvbuf(f, NULL, _IONBF, 0);    /* no copy left in a buffer */
 		if (fread(text, 1, NETRC_MAX, f) &&
 		    search(text, host, login, &who, &password)) {
-			*ret_login = strdup(who);
-			*ret_password = strdup(password);
-			r = *ret_login && *ret_password ? 0 : -ENOMEM;
+			r = copy(who, password, ret_login, ret_password);
 		}
 		fclose(f);
 	}
