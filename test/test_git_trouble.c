@@ -135,8 +135,10 @@ START_TEST(hangs)
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(fetch_one(other, &commit, OBJ_COMMIT,
 					   REACH_NEAR), 0);
+	/* Unless all was so slow that it is time. */
 	for (int i = 0; i < 4; i++)
-		ck_assert_msg(!r[i]->done, "%s: %d", fault[i], r[i]->err);
+		ck_assert_msg(!r[i]->done || clock_ms() >= r[i]->job.deadline,
+			      "%s: %d", fault[i], r[i]->err);
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(run_wait(r[i]), -ETIMEDOUT);
 		run_free(r[i]);
