@@ -52,6 +52,7 @@ $backend .= '/git-http-backend';
 
 sub reply {
 	my ($status, $type, $body, @more) = @_;
+	$body .= ' ' x ($fault{pad} // 0);
 	select undef, undef, undef, $fault{delay} / 1000 if $fault{delay};
 	if ($gzip && $type =~ /json/ && length $body > 200) {
 		my $packed;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/git/refs.h"
 #include "test/faulty.h"
 #include "test/githost.h"
 #include "test/suite.h"
@@ -458,6 +459,25 @@ START_TEST(refs_travel_together)
 END_TEST
 
 /* Nobody wants it any more, so it does not come along for ever. */
+/* What is remembered is as old as the request that told it, and what an
+ * older one tells later is no news. */
+START_TEST(old_news_of_refs)
+{
+	struct oid old = { .len = OID_SHA1, .id = "old" };
+	struct oid new = { .len = OID_SHA1, .id = "new" }, got;
+	struct refs refs;
+	uint64_t age;
+
+	refs_init(&refs);
+	refs_note(&refs, "main", &new, 20, true);
+	refs_note(&refs, "main", &old, 10, true);
+	ck_assert(refs_recall(&refs, "main", 20, &got, &age));
+	ck_assert(oid_eq(&got, &new));
+	ck_assert(!refs_recall(&refs, "main", 21, &got, &age));
+	refs_end(&refs);
+}
+END_TEST
+
 START_TEST(unwanted_refs_stay_away)
 {
 	struct backend *b = open_faulty("none", "refs");
@@ -556,6 +576,7 @@ static void add(TCase *c)
 	tcase_add_test(c, reaches);
 	tcase_add_test(c, nested);
 	tcase_add_test(c, travel_together);
+	tcase_add_test(c, old_news_of_refs);
 	tcase_add_test(c, unwanted_refs_stay_away);
 	tcase_add_test(c, refs_travel_together);
 	tcase_add_test(c, many_in_one_job);

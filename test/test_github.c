@@ -289,6 +289,34 @@ START_TEST(away)
 }
 END_TEST
 
+/* Who has another token is somebody else, of whom nothing is known. */
+START_TEST(each_as_himself)
+{
+	struct backend *known = open_known("status=403", "-", "octo/hello");
+	struct backend *unknown = open_unknown("status=403", "-",
+					       "octo/hello");
+
+	head_of(unknown, "octo/hello");
+	ck_assert_uint_ge(githost_count("/github/.* user=-"), 1);
+	ck_assert_uint_eq(githost_count("/github/.* user=[^-]"), 0);
+	head_of(known, "octo/hello");
+	ck_assert_uint_ge(githost_count("/github/.* user=[^-]"), 1);
+	close_strict(unknown);
+	close_strict(known);
+}
+END_TEST
+
+START_TEST(too_much)
+{
+	struct backend *b = open_known("status=403", "pad=3000000",
+				       "octo/hello");
+	struct oid got;
+
+	ck_assert_int_eq(resolve(b, NULL, &got), -EFBIG);
+	close_strict(b);
+}
+END_TEST
+
 START_TEST(truncated)
 {
 	struct backend *b = open_known("-", "trunc=10", "octo/hello");
@@ -718,6 +746,8 @@ static void add_good(TCase *c)
 	tcase_add_test(c, empty);
 	tcase_add_test(c, renamed);
 	tcase_add_test(c, away);
+	tcase_add_test(c, each_as_himself);
+	tcase_add_test(c, too_much);
 	tcase_add_test(c, truncated);
 	tcase_add_test(c, odd_names);
 	tcase_add_test(c, lists_owners);

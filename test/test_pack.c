@@ -463,6 +463,7 @@ END_TEST
 START_TEST(empty_and_odd_ones)
 {
 	struct bytes b = { 0 };
+	struct reading r = { .piece = 0 };
 
 	add_head(&b, 2, 0);
 	ck_assert_int_eq(verdict(&b), 0);
@@ -487,6 +488,8 @@ START_TEST(empty_and_odd_ones)
 	add_sum(&b);
 	add_byte(&b, 0);
 	ck_assert_int_eq(result(&b), -EBADMSG);
+	r.piece = b.len - 1;
+	ck_assert_int_eq(read_pack(&r, &b, &generous), -EBADMSG);
 	free(b.data);
 }
 END_TEST
@@ -565,7 +568,7 @@ START_TEST(wrong_deltas)
 	ck_assert_int_eq(delta("\x0a\x01\x9f\xff\xff\xff\xff\x01", 8),
 			 -EBADMSG);
 	ck_assert_int_eq(delta("\x0a\x03\x04" "abc", 6), -EBADMSG);
-	ck_assert_int_eq(delta("\x0a\x03\x00", 3), -EBADMSG);
+	ck_assert_int_eq(delta("\x0a\x00\x00", 3), -EBADMSG);
 	ck_assert_int_eq(delta("\x0a\x03\x90", 3), -EBADMSG);
 	ck_assert_int_eq(delta("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10),
 			 -EBADMSG);
