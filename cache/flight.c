@@ -39,18 +39,19 @@ enum want {
 };
 
 struct flight {
+	/* What a hit looks at comes first: a line or two of memory. */
 	struct flight *next;            /* bucket chain */
-	struct list lru;                /* READY and FAILED: shard.lru; READY
-					 * and AHEAD: shard.ahead */
-	struct list waiters;            /* BUSY */
 	struct key key;
 	struct value *value;            /* READY: the table's reference */
 	uint64_t expires;               /* ms; 0 = never */
-	int err;                        /* FAILED */
+	uint32_t moved;                 /* when it became the youngest */
 	uint8_t state;                  /* enum state */
 	uint8_t want;                   /* enum want */
 	bool fetching;                  /* READY: a fetch is under way */
-	uint32_t moved;                 /* when it became the youngest */
+	int err;                        /* FAILED */
+	struct list lru;                /* READY and FAILED: shard.lru; READY
+					 * and AHEAD: shard.ahead */
+	struct list waiters;            /* BUSY */
 };
 
 struct shard {

@@ -197,6 +197,9 @@ static int run_records(struct conn *c)
 			if (is_full(c) ||
 			    (c->records != before && turn_is_over(c)))
 				return -EAGAIN;
+			if (in->end - in->raw > 4)
+				rpc_ahead(c->home->rpc, in->buf + in->raw + 4,
+					  in->end - in->raw - 4);
 			r = rpc_record(c->home->rpc, c, in->buf + in->start,
 				     in->len);
 			if (r)

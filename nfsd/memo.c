@@ -140,6 +140,17 @@ static const struct memo_node *recall(const struct memo *m, struct fh_arg fh)
 	return NULL;
 }
 
+void memo_ahead(const struct memo *m, struct fh_arg fh)
+{
+	uint64_t mixed = mix_fh(fh.data, fh.len);
+	uint32_t set = set_of(mixed), tag = tag_of(mixed);
+
+	for (uint32_t i = set; i < set + WAYS; i++)
+		for (size_t at = 0; m->node_tag[i] == tag &&
+		     at < sizeof *m->node; at += LINE)
+			__builtin_prefetch((const char *)&m->node[i] + at);
+}
+
 int memo_find(struct memo *m, struct fh_arg fh, struct waiter *w,
 	      const struct memo_node **ret)
 {

@@ -40,6 +40,9 @@ void memo_free(struct memo *);          /* NULL is allowed */
 /* From now on roots may show something new. */
 void memo_batch(struct memo *);
 
+/* 'fh', of at least FH_MIN bytes, will be looked for soon. */
+void memo_ahead(const struct memo *, struct fh_arg fh);
+
 /* What 'fh' names.  0; -ENODATA: nothing is remembered that still holds;
  * -EINPROGRESS: 'w' is parked.  *ret is good until something else is kept. */
 int memo_find(struct memo *, struct fh_arg fh, struct waiter *w,

@@ -43,6 +43,7 @@ struct rpc {
 	struct event *timer;    /* pending only while calls wait */
 	struct list waiting;    /* not answered, by birth */
 	struct request *spare;  /* so that a hit allocates nothing */
+	size_t args_at;         /* in the last record */
 };
 
 /* The one that is asked most first. */
@@ -136,11 +137,11 @@ static void wake(struct waiter *w)
 
 static struct request *request_new(struct rpc *rpc)
 {
-	struct request *rq = rpc->spare;
+	struct request *rq = TAKE(rpc->spare);
 
-	rpc->spare = NULL;
-	if (!rq)
-		rq = malloc(sizeof *rq);
+	if (rq)
+		return rq;
+	rq = malloc(sizeof *rq);
 	if (!rq)
 		return NULL;
 	*rq = (struct request){
@@ -164,10 +165,15 @@ static void request_free(struct request *rq)
 		conn_released(rq->conn);
 	free(rq->copy);
 	free(rq->pin);
-	if (rpc->spare)
+	if (rpc->spare || rq->held) {
 		free(rq);
-	else
-		rpc->spare = rq;
+		return;
+	}
+	/* One that never waited is as new, but for this and what
+	 * rpc_record() and run() set. */
+	rq->runs = 0;
+	rq->answered = false;
+	rpc->spare = rq;
 }
 
 /* Its reply is queued, or nobody is there to read one. */
@@ -581,7 +587,12 @@ static int examine(struct reader in, bool portmap, struct call *ret)
 	uint32_t number, version, nproc, flavor;
 	size_t body_len, verf_len;
 
-	*ret = (struct call){ .xid = get32(&in), .uid = UINT32_MAX };
+	ret->xid = get32(&in);
+	ret->uid = UINT32_MAX;
+	ret->has_uid = false;
+	ret->program = NULL;
+	ret->proc = NULL;
+	ret->words = 0;
 	if (get32(&in) != CALL)
 		return in.bad ? -EBADMSG : 0;
 	if (get32(&in) != RPC_MSG_VERSION)
@@ -659,6 +670,19 @@ static void no_memory(struct conn *conn, const struct call *c)
 		reply_accepted(conn, c->xid, SYSTEM_ERR);
 }
 
+/* A client's calls are alike: the handle is where it was in the last one.
+ * Where it is not, what comes is a line or two of memory that nobody needs. */
+void rpc_ahead(struct rpc *rpc, const uint8_t *record, size_t len)
+{
+	struct reader in = { .p = record, .end = record + len };
+	struct fh_arg fh;
+
+	get_bytes(&in, rpc->args_at);
+	fh.data = get_opaque(&in, FH_MAX, &fh.len);
+	if (fh.len >= FH_MIN)
+		memo_ahead(rpc->memo, fh);
+}
+
 int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	     size_t len)
 {
@@ -688,6 +712,7 @@ int rpc_record(struct rpc *rpc, struct conn *conn, const uint8_t *record,
 	if (rpc->trace)
 		rq->since = clock_ticks();
 	rq->args = call.args;
+	rpc->args_at = (size_t)(call.args.p - record);
 	rq->caller = (struct caller){
 		.client = client,
 		.has_uid = call.has_uid,

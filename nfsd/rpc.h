@@ -149,6 +149,10 @@ void rpc_free(struct rpc *);
 /* The calls that follow came together. */
 void rpc_batch(struct rpc *);
 
+/* What comes behind the next record: have what it will need come into the CPU
+ * meanwhile. */
+void rpc_ahead(struct rpc *, const uint8_t *record, size_t len);
+
 /* Run the call in 'record', whose bytes are the caller's again on return.
  * -EBADMSG: no call can be made out, the connection is of no use. */
 int rpc_record(struct rpc *, struct conn *, const uint8_t *record, size_t len);
