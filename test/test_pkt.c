@@ -242,8 +242,9 @@ static void note_ref(void *arg, const struct ref_line *ref)
 
 static void note_size(void *arg, const struct oid *oid, uint64_t size)
 {
+	(void)arg;
 	(void)oid;
-	*(uint64_t *)arg += size;
+	ck_assert_uint_eq(size, 12);    /* nor 0 of what is not there */
 }
 
 START_TEST(answers)
@@ -268,7 +269,6 @@ START_TEST(answers)
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-		uint64_t size = 0;
 		struct text t;
 		int r, n = 0;
 
@@ -276,9 +276,8 @@ START_TEST(answers)
 		r = protocol_read_refs(&reader, &caps, note_ref, &n);
 		ck_assert_msg(r == all[i].refs, "refs %zu: %d", i, r);
 		start_lines(&t, all[i].line);
-		r = protocol_read_sizes(&reader, &caps, note_size, &size);
+		r = protocol_read_sizes(&reader, &caps, note_size, NULL);
 		ck_assert_msg(r == all[i].sizes, "sizes %zu: %d", i, r);
-		ck_assert(size == 0 || size == 12);
 	}
 }
 END_TEST
