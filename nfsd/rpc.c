@@ -478,8 +478,6 @@ void rpc_parked(struct rpc *rpc, void (*each)(void *arg,
 					      const struct rpc_parked *),
 		void *arg)
 {
-	uint64_t now = clock_ms();
-
 	for (struct list *l = rpc->waiting.next; l != &rpc->waiting;
 	     l = l->next) {
 		const struct request *rq = container_of(l, struct request,
@@ -487,7 +485,7 @@ void rpc_parked(struct rpc *rpc, void (*each)(void *arg,
 		struct rpc_parked p = {
 			.proc = rq->proc->name,
 			.xid = rq->xid,
-			.age_ms = now - rq->born,
+			.since = rq->born,
 			.fd = conn_fd(rq->conn),
 		};
 

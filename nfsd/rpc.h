@@ -182,7 +182,7 @@ size_t rpc_datagram(struct rpc *, const struct client *,
 struct rpc_parked {
 	const char *proc;
 	uint32_t xid;
-	uint64_t age_ms;
+	uint64_t since;         /* clock_ms() */
 	int fd;                 /* of its connection; -1: closed */
 	char about[RPC_ABOUT];  /* a path, or "" */
 };

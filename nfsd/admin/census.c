@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "nfsd/admin/census.h"
 #include "nfsd/conn.h"
 #include "nfsd/tally.h"
@@ -53,7 +54,8 @@ static void add_call(void *arg, const struct rpc_parked *p)
 	c->ncall++;
 	call->proc = p->proc;
 	call->xid = p->xid;
-	call->age_ms = p->age_ms;
+	/* Each loop tells at another moment. */
+	call->age_ms = c->now > p->since ? c->now - p->since : 0;
 	memcpy(call->about, p->about, sizeof call->about);
 	memcpy(call->client, client, sizeof client);
 }
@@ -108,7 +110,7 @@ static int more_first(const void *a, const void *b)
 int census_take(struct server *server, struct census *ret,
 		struct tally *tally)
 {
-	struct census c = { .tally = tally };
+	struct census c = { .now = clock_ms(), .tally = tally };
 	int r;
 
 	pthread_mutex_init(&c.lock, NULL);

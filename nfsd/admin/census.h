@@ -38,6 +38,7 @@ struct census {
 	struct census_client *client;   /* who has asked most first */
 	size_t nclient, client_room;
 	uint64_t turned_away;           /* calls, as too many waited */
+	uint64_t now;                   /* clock_ms() */
 	struct tally *tally;            /* while it is taken */
 	int err;
 	pthread_mutex_t lock;           /* while it is taken */
