@@ -53,6 +53,7 @@ START_TEST(kinds)
 		{ "198.18.0.1", ADDRESS_PRIVATE }, { "198.19.0.1", ADDRESS_PRIVATE },
 		{ "fc00::1", ADDRESS_PRIVATE }, { "fdff::1", ADDRESS_PRIVATE },
 		{ "fec0::1", ADDRESS_PRIVATE },
+		{ "64:ff9b:1::808:808", ADDRESS_PRIVATE },
 		{ "::ffff:10.0.0.1", ADDRESS_PRIVATE },
 		{ "64:ff9b::a00:1", ADDRESS_PRIVATE },
 		{ "2002:c0a8:1::1", ADDRESS_PRIVATE },
@@ -65,6 +66,7 @@ START_TEST(kinds)
 		{ "2001:4860::1", ADDRESS_PUBLIC }, { "[2606::1]", ADDRESS_PUBLIC },
 		{ "::ffff:8.8.8.8", ADDRESS_PUBLIC },
 		{ "64:ff9b::808:808", ADDRESS_PUBLIC },
+		{ "64:ff9b:2::1", ADDRESS_PUBLIC },
 	};
 	struct sockaddr_storage a;
 

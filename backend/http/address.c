@@ -65,6 +65,7 @@ static const struct network known[] = {
 	{ IPV6(0xff, 0), 8, ADDRESS_LOCAL },
 	{ IPV6(0xfc, 0), 7, ADDRESS_PRIVATE },
 	{ IPV6(0xfe, 0xc0), 10, ADDRESS_PRIVATE },
+	{ { 0, 0x64, 0xff, 0x9b, 0, 1 }, 48, ADDRESS_PRIVATE }, /* RFC 8215 */
 };
 
 static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
