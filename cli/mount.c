@@ -198,7 +198,7 @@ static int mount_these(const struct cli *cli, struct source *source, int n,
 		path = n == 1 ? source->path : "/";
 		status = mount_at(cli, dir, path, address, w);
 		if (status && !w->server)
-			talk_explain(cli, path);
+			talk_explain(cli, path, false);
 	}
 	if (status)
 		drop_added(cli, source, n, address);

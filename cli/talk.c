@@ -223,7 +223,7 @@ void talk_put(struct json_object *o)
 					    JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-void talk_explain(const struct cli *cli, const char *path)
+void talk_explain(const struct cli *cli, const char *path, bool told)
 {
 	CLEANUP_JSON struct json_object *result = NULL;
 	struct json_object *list;
@@ -241,7 +241,10 @@ void talk_explain(const struct cli *cli, const char *path)
 		if (strncmp(path, name, len) ||
 		    (path[len] && !strchr("/@", path[len])))
 			continue;
-		if (*why)
+		if (!told)
+			cli_say(cli, "%s: %s%s%s", name,
+				json_text_at(o, "error"), *why ? "; " : "", why);
+		else if (*why)
 			cli_say(cli, "%s", why);
 		return;
 	}

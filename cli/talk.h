@@ -37,8 +37,9 @@ struct json_object *talk_request(const char *name);
  * is taken over.  Returns an exit status; *ret is the result, or NULL. */
 int talk_once(const struct cli *, struct json_object *request,
 	      struct json_object **ret);
-/* Say what the server knows of why 'path' cannot be had, if anything. */
-void talk_explain(const struct cli *, const char *path);
+/* Say what the server knows of why 'path' cannot be had, if anything.  'told':
+ * that it cannot be has been said. */
+void talk_explain(const struct cli *, const char *path, bool told);
 /* A result, on standard output, for programs. */
 void talk_put(struct json_object *);
 /* Say that there is no server, or why it cannot be asked; the exit

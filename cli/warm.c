@@ -135,6 +135,6 @@ int cli_warm(struct cli *cli, int argc, char **argv)
 	status = r ? talk_failed(cli, t, r) : follow(cli, t);
 	talk_close(t);
 	if (!r && status)
-		talk_explain(cli, argv[1]);
+		talk_explain(cli, argv[1], true);
 	return status;
 }
