@@ -558,7 +558,7 @@ END_TEST
 START_TEST(many_go)
 {
 	enum { N = 300, EACH = 3 };
-	char name[N][8];
+	char name[N][16];
 	struct fs_place left[N];
 	struct composite_name cn;
 
