@@ -28,7 +28,7 @@ enum {
 	LAST_FRAGMENT = 1u << 31,
 	/* What one connection may have done before it is the others' turn.
 	 * The clock is looked at after every few calls. */
-	TURN_BYTES = 256 << 10, /* of replies */
+	TURN_BYTES = 2 << 20,   /* of replies: large READs need few sends */
 	TURN_NS = 500000,
 	TURN_CALLS = 4,
 };

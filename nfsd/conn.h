@@ -12,7 +12,7 @@
  * more is hung up on.  With CONN_CALLS_MAX calls parked or CONN_OUT_MAX
  * bytes queued nothing more is read until there are less.  A connection
  * without bytes of its own to keep has no input buffer.  After half a
- * millisecond, or 256 KiB of replies, it is the others' turn.  Who has more
+ * millisecond, or 2 MiB of replies, it is the others' turn.  Who has more
  * then waits in line, and after each half millisecond everybody from whom
  * something has come goes first.
  *

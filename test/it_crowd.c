@@ -38,7 +38,7 @@ enum {
 	HALVES = 800,           /* half records: more than 32 MiB a loop */
 	DEAF = 40,              /* who take no replies: more than 128 MiB */
 	SAMPLES = 30,
-	GLUTTONS = 32, EACH = 200, SOME = 16 << 10,
+	GLUTTONS = 32, EACH = 320, SOME = 16 << 10,
 	WAITING = CONNS_WAITERS_MAX / CONN_CALLS_MAX,   /* each with all it may */
 };
 
