@@ -16,7 +16,6 @@
 #include "cache/flight.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "common/large.h"
 #include "common/span.h"
 
 enum {
@@ -57,7 +56,7 @@ struct flight {
 
 struct shard {
 	pthread_mutex_t lock;           /* covers everything below */
-	struct flight **bucket;         /* its part of the table's */
+	struct flight **bucket;
 	struct list lru;                /* oldest first */
 	struct list ahead;              /* oldest first */
 	uint32_t n;                     /* on both */
@@ -71,7 +70,6 @@ struct flights {
 	void *arg;
 	atomic_size_t budget;
 	size_t buckets;                 /* per shard, a power of two */
-	struct flight **bucket;         /* of all shards */
 	atomic_size_t evicted;          /* since the last flights_trim() */
 	atomic_size_t cost;
 	atomic_size_t ahead;            /* that of AHEAD values */
@@ -337,16 +335,16 @@ struct flights *flights_new(size_t budget, flight_miss *miss,
 	while (t->buckets < BUCKETS_MAX &&
 	       t->buckets * SHARDS * BYTES_PER_BUCKET < budget)
 		t->buckets *= 2;
-	t->bucket = large_alloc(SHARDS * t->buckets * sizeof *t->bucket);
-	if (!t->bucket) {
-		free(t);
-		return NULL;
-	}
 	for (int i = 0; i < SHARDS; i++) {
 		pthread_mutex_init(&t->shard[i].lock, NULL);
 		list_init(&t->shard[i].lru);
 		list_init(&t->shard[i].ahead);
-		t->shard[i].bucket = t->bucket + (size_t)i * t->buckets;
+		t->shard[i].bucket = calloc(t->buckets,
+					    sizeof *t->shard[i].bucket);
+		if (!t->shard[i].bucket) {
+			flights_free(t);
+			return NULL;
+		}
 	}
 	return t;
 }
@@ -361,12 +359,12 @@ void flights_free(struct flights *t)
 {
 	if (!t)
 		return;
-	for (int i = 0; i < SHARDS; i++) {
+	for (int i = 0; i < SHARDS && t->shard[i].bucket; i++) {
 		bury(&t->shard[i].lru);
 		bury(&t->shard[i].ahead);
+		free(t->shard[i].bucket);
 		pthread_mutex_destroy(&t->shard[i].lock);
 	}
-	large_free(t->bucket, SHARDS * t->buckets * sizeof *t->bucket);
 	free(t);
 }
 
