@@ -99,7 +99,8 @@ struct roots;
 
 /* Both must outlive it. */
 struct roots *roots_new(const struct keyed *ids, struct composite *);
-void roots_free(struct roots *);        /* NULL is allowed */
+/* Histories may lie in it: none is good after that.  NULL is allowed. */
+void roots_free(struct roots *);
 
 /* What reads the journal into the table, 'arg' being the struct roots; use
  * after the composite has been configured. */

@@ -119,6 +119,8 @@ START_TEST(gitlinks_are_empty_directories)
 	ck_assert_int_eq(fs_read(&sub, 0, 1, NULL, &slice, &eof), -EISDIR);
 	ck_assert_int_eq(fs_readlink(&sub, NULL, &slice), -EINVAL);
 	s = sight_at("a/d/sub");
+	node_clear(&sub);
+	node_clear(&up);
 	restart(ROOM);
 	check_again(&s);
 	/* Another commit in the submodule: the same directory, changed. */
